@@ -1,0 +1,171 @@
+"""What an agent saw, as the spool keeps it and the link sends it.
+
+These structs are the agent's own words: observe makes them, the spool stores them as MessagePack, link turns them into
+protobuf. Nothing here reads a file or a clock. Severity comes from `sitewarden_alerting.reading.severity`, so that the
+site and headquarters mean the same by it; here it travels as its integer.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, IntEnum
+
+import msgspec
+
+
+class ShedClass(IntEnum):
+    """What a full spool gives up first. The lowest goes first; outcomes and gaps go last."""
+
+    SAMPLES = 1
+    PROBES = 2
+    LOGS = 3
+    CHANGES = 4
+    OUTCOMES = 5
+
+
+class RecordPart(Enum):
+    """Which part of a log record an event carries. (file_id, offset) names the record."""
+
+    WHOLE = "whole"
+    HEAD = "head"  # the first line, sent at once; FULL follows only if further lines do
+    FULL = "full"  # the whole of a record whose HEAD went before
+
+
+class LogEvent(msgspec.Struct, frozen=True, tag="log"):
+    source: str
+    file: str
+    file_id: str
+    offset: int
+    part: RecordPart
+    severity: int
+    component: str
+    message: str
+    template: str
+    fingerprint: str
+    count: int = 1
+    logged_ns: int = 0
+    truncated: bool = False
+
+
+class Series(msgspec.Struct, frozen=True):
+    """One series: name as OpenMetrics has it (snake case, unit as suffix), labels, unit."""
+
+    name: str
+    labels: tuple[tuple[str, str], ...] = ()
+    unit: str = ""
+
+
+class SampleBlock(msgspec.Struct, frozen=True, tag="samples"):
+    """One closed block of samples: `block` is encoded by sitewarden_protos.blocks, series x ticks."""
+
+    series: tuple[Series, ...]
+    block: bytes
+    ticks: int
+    early: bool = False
+
+
+class ProbeResult(msgspec.Struct, frozen=True, tag="probe"):
+    probe: str
+    kind: str
+    target: str
+    ok: bool
+    latency_us: int
+    detail: str
+    certificate_expires_ns: int | None = None
+
+
+class Change(msgspec.Struct, frozen=True, tag="change"):
+    """A change at the site: agent_started, reboot, clock_step, config, version, shedding, redaction_error."""
+
+    kind: str
+    subject: str = ""
+    before: str = ""
+    after: str = ""
+
+
+class OutcomeState(Enum):
+    RECEIVED = "received"
+    DONE = "done"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    REFUSED = "refused"
+
+
+class Outcome(msgspec.Struct, frozen=True, tag="outcome"):
+    action_id: str  # UUID
+    state: OutcomeState
+    detail: str = ""
+
+
+class GapReason(Enum):
+    SHED = "shed"
+    EXPIRED = "expired"
+    REFUSED = "refused"
+    RESTORED = "restored"
+    FILE_LOST = "file_lost"
+    REDACTION = "redaction"
+    SPOOL_LOST = "spool_lost"
+
+
+class Gap(msgspec.Struct, frozen=True, tag="gap"):
+    reason: GapReason
+    kind: str = ""
+    count: int = -1
+    from_ns: int = 0
+    to_ns: int = 0
+    first_seq: int = 0
+    last_seq: int = 0
+    detail: str = ""
+
+
+What = LogEvent | SampleBlock | ProbeResult | Change | Outcome | Gap
+
+
+class Observation(msgspec.Struct, frozen=True):
+    """One thing seen, with the clocks it was seen by."""
+
+    what: What
+    wall_ns: int
+    boot_id: str
+    monotonic_ns: int
+
+
+class FileMark(msgspec.Struct, frozen=True):
+    """Where reading of one log file must resume. Written in the transaction of the observations before it.
+
+    `offset` is the start of the record that is still open (or of a partial line); `head_sent` says that its HEAD is
+    already in the spool. `signature` is a hash over the first `signature_bytes` of the file, against inode reuse.
+    """
+
+    source: str
+    path: str
+    file_id: str
+    offset: int
+    head_sent: bool = False
+    signature: str = ""
+    signature_bytes: int = 0
+
+
+class SiteNotice(msgspec.Struct, frozen=True):
+    """A notice from headquarters, as `sitewarden-agent notices` shows it."""
+
+    action_id: str
+    subject: str
+    body: str
+    category: str
+    reference: str
+    received_ns: int
+    expires_ns: int
+
+
+def shed_class(what: What) -> ShedClass:
+    match what:
+        case SampleBlock():
+            return ShedClass.SAMPLES
+        case ProbeResult():
+            return ShedClass.PROBES
+        case LogEvent():
+            return ShedClass.LOGS
+        case Change():
+            return ShedClass.CHANGES
+        case Outcome() | Gap():
+            return ShedClass.OUTCOMES

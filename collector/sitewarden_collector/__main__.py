@@ -1,0 +1,7 @@
+"""`python -m sitewarden_collector`."""
+
+import sys
+
+from sitewarden_collector.cli import main
+
+sys.exit(main())

@@ -1,0 +1,38 @@
+"""The command line of the collector: one module a command, each with `register(subparsers)`.
+
+A module's `register` adds its parser and sets `run` to a function that takes the parsed arguments and returns the exit
+code. Errors that the collector raises on purpose are said in one line on stderr, with what to do next.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import pkgutil
+import sys
+from collections.abc import Sequence
+
+from sitewarden_collector.errors import CollectorError
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="sitewarden", description="Headquarters of Sitewarden: takes in, decides, tells, and remembers."
+    )
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for module in sorted(pkgutil.iter_modules(__path__), key=lambda found: found.name):
+        if not module.name.startswith("_"):
+            importlib.import_module(f"{__name__}.{module.name}").register(commands)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except CollectorError as error:
+        print(f"sitewarden: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a pipe went away, as `| head` does: not worth a traceback
+        return 0

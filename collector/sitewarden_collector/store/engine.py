@@ -1,0 +1,183 @@
+"""The database, and the one bridge between asyncio and plain functions.
+
+`await db.run(service, ...)` calls `service(tx, ...)` on the writer's thread inside a transaction; what it returns comes
+back after the commit. Jobs that wait together are committed together (group commit), each in a savepoint of its own, so
+that one that fails takes nothing of the others with it. `await db.read(function, ...)` does the same on a pool of
+readers, without the promise to write. Commands use `db.write_now` and `db.read_now`, the same without asyncio.
+
+SQLite runs in WAL mode with full sync: what was acknowledged survives a power cut. `commit` is an argument so that a
+test can die at the n-th one. Not here: tables (each aggregate has its own), migrations, the lock that keeps a second
+collector out (`store.lock`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from sitewarden_collector.errors import ConfigError, DatabaseBusy
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Service = Callable[Concatenate[Connection, P], T]
+
+GROUP_MAX = 64
+BUSY_TIMEOUT_MS = 10_000
+READERS = 4
+
+
+@dataclass(slots=True)
+class _Job:
+    call: Callable[[Connection], Any]
+    done: Future[Any]
+
+
+def make_engine(url: str) -> Engine:
+    """An engine for `sqlite:///PATH` or `postgresql+psycopg://...`; raises ConfigError for anything else."""
+    parsed = make_url(url)
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    match parsed.get_backend_name():
+        case "sqlite":
+            engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
+            event.listen(engine, "connect", _prepare_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+            return engine
+        case "postgresql":
+            return create_engine(parsed, pool_pre_ping=True, pool_size=READERS + 2)
+        case other:
+            raise ConfigError(f"database url: {other!r} is not supported; use sqlite:///PATH or postgresql://...")
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # Transactions are begun by us (below), not by the driver, which would begin too late and never for reads.
+    connection.isolation_level = None
+    with closing(connection.cursor()) as cursor:
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+class Database:
+    """One database. Made once, closed once; `run` and `read` may be called from any task until then."""
+
+    def __init__(self, url: str, *, commit: Callable[[Connection], None] = Connection.commit) -> None:
+        self.url = url
+        self.engine = make_engine(url)
+        self._commit = commit
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._writer = threading.Thread(target=self._write_loop, name="database-writer", daemon=True)
+        self._writer.start()
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="database-reader")
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    async def run(self, service: Service[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call `service(tx, ...)` in a write transaction; return after the commit. Raises what the service raises,
+        and DatabaseBusy when the database did not take it (nothing was stored, trying again may help)."""
+        return await asyncio.wrap_future(self._submit(service, *args, **kwargs))
+
+    def write_now(self, service: Service[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`run` for callers without an event loop."""
+        return self._submit(service, *args, **kwargs).result()
+
+    async def read(self, function: Service[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call `function(tx, ...)` on a reader's thread, in one consistent snapshot."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, lambda: self.read_now(function, *args, **kwargs))
+
+    def read_now(self, function: Service[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`read` for callers without an event loop."""
+        try:
+            with self.engine.connect() as connection:
+                return function(connection, *args, **kwargs)
+        except OperationalError as error:
+            raise DatabaseBusy(_say(error)) from error
+
+    def close(self) -> None:
+        """Finish what was submitted, then let go of every connection."""
+        self._jobs.put(None)
+        self._writer.join()
+        self._readers.shutdown()
+        self.engine.dispose()
+
+    def _submit(self, service: Service[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        job = _Job(call=lambda tx: service(tx, *args, **kwargs), done=Future())
+        self._jobs.put(job)
+        return job.done
+
+    def _write_loop(self) -> None:
+        while True:
+            first = self._jobs.get()
+            if first is None:
+                return
+            group = [first]
+            stop = False
+            while len(group) < GROUP_MAX:
+                try:
+                    job = self._jobs.get_nowait()
+                except queue.Empty:
+                    break
+                if job is None:
+                    stop = True
+                    break
+                group.append(job)
+            self._write(group)
+            if stop:
+                return
+
+    def _write(self, group: list[_Job]) -> None:
+        settled: list[tuple[_Job, Any, BaseException | None]] = []
+        try:
+            with self.engine.connect().execution_options(writes=True) as tx:
+                tx.begin()
+                for job in group:
+                    if not job.done.set_running_or_notify_cancel():
+                        continue
+                    savepoint = tx.begin_nested()
+                    try:
+                        result = job.call(tx)
+                    except OperationalError:
+                        raise  # the transaction itself is in doubt: nobody in the group was stored
+                    except Exception as error:  # noqa: BLE001  the caller gets it; the others go on
+                        savepoint.rollback()
+                        settled.append((job, None, error))
+                    else:
+                        savepoint.commit()
+                        settled.append((job, result, None))
+                self._commit(tx)
+        except Exception as error:  # noqa: BLE001  every caller gets it; the writer must live
+            refusal = DatabaseBusy(_say(error)) if isinstance(error, DBAPIError) else error
+            for job in group:
+                if not job.done.done():
+                    job.done.set_exception(refusal)
+            return
+        for job, result, failure in settled:
+            if failure is None:
+                job.done.set_result(result)
+            else:
+                job.done.set_exception(failure)
+
+
+def _say(error: BaseException) -> str:
+    cause = str(getattr(error, "orig", None) or error).strip()
+    if "disk is full" in cause or "No space left" in cause:
+        return f"the database's disk is full ({cause}): free space there; nothing that was acknowledged is lost"
+    return f"the database did not take this ({cause}); it is tried again"
