@@ -2,7 +2,8 @@
 
 One block holds `series` x `ticks` doubles that share their times. It is bit-exact, NaN included (NaN: no sample), and
 costs about one byte a sample on ordinary host health. It promises that `decode(encode(t, c), series=len(c))` gives t
-and c back, and that bytes from outside are refused with BlockError before they cost more memory than their header states.
+and c back, and that bytes from outside are refused with BlockError before they cost more memory than their header
+states.
 
 Layout, version 1, little-endian:
 
