@@ -1,0 +1,283 @@
+"""The outbox: what must be told, to whom, by which channel, and how far that has come.
+
+A notice is written in the transaction of the decision behind it, so the two cannot part. A sender claims it by a
+guarded update, sends outside any transaction, and settles it in another; a claim that was never settled is taken again
+after its lease, so a notice may be sent twice but never not at all. `dedup_key` makes writing idempotent: the same
+decision taken again finds its notice there.
+
+States: `pending` waits for its time, `sending` is claimed, `sent`, `failed` was given up here and handed on to another
+channel or person, `parked` was given up and waits for an operator, `cancelled` is not needed any more.
+
+Not here: sending (`channels`), when to try again and who is next (`services.notifying`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Index,
+    Integer,
+    Row,
+    String,
+    Table,
+    Text,
+    and_,
+    case,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from sitewarden_collector.errors import Conflict, NotFound
+from sitewarden_collector.store.base import Id, Ns, id_column, metadata, new_id
+
+Kind = Literal["page", "risk", "recovery", "info"]
+State = Literal["pending", "sending", "sent", "failed", "parked", "cancelled"]
+STATES: tuple[State, ...] = get_args(State)
+
+# Longer than any channel's deadline: a slow sender is not overtaken, a dead one is within minutes.
+LEASE_NS = 120 * 1_000_000_000
+ERROR_MAX_CHARS = 1000
+
+notices = Table(
+    "notices",
+    metadata,
+    id_column(),
+    Column("kind", String(16), nullable=False),
+    Column("person", String(200), nullable=False),
+    Column("channel", String(100), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("ticket_id", Id, index=True),
+    Column("risk_id", Id),
+    Column("urgency", String(16), nullable=False),
+    Column("dedup_key", String(255), nullable=False, unique=True),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_attempt_ns", Ns, nullable=False),
+    Column("claimed_ns", Ns),
+    Column("claimed_by", String(100)),
+    Column("sent_ns", Ns),
+    Column("last_error", Text),
+    Column("handed_to", Id),
+    Column("created_ns", Ns, nullable=False),
+    Index(None, "state", "next_attempt_ns"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredNotice:
+    """One row. Times are UTC nanoseconds; `handed_to` is the id of the notice that took over from this one."""
+
+    id: str
+    kind: Kind
+    person: str
+    channel: str
+    subject: str
+    body: str
+    ticket_id: str | None
+    risk_id: str | None
+    urgency: str
+    dedup_key: str
+    state: State
+    attempts: int
+    next_attempt_ns: int
+    claimed_ns: int | None
+    claimed_by: str | None
+    sent_ns: int | None
+    last_error: str | None
+    handed_to: str | None
+    created_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How the outbox stands: rows by state, and since when the oldest one that is due has been waiting."""
+
+    by_state: dict[State, int]
+    oldest_due_ns: int | None
+
+
+def add(
+    tx: Connection,
+    *,
+    kind: Kind,
+    person: str,
+    channel: str,
+    subject: str,
+    body: str,
+    dedup_key: str,
+    now_ns: int,
+    ticket_id: str | None = None,
+    risk_id: str | None = None,
+    urgency: str = "normal",
+    not_before_ns: int | None = None,
+) -> str:
+    """Write a notice, to be sent at once or from `not_before_ns`; return its id. A second call with the same
+    `dedup_key` changes nothing and returns the first one's id."""
+    insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(notices).values(
+        id=new_id(),
+        kind=kind,
+        person=person,
+        channel=channel,
+        subject=subject,
+        body=body,
+        ticket_id=ticket_id,
+        risk_id=risk_id,
+        urgency=urgency,
+        dedup_key=dedup_key,
+        state="pending",
+        attempts=0,
+        next_attempt_ns=now_ns if not_before_ns is None else not_before_ns,
+        created_ns=now_ns,
+    )
+    tx.execute(statement.on_conflict_do_nothing(index_elements=[notices.c.dedup_key]))
+    return str(tx.execute(select(notices.c.id).where(notices.c.dedup_key == dedup_key)).scalar_one())
+
+
+def claim(tx: Connection, limit: int, worker: str, *, now_ns: int, lease_ns: int = LEASE_NS) -> list[StoredNotice]:
+    """Take up to `limit` notices that are due, pages first, and return them as claimed by `worker`.
+
+    `attempts` counts the claim, not its result: a notice that kills its sender is still given up in the end.
+    """
+    due = _due(now_ns, lease_ns)
+    pages_first = case((notices.c.kind == "page", 0), else_=1)
+    waiting = (
+        select(notices.c.id).where(due).order_by(pages_first, notices.c.next_attempt_ns, notices.c.id).limit(limit)
+    )
+    taken: list[StoredNotice] = []
+    for notice_id in tx.execute(waiting).scalars().all():
+        row = tx.execute(
+            update(notices)
+            .where(notices.c.id == notice_id, due)
+            .values(state="sending", attempts=notices.c.attempts + 1, claimed_ns=now_ns, claimed_by=worker)
+            .returning(*notices.c)
+        ).one_or_none()
+        if row is not None:  # else another worker was quicker
+            taken.append(_read(row))
+    return taken
+
+
+def settle_sent(tx: Connection, notice: StoredNotice, *, now_ns: int) -> bool:
+    """Record that it was sent; false when it has been settled by somebody else meanwhile.
+
+    A notice that was cancelled under way is recorded as sent all the same: that is what happened.
+    """
+    sent = {"state": "sent", "sent_ns": now_ns, "claimed_by": None, "last_error": None}
+    return _settle(tx, notice, sent, states=("sending", "cancelled"))
+
+
+def settle_retry(tx: Connection, notice: StoredNotice, *, error: str, next_attempt_ns: int) -> bool:
+    """Put it back until `next_attempt_ns`; false when it was cancelled or settled meanwhile."""
+    waiting = {"state": "pending", "next_attempt_ns": next_attempt_ns, "claimed_by": None, "last_error": _cut(error)}
+    return _settle(tx, notice, waiting)
+
+
+def settle_parked(tx: Connection, notice: StoredNotice, *, error: str) -> bool:
+    """Give it up until an operator looks; false when it was cancelled or settled meanwhile."""
+    return _settle(tx, notice, {"state": "parked", "claimed_by": None, "last_error": _cut(error)})
+
+
+def settle_failed(tx: Connection, notice: StoredNotice, *, error: str) -> bool:
+    """Give it up here because another notice took over; false when it was cancelled or settled meanwhile."""
+    return _settle(tx, notice, {"state": "failed", "claimed_by": None, "last_error": _cut(error)})
+
+
+def hand_on(tx: Connection, notice: StoredNotice, *, person: str, channel: str, now_ns: int) -> str | None:
+    """Write the same notice for another person or channel and return its id; None when it is not wanted any more.
+
+    At most one notice takes over from another, however often this is called.
+    """
+    live = select(notices.c.state).where(notices.c.id == notice.id)
+    if tx.execute(live).scalar_one() == "cancelled":
+        return None
+    taker = add(
+        tx,
+        kind=notice.kind,
+        person=person,
+        channel=channel,
+        subject=notice.subject,
+        body=notice.body,
+        ticket_id=notice.ticket_id,
+        risk_id=notice.risk_id,
+        urgency=notice.urgency,
+        dedup_key=f"after:{notice.id}",
+        now_ns=now_ns,
+    )
+    tx.execute(update(notices).where(notices.c.id == notice.id).values(handed_to=taker))
+    return taker
+
+
+def cancel_for_ticket(tx: Connection, ticket_id: str) -> int:
+    """Stop every page of a ticket that has not gone out; return how many. What was sent stays sent."""
+    unsent = notices.c.state.in_(("pending", "sending", "parked"))
+    wanted = and_(notices.c.ticket_id == ticket_id, notices.c.kind == "page", unsent)
+    return tx.execute(update(notices).where(wanted).values(state="cancelled")).rowcount
+
+
+def retry(tx: Connection, notice_id: str, *, now_ns: int) -> StoredNotice:
+    """Put a parked or failed notice back at the start of its attempts.
+
+    Raises NotFound, and Conflict for a notice that is still under way, was sent or was cancelled.
+    """
+    again = {"state": "pending", "attempts": 0, "next_attempt_ns": now_ns, "handed_to": None}
+    stopped = notices.c.state.in_(("parked", "failed"))
+    tx.execute(update(notices).where(notices.c.id == notice_id, stopped).values(again))
+    notice = get(tx, notice_id)
+    if notice.state != "pending" or notice.attempts:
+        raise Conflict(f"notice {notice_id} is {notice.state}: only a parked or failed notice can be tried again")
+    return notice
+
+
+def get(tx: Connection, notice_id: str) -> StoredNotice:
+    """The notice with this id. Raises NotFound."""
+    row = tx.execute(select(notices).where(notices.c.id == notice_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no notice {notice_id}: `sitewarden notice list` shows their ids")
+    return _read(row)
+
+
+def listing(tx: Connection, *, state: State | None = None, limit: int = 200) -> list[StoredNotice]:
+    """The newest notices first, of one state or of all."""
+    wanted = select(notices).order_by(notices.c.created_ns.desc(), notices.c.id.desc()).limit(limit)
+    return [_read(row) for row in tx.execute(wanted if state is None else wanted.where(notices.c.state == state))]
+
+
+def summary(tx: Connection, *, now_ns: int, lease_ns: int = LEASE_NS) -> Summary:
+    """Counts by state (every state is there), and the time since which the oldest notice that is due waits."""
+    counted = tx.execute(select(notices.c.state, func.count()).group_by(notices.c.state))
+    by_state: dict[State, int] = dict.fromkeys(STATES, 0)
+    by_state.update({state: int(count) for state, count in counted})
+    oldest = tx.execute(select(func.min(notices.c.next_attempt_ns)).where(_due(now_ns, lease_ns))).scalar_one()
+    return Summary(by_state=by_state, oldest_due_ns=oldest)
+
+
+def _due(now_ns: int, lease_ns: int) -> ColumnElement[bool]:
+    waiting = and_(notices.c.state == "pending", notices.c.next_attempt_ns <= now_ns)
+    abandoned = and_(notices.c.state == "sending", notices.c.claimed_ns <= now_ns - lease_ns)
+    return or_(waiting, abandoned)
+
+
+def _settle(
+    tx: Connection, notice: StoredNotice, values: dict[str, Any], *, states: Sequence[State] = ("sending",)
+) -> bool:
+    # The number of the attempt names the claim: a late settle of an overtaken sender finds another number.
+    ours = and_(notices.c.id == notice.id, notices.c.attempts == notice.attempts, notices.c.state.in_(states))
+    return tx.execute(update(notices).where(ours).values(values)).rowcount == 1
+
+
+def _cut(error: str) -> str:
+    return error if len(error) <= ERROR_MAX_CHARS else error[: ERROR_MAX_CHARS - 1] + "…"
+
+
+def _read(row: Row[Any]) -> StoredNotice:
+    return StoredNotice(**row._mapping)
