@@ -1,0 +1,237 @@
+"""The collector's configuration: one TOML file, frozen values, units in the names.
+
+Every key has a default, so `sitewarden serve` works without a file. What is not known is refused with the file and the
+place, and the nearest known word. Relative paths are relative to the file (without a file: to the working directory).
+Secrets may stand in files of their own: `url_file` instead of `url`. Not here: what a rule pack or a channel means.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sitewarden_collector.errors import ConfigError
+
+DATA_VARIABLE = "SITEWARDEN_DATA"
+DEFAULT_DATA = "sitewarden-data"
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file. Unknown keys are refused."""
+
+
+class DatabaseConfig(Table, frozen=True):
+    url: str = ""  # sqlite:///PATH or postgresql://...; empty: collector.db in data_dir
+
+
+class Listen(Table, frozen=True):
+    """Where this process listens, host:port; port 0 takes a free one."""
+
+    streams: str = "0.0.0.0:7443"  # agents, mutual TLS
+    enrolment: str = "0.0.0.0:7444"  # enrolment and renewal, server-authenticated TLS
+    http: str = "127.0.0.1:7480"  # health, metrics
+
+
+class Advertise(Table, frozen=True):
+    """How agents reach this collector. The server certificate is made for these names."""
+
+    names: tuple[str, ...] = ("localhost", "127.0.0.1")
+    streams_port: int = 0  # 0: the port of [listen]; another where a port is forwarded
+    enrolment_port: int = 0
+
+
+class PkiConfig(Table, frozen=True):
+    agent_certificate_days: float = 30.0
+    server_certificate_days: float = 90.0
+    renewal_grace_days: float = 7.0  # how long after its expiry a certificate can still be renewed
+
+
+class Limits(Table, frozen=True):
+    """What one agent may ask of this collector."""
+
+    max_batch_bytes: int = 4 * 1024 * 1024
+    max_body_bytes: int = 8 * 1024 * 1024  # after decompression
+    max_batch_observations: int = 10_000
+    credits: int = 8  # batches under way
+    batches_per_s: float = 50.0
+    batch_burst: int = 200
+    heartbeat_s: float = 15.0
+    clock_skew_max_s: float = 86_400.0  # further off than this cannot be corrected
+    future_tolerance_s: float = 60.0  # an observation is never later than its receipt by more than this
+    drain_window_s: float = 10.0  # over how long agents spread their return after this collector stopped
+
+
+class WatchLevel(Table, frozen=True):
+    """A value that matters now: an agent sends its samples at once when it is crossed."""
+
+    series: str
+    above: float | None = None
+    below: float | None = None
+
+
+class Person(Table, frozen=True):
+    name: str
+    channels: tuple[str, ...] = ()  # names of [channels.NAME], the first is tried first
+
+
+class Channel(Table, frozen=True):
+    url: str = ""  # as apprise has it, webhook+https://..., or log:
+    url_file: str = ""  # the file that holds the url, where it is a secret
+
+    def __repr__(self) -> str:
+        return f"Channel(url_file={self.url_file!r})"  # a url may hold a secret
+
+
+class Rules(Table, frozen=True):
+    packs: tuple[str, ...] = ("default",)  # shipped packs
+    dirs: tuple[str, ...] = ()  # folders of further packs, *.toml
+
+
+class Retention(Table, frozen=True):
+    samples_days: float = 30.0
+    observations_days: float = 90.0  # evidence of an open ticket is kept longer
+
+
+class Config(Table, frozen=True):
+    data_dir: str = ""
+    database: DatabaseConfig = DatabaseConfig()
+    listen: Listen = Listen()
+    advertise: Advertise = Advertise()
+    pki: PkiConfig = PkiConfig()
+    limits: Limits = Limits()
+    watch_levels: tuple[WatchLevel, ...] = ()
+    on_call: tuple[Person, ...] = ()
+    channels: dict[str, Channel] = {}
+    rules: Rules = Rules()
+    retention: Retention = Retention()
+
+    @property
+    def data_path(self) -> Path:
+        return Path(self.data_dir)
+
+    @property
+    def database_url(self) -> str:
+        return self.database.url or f"sqlite:///{self.data_path / 'collector.db'}"
+
+
+def load(path: Path | None = None, *, environment: dict[str, str] | None = None) -> Config:
+    """The configuration in the file at `path`, or the defaults; raises ConfigError with the file and the place."""
+    if path is None:
+        return resolve(Config(), Path.cwd(), environment=environment)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); name a readable file with --config") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+    return resolve(parse(text, str(path)), path.resolve().parent, environment=environment)
+
+
+def parse(text: str, name: str = "configuration") -> Config:
+    """The configuration in `text`; `name` is what complaints call it."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{name}: is not TOML: {error}") from error
+    _refuse_unknown(raw, Config, name, "")
+    try:
+        config = msgspec.convert(raw, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{name}: {_place(str(error))}") from error
+    _check(config, name)
+    return config
+
+
+def resolve(config: Config, base: Path, *, environment: dict[str, str] | None = None) -> Config:
+    """`config` with every relative path made absolute and every secret file read."""
+    chosen = config.data_dir or (os.environ if environment is None else environment).get(DATA_VARIABLE, DEFAULT_DATA)
+    channels = {name: _read_secret(name, channel, base) for name, channel in config.channels.items()}
+    return msgspec.structs.replace(
+        config,
+        data_dir=str(base / chosen),
+        channels=channels,
+        rules=msgspec.structs.replace(config.rules, dirs=tuple(str(base / folder) for folder in config.rules.dirs)),
+    )
+
+
+def split_address(address: str, key: str) -> tuple[str, int]:
+    """`host:port` as its parts; raises ConfigError that names `key`."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or not 0 <= int(port) <= 65_535 or not host:
+        raise ConfigError(f"{key}: {address!r} is not host:port, as in 0.0.0.0:7443 (port 0 takes a free one)")
+    return host.strip("[]"), int(port)
+
+
+def _check(config: Config, name: str) -> None:
+    for key in ("streams", "enrolment", "http"):
+        split_address(getattr(config.listen, key), f"{name}: listen.{key}")
+    if not config.advertise.names:
+        raise ConfigError(f"{name}: advertise.names is empty; name at least one host by which agents reach this one")
+    for table in ("pki", "limits", "retention"):
+        for field in msgspec.structs.fields(getattr(config, table)):
+            value = getattr(getattr(config, table), field.name)
+            if value <= 0:
+                raise ConfigError(f"{name}: {table}.{field.name} is {value}; it must be more than 0")
+    for person in config.on_call:
+        for wanted in person.channels:
+            if wanted not in config.channels:
+                hint = _did_you_mean(wanted, config.channels)
+                raise ConfigError(f"{name}: on_call {person.name!r}: there is no channel {wanted!r}{hint}")
+    for title, channel in config.channels.items():
+        if bool(channel.url) == bool(channel.url_file):
+            raise ConfigError(f"{name}: channels.{title}: give exactly one of url and url_file")
+    for level in config.watch_levels:
+        if level.above is None and level.below is None:
+            raise ConfigError(f"{name}: watch_levels for {level.series!r}: give above, below, or both")
+
+
+def _read_secret(name: str, channel: Channel, base: Path) -> Channel:
+    if not channel.url_file:
+        return channel
+    path = base / channel.url_file
+    try:
+        url = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigError(f"channels.{name}.url_file: {path} cannot be read ({error.strerror})") from error
+    if not url:
+        raise ConfigError(f"channels.{name}.url_file: {path} is empty; write the channel's url into it")
+    return Channel(url=url, url_file=str(path))
+
+
+def _refuse_unknown(raw: Any, kind: Any, name: str, place: str) -> None:
+    """Refuse keys that `kind` does not have, before msgspec does it without a hint."""
+    if not isinstance(raw, dict):
+        return
+    fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    for key, value in raw.items():
+        here = f"{place}{key}"
+        if key not in fields:
+            raise ConfigError(f"{name}: unknown key {here!r}{_did_you_mean(key, fields)}")
+        for inner, child in _children(fields[key], value, here):
+            _refuse_unknown(child, inner, name, f"{here}.")
+
+
+def _children(kind: Any, value: Any, here: str) -> list[tuple[Any, Any]]:
+    if isinstance(kind, type) and issubclass(kind, Table):
+        return [(kind, value)]
+    arguments = [a for a in getattr(kind, "__args__", ()) if isinstance(a, type) and issubclass(a, Table)]
+    if arguments and isinstance(value, list):
+        return [(arguments[0], item) for item in value]
+    if arguments and isinstance(value, dict):
+        return [(arguments[0], item) for item in value.values()]
+    return []
+
+
+def _did_you_mean(word: str, known: Any) -> str:
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else f"; known here: {', '.join(sorted(known)) or 'nothing'}"
+
+
+def _place(message: str) -> str:
+    text, _, path = message.partition(" - at ")
+    return f"{path.strip('`').removeprefix('$.')}: {text}" if path else text

@@ -1,0 +1,90 @@
+"""Taking in a batch: claim its key, store its rows, and say how far the spool has arrived.
+
+`accept` is one transaction: the caller acknowledges after its commit, and not before. A repeat is acknowledged and not
+stored again. Nothing here looks at what the observations say; evaluation follows with a cursor of its own (law 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from sitewarden_alerting.observations import What
+from sitewarden_collector.errors import Refused
+from sitewarden_collector.store import agents, observations, samples, spools
+from sitewarden_collector.store.observations import Arrived
+from sitewarden_collector.store.samples import RawBlock
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """One batch, decoded and bounded by the edge, its times corrected."""
+
+    epoch: str
+    seq: int
+    previous_seq: int
+    arrived: tuple[Arrived, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """`through_seq` is committed with everything before it; a repeat stored nothing new."""
+
+    through_seq: int
+    repeat: bool
+    observations: int
+
+
+def accept(tx: Connection, agent_id: str, *, batch: Decoded, now_ns: int) -> Accepted:
+    """Store `batch` exactly once; raises Refused (OUT_OF_ORDER, UNKNOWN_AGENT, MALFORMED)."""
+    agent = agents.find(tx, agent_id)
+    if agent is None:
+        raise Refused("UNKNOWN_AGENT", f"agent {agent_id} is not known here; enrol it again with a new token")
+    if not _take(tx, agent_id, batch.epoch, seq=batch.seq, previous_seq=batch.previous_seq, now_ns=now_ns):
+        return Accepted(spools.last_seq(tx, agent_id, batch.epoch), repeat=True, observations=0)
+    _check_schemas(tx, agent_id, batch.arrived)
+    observations.add(tx, agent, epoch=batch.epoch, seq=batch.seq, arrived=batch.arrived, received_ns=now_ns)
+    return Accepted(batch.seq, repeat=False, observations=len(batch.arrived))
+
+
+def pass_over(tx: Connection, agent_id: str, *, epoch: str, seq: int, previous_seq: int, now_ns: int) -> None:
+    """Count a batch that is refused for good as passed, so that the next one can follow it."""
+    _take(tx, agent_id, epoch, seq=seq, previous_seq=previous_seq, now_ns=now_ns)
+
+
+def note(tx: Connection, agent_id: str, what: What, *, now_ns: int) -> None:
+    """Store what headquarters itself has seen of an agent, as if it had come from it: evaluation reads it as well."""
+    agent = agents.by_id(tx, agent_id)
+    before = spools.last_seq(tx, agent_id, spools.COLLECTOR_EPOCH)
+    _take(tx, agent_id, spools.COLLECTOR_EPOCH, seq=before + 1, previous_seq=before, now_ns=now_ns)
+    arrived = [Arrived(0, now_ns, what)]
+    observations.add(tx, agent, epoch=spools.COLLECTOR_EPOCH, seq=before + 1, arrived=arrived, received_ns=now_ns)
+
+
+def _take(tx: Connection, agent_id: str, epoch: str, *, seq: int, previous_seq: int, now_ns: int) -> bool:
+    """True: the batch is ours to store; False: it was stored before."""
+    claim = spools.claim(tx, agent_id, epoch, seq=seq, previous_seq=previous_seq, now_ns=now_ns)
+    if claim.verdict == "ahead":
+        raise Refused(
+            "OUT_OF_ORDER",
+            f"batch {seq} says that it follows {previous_seq}, but the last one stored is {claim.last_seq}: "
+            f"send the one that follows {claim.last_seq}",
+        )
+    return claim.verdict == "new"
+
+
+def _check_schemas(tx: Connection, agent_id: str, arrived: Sequence[Arrived]) -> None:
+    told = {item.what.schema_id for item in arrived if isinstance(item.what, RawBlock) and item.what.series}
+    for item in arrived:
+        block = item.what
+        if not isinstance(block, RawBlock) or block.series or block.schema_id in told:
+            continue
+        width = samples.knows(tx, agent_id, block.schema_id)
+        if width is None:
+            raise Refused("MALFORMED", f"the series of schema {block.schema_id} were never told; send them with it")
+        if width != len(block.last):
+            raise Refused(
+                "MALFORMED", f"schema {block.schema_id} has {width} series, its block has {len(block.last)} columns"
+            )

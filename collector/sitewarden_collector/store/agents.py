@@ -1,0 +1,107 @@
+"""The agents: who they are, when they were last heard, and whether they are still welcome.
+
+State: active; quarantined (the same identity was seen in two places); revoked (by a person); retired (the same machine
+enrolled again).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Column, Connection, ForeignKey, String, Table, Text, bindparam, insert, select, update
+
+from sitewarden_collector.errors import NotFound
+from sitewarden_collector.store.base import Id, Ns, id_column, metadata
+
+agents = Table(
+    "agents",
+    metadata,
+    id_column(),
+    Column("customer_id", Id, ForeignKey("customers.id"), nullable=False),
+    Column("site_id", Id, ForeignKey("sites.id"), nullable=False, index=True),
+    Column("hostname", String(255), nullable=False),
+    Column("machine_fingerprint", String(128), nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("state_why", Text, nullable=False),
+    Column("enrolled_ns", Ns, nullable=False),
+    Column("last_seen_ns", Ns, nullable=False),
+    Column("clock_offset_ns", Ns, nullable=False),  # to be added to the agent's wall time
+    Column("spool", Text, nullable=False),  # JSON of the last heartbeat's SpoolState; empty: none yet
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    id: str
+    customer_id: str
+    site_id: str
+    hostname: str
+    machine_fingerprint: str
+    version: str
+    state: str
+    state_why: str
+    enrolled_ns: int
+    last_seen_ns: int
+    clock_offset_ns: int
+    spool: str
+
+
+def add(tx: Connection, agent: Agent) -> None:
+    tx.execute(insert(agents).values({column: getattr(agent, column) for column in Agent.__slots__}))
+
+
+def find(tx: Connection, agent_id: str) -> Agent | None:
+    row = tx.execute(select(agents).where(agents.c.id == agent_id)).one_or_none()
+    return None if row is None else Agent(**row._mapping)
+
+
+def by_id(tx: Connection, agent_id: str) -> Agent:
+    """The agent with this id; raises NotFound."""
+    found = find(tx, agent_id)
+    if found is None:
+        raise NotFound(f"there is no agent {agent_id}; `sitewarden site show NAME` lists a site's agents")
+    return found
+
+
+def of_site(tx: Connection, site_id: str) -> list[Agent]:
+    """Every agent that a site ever had, the newest last."""
+    rows = tx.execute(select(agents).where(agents.c.site_id == site_id).order_by(agents.c.id))
+    return [Agent(**row._mapping) for row in rows]
+
+
+def active(tx: Connection) -> list[Agent]:
+    """Every agent that should be heard from."""
+    rows = tx.execute(select(agents).where(agents.c.state == "active").order_by(agents.c.id))
+    return [Agent(**row._mapping) for row in rows]
+
+
+def greet(tx: Connection, agent_id: str, *, values: Mapping[str, Any]) -> None:
+    """Write down what a hello said: hostname, version, last_seen_ns, clock_offset_ns."""
+    tx.execute(update(agents).where(agents.c.id == agent_id).values(**values))
+
+
+def heard(tx: Connection, seen: Mapping[str, int], *, spools: Mapping[str, str] | None = None) -> None:
+    """Move `last_seen_ns` of each agent in `seen` (agent id -> ns) forward, and keep what their spools told."""
+    if seen:
+        tx.execute(
+            update(agents)
+            .where(agents.c.id == bindparam("agent"), agents.c.last_seen_ns < bindparam("seen"))
+            .values(last_seen_ns=bindparam("seen")),
+            [{"agent": agent_id, "seen": at_ns} for agent_id, at_ns in seen.items()],
+        )
+    if spools:
+        tx.execute(
+            update(agents).where(agents.c.id == bindparam("agent")).values(spool=bindparam("state")),
+            [{"agent": agent_id, "state": state} for agent_id, state in spools.items()],
+        )
+
+
+def set_state(tx: Connection, agent_id: str, state: str, *, why: str, only_from: str = "active") -> bool:
+    """Move an agent from one state to another; False when it was not in the first (any more)."""
+    done = tx.execute(
+        update(agents).where(agents.c.id == agent_id, agents.c.state == only_from).values(state=state, state_why=why)
+    )
+    return done.rowcount == 1

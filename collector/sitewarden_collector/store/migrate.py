@@ -1,0 +1,146 @@
+"""The schema's version: an empty database is filled, an older one is upgraded on demand, a newer one is refused.
+
+The steps are Alembic revisions in `sitewarden_collector/migrations`; there is no alembic.ini. A damaged or truncated
+file is told apart from an empty one here, before anything is written to it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, make_url, text
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from sitewarden_collector.errors import DatabaseBusy, DatabaseUnusable
+from sitewarden_collector.store.engine import Database
+
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+RESTORE_HINT = "restore a backup with `sitewarden restore FILE --force`"
+_SQLITE_MAGIC = b"SQLite format 3\x00"
+
+
+def open_checked(url: str) -> Database:
+    """The database at `url`, after a look at it; raises DatabaseUnusable when it is damaged and DatabaseBusy when it
+    does not answer."""
+    path = sqlite_path(url)
+    if path is not None:
+        _look_at_file(path)
+    database = Database(url)
+    try:
+        with database.engine.connect() as tx:
+            if database.is_sqlite:
+                found = tx.execute(text("PRAGMA quick_check(1)")).scalar_one()
+                if found != "ok":
+                    raise DatabaseUnusable(f"the database {path} is damaged ({found}); {RESTORE_HINT}")
+            else:
+                tx.execute(text("SELECT 1"))
+    except OperationalError as error:
+        database.close()
+        raise DatabaseBusy(
+            f"the database {_shown(url)} does not answer ({error.orig}); check that it runs and that the url is right"
+        ) from error
+    except DatabaseError as error:
+        database.close()
+        raise DatabaseUnusable(f"the database {_shown(url)} is damaged ({error.orig}); {RESTORE_HINT}") from error
+    except DatabaseUnusable:
+        database.close()
+        raise
+    return database
+
+
+def prepare(database: Database) -> None:
+    """Fill an empty database; raise DatabaseUnusable for any version but this program's."""
+    found = revision(database)
+    if found is None and not _has_tables(database):
+        upgrade(database)
+        return
+    if found == head():
+        return
+    known = {step.revision for step in _scripts().walk_revisions()}
+    if found in known:
+        raise DatabaseUnusable(
+            f"the database is of an older version ({found}, this program has {head()}): stop the collector, make a "
+            "backup, then run `sitewarden db upgrade`"
+        )
+    raise DatabaseUnusable(
+        f"the database was written by a newer Sitewarden (schema {found or 'unknown'}, this program knows {head()}): "
+        "install that version, or restore a backup of this one"
+    )
+
+
+def upgrade(database: Database) -> str:
+    """Bring the schema to this program's version; returns it. A database that is there already is left as it is."""
+    with database.engine.connect().execution_options(writes=True) as tx, tx.begin():
+        config = _config()
+        config.attributes["connection"] = tx
+        command.upgrade(config, "head")
+    return head()
+
+
+def revision(database: Database) -> str | None:
+    """The version of the schema in the database; None when there is none."""
+    return database.read_now(_current)
+
+
+def head() -> str:
+    """The version that this program works with."""
+    newest = _scripts().get_current_head()
+    assert newest is not None
+    return newest
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file behind a SQLite url; None for another engine."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        return None
+    return Path(parsed.database)
+
+
+def _look_at_file(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+    except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise DatabaseUnusable(f"the folder {path.parent} of the database is not there; make it") from None
+        return
+    except OSError as error:
+        raise DatabaseUnusable(f"the database {path} cannot be read ({error.strerror})") from error
+    if header and not header.startswith(_SQLITE_MAGIC):
+        raise DatabaseUnusable(f"{path} is not a SQLite database, or its beginning is damaged; {RESTORE_HINT}")
+    if header:
+        pages, page_size = int.from_bytes(header[28:32], "big"), int.from_bytes(header[16:18], "big")
+        page_size = 65_536 if page_size == 1 else page_size
+        # What a checkpoint has not yet copied still lies in the WAL: then the file may rightly be shorter.
+        settled = not Path(f"{path}-wal").exists() and header[24:28] == header[92:96]
+        if settled and path.stat().st_size < pages * page_size:
+            raise DatabaseUnusable(
+                f"the database {path} is truncated ({path.stat().st_size} of {pages * page_size} bytes); {RESTORE_HINT}"
+            )
+
+
+def _config() -> AlembicConfig:
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+def _current(tx: Connection) -> str | None:
+    return MigrationContext.configure(tx).get_current_revision()
+
+
+def _has_tables(database: Database) -> bool:
+    return database.read_now(lambda tx: bool(inspect(tx).get_table_names()))
+
+
+def _shown(url: str) -> str:
+    return make_url(url).render_as_string(hide_password=True)

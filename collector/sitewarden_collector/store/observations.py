@@ -1,0 +1,177 @@
+"""Observations as they were stored, each under the key that it keeps for ever.
+
+The payload is the JSON of the dataclass in `alerting.observations`. Samples rest as blocks (`store.samples`); their row
+here only says that there is one. Rows of a batch are written in the transaction that claimed its key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    Row,
+    Select,
+    String,
+    Table,
+    Text,
+    and_,
+    insert,
+    or_,
+    select,
+)
+
+from sitewarden_alerting.observations import (
+    Change,
+    Gap,
+    Key,
+    LogEvent,
+    Observation,
+    Outcome,
+    Place,
+    ProbeResult,
+    Samples,
+    Unknown,
+    What,
+)
+from sitewarden_collector.store import samples
+from sitewarden_collector.store.agents import Agent, agents
+from sitewarden_collector.store.base import Id, Ns, metadata
+from sitewarden_collector.store.samples import RawBlock
+
+observations = Table(
+    "observations",
+    metadata,
+    Column("agent_id", Id, ForeignKey("agents.id"), primary_key=True),
+    Column("epoch", String(32), primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("idx", Integer, primary_key=True),
+    Column("customer_id", Id, nullable=False),
+    Column("site_id", Id, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("wall_ns", Ns, nullable=False),
+    Column("received_ns", Ns, nullable=False),
+    Column("severity", Integer, nullable=False),
+    Column("fingerprint", String(128), nullable=False),
+    Column("file_id", String(128), nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("part", String(8), nullable=False),
+    Column("payload", Text, nullable=False),
+    Index("ix_observations_site_wall", "site_id", "wall_ns"),
+    Index("ix_observations_received", "received_ns"),
+)
+
+_KINDS: dict[str, type[Any]] = {
+    "log": LogEvent,
+    "probe": ProbeResult,
+    "change": Change,
+    "outcome": Outcome,
+    "gap": Gap,
+    "unknown": Unknown,
+}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """One observation of a batch, as the edge decoded it; `wall_ns` is corrected already."""
+
+    index: int
+    wall_ns: int
+    what: What | RawBlock
+
+
+def add(tx: Connection, agent: Agent, *, epoch: str, seq: int, arrived: Sequence[Arrived], received_ns: int) -> None:
+    """Write the rows and blocks of one batch, whose key the caller has claimed in this transaction."""
+    shared: dict[str, Any] = {
+        "agent_id": agent.id,
+        "customer_id": agent.customer_id,
+        "site_id": agent.site_id,
+        "epoch": epoch,
+    }
+    shared |= {"seq": seq, "received_ns": received_ns}
+    if arrived:
+        tx.execute(insert(observations), [_row(item) | shared for item in arrived])
+    blocks = [(item.index, item.what) for item in arrived if isinstance(item.what, RawBlock)]
+    if blocks:
+        samples.add(tx, agent, epoch=epoch, seq=seq, blocks=blocks, received_ns=received_ns)
+
+
+def of_batches(tx: Connection, agent_id: str, epoch: str, from_seq: int, to_seq: int) -> list[Observation]:
+    """What the batches `from_seq` to `to_seq` (both included) of one spool hold, in the order in which they came."""
+    rows = tx.execute(
+        _joined()
+        .where(observations.c.agent_id == agent_id, observations.c.epoch == epoch)
+        .where(observations.c.seq.between(from_seq, to_seq))
+        .order_by(observations.c.seq, observations.c.idx)
+    )
+    return _read(tx, rows)
+
+
+def by_keys(tx: Connection, agent_id: str, keys: Iterable[Key]) -> list[Observation]:
+    """Single observations of one agent, as evidence names them; those that are gone are left out."""
+    one_of = [
+        and_(observations.c.epoch == key.epoch, observations.c.seq == key.seq, observations.c.idx == key.index)
+        for key in keys
+    ]
+    if not one_of:
+        return []
+    query = _joined().where(observations.c.agent_id == agent_id, or_(*one_of))
+    return _read(tx, tx.execute(query.order_by(observations.c.wall_ns)))
+
+
+def of_site(tx: Connection, site_id: str, *, since_ns: int, until_ns: int, limit: int = 1000) -> list[Observation]:
+    """What a site saw in a span of corrected wall time, samples left out, the newest `limit` of it in order."""
+    query = (
+        _joined()
+        .where(observations.c.site_id == site_id, observations.c.wall_ns.between(since_ns, until_ns))
+        .where(observations.c.kind != "samples")
+        .order_by(observations.c.wall_ns.desc())
+        .limit(limit)
+    )
+    return _read(tx, tx.execute(query))[::-1]
+
+
+def _joined() -> Select[Any]:
+    return select(observations, agents.c.hostname).join_from(
+        observations, agents, observations.c.agent_id == agents.c.id
+    )
+
+
+def _row(item: Arrived) -> dict[str, Any]:
+    what = item.what
+    row: dict[str, Any] = {"idx": item.index, "wall_ns": item.wall_ns, "severity": 0, "fingerprint": ""}
+    row |= {"file_id": "", "offset": 0, "part": "", "kind": "samples", "payload": ""}
+    if isinstance(what, RawBlock | Samples):
+        return row
+    row |= {"kind": _NAMES[type(what)], "payload": msgspec.json.encode(what).decode()}
+    if isinstance(what, LogEvent):
+        row |= {"severity": what.severity, "fingerprint": what.fingerprint, "file_id": what.file_id}
+        row |= {"offset": what.offset, "part": what.part}
+    return row
+
+
+def _read(tx: Connection, rows: Iterable[Row[Any]]) -> list[Observation]:
+    found = list(rows)
+    blocks = samples.of_rows(tx, [row for row in found if row.kind == "samples"])
+    made = []
+    for row in found:
+        key = Key(row.epoch, row.seq, row.idx)
+        what: What | None
+        if row.kind == "samples":
+            what = blocks.get((row.agent_id, key))
+            if what is None:
+                continue  # its block was aged out, or its series never came
+        else:
+            what = msgspec.json.decode(row.payload, type=_KINDS[row.kind])
+        place = Place(row.customer_id, row.site_id, row.agent_id, row.hostname)
+        made.append(Observation(place, key, row.wall_ns, row.received_ns, what))
+    return made

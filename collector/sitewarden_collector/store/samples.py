@@ -1,0 +1,249 @@
+"""Samples: matrix blocks as they came (agent x minute), the series they are of, and each series' last value.
+
+A block is written and read whole: a sample never becomes a row. The series of a block are kept once an agent and
+schema. Last values are one row an agent and schema, for questions over many sites without opening blocks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Row,
+    String,
+    Table,
+    Text,
+    and_,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from sitewarden_alerting.observations import Key, Samples, Series
+from sitewarden_collector.store.agents import Agent
+from sitewarden_collector.store.base import Id, Ns, metadata
+from sitewarden_protos import blocks as codec
+
+schemas = Table(
+    "schemas",
+    metadata,
+    Column("agent_id", Id, ForeignKey("agents.id"), primary_key=True),
+    Column("schema_id", String(16), primary_key=True),
+    Column("series", Text, nullable=False),  # JSON of a list of alerting.observations.Series
+)
+
+blocks = Table(
+    "blocks",
+    metadata,
+    Column("agent_id", Id, ForeignKey("agents.id"), primary_key=True),
+    Column("epoch", String(32), primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("idx", Integer, primary_key=True),
+    Column("customer_id", Id, nullable=False),
+    Column("site_id", Id, nullable=False),
+    Column("schema_id", String(16), nullable=False),
+    Column("first_ns", Ns, nullable=False),
+    Column("last_ns", Ns, nullable=False),
+    Column("shift_ns", Ns, nullable=False),  # added to the block's times: the agent's measured clock offset
+    Column("early", Boolean, nullable=False),
+    Column("block", LargeBinary, nullable=False),
+    Index("ix_blocks_site_last", "site_id", "last_ns"),
+    Index("ix_blocks_last", "last_ns"),
+)
+
+last_values = Table(
+    "last_values",
+    metadata,
+    Column("agent_id", Id, ForeignKey("agents.id"), primary_key=True),
+    Column("schema_id", String(16), primary_key=True),
+    Column("site_id", Id, nullable=False, index=True),
+    Column("at_ns", Ns, nullable=False),
+    Column("numbers", Text, nullable=False),  # JSON, in the order of the schema's series; null: none
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RawBlock:
+    """A block as it arrived, checked: it decodes to `columns`. `series` is empty where an earlier block told them."""
+
+    schema_id: str
+    series: tuple[Series, ...]
+    block: bytes
+    early: bool
+    times_ns: tuple[int, ...]  # corrected
+    shift_ns: int
+    last: tuple[float, ...]  # the newest number of each series
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One series of one agent over time; NaN is left out."""
+
+    agent_id: str
+    series: Series
+    times_ns: tuple[int, ...]
+    numbers: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The newest number of one series of one agent."""
+
+    agent_id: str
+    site_id: str
+    series: Series
+    at_ns: int
+    number: float
+
+
+def add(
+    tx: Connection,
+    agent: Agent,
+    *,
+    epoch: str,
+    seq: int,
+    blocks: Iterable[tuple[int, RawBlock]],
+    received_ns: int,
+) -> None:
+    """Write the blocks of one batch, told by their index in it."""
+    for index, block in blocks:
+        if block.series:
+            _know(tx, agent.id, block)
+        _insert(tx, agent, epoch=epoch, seq=seq, index=index, block=block)
+        _set_last(tx, agent, block)
+
+
+def knows(tx: Connection, agent_id: str, schema_id: str) -> int | None:
+    """How many series a schema of this agent has; None when it was never told."""
+    found = _series(tx, agent_id, [schema_id]).get(schema_id)
+    return None if found is None else len(found)
+
+
+def of_rows(tx: Connection, rows: Sequence[Row[Any]]) -> Mapping[tuple[str, Key], Samples]:
+    """The samples that belong to observations' rows, by agent and key."""
+    if not rows:
+        return {}
+    wanted = or_(
+        *(
+            and_(blocks.c.agent_id == row.agent_id, blocks.c.epoch == row.epoch)
+            & and_(blocks.c.seq == row.seq, blocks.c.idx == row.idx)
+            for row in rows
+        )
+    )
+    found = list(tx.execute(select(blocks).where(wanted)))
+    known = {agent: _series(tx, agent, {r.schema_id for r in found}) for agent in {r.agent_id for r in found}}
+    made = {}
+    for row in found:
+        series = known[row.agent_id].get(row.schema_id)
+        if series is not None:
+            made[row.agent_id, Key(row.epoch, row.seq, row.idx)] = _decode(row, series)
+    return made
+
+
+def series(tx: Connection, site_id: str, name: str, since_ns: int, *, until_ns: int | None = None) -> list[Track]:
+    """Every series called `name` of a site since a time: one track for each agent and set of labels, in time order."""
+    where = [blocks.c.site_id == site_id, blocks.c.last_ns >= since_ns]
+    if until_ns is not None:
+        where.append(blocks.c.first_ns <= until_ns)
+    end = math.inf if until_ns is None else until_ns
+    tracks: dict[tuple[str, Series], tuple[list[int], list[float]]] = {}
+    known: dict[tuple[str, str], tuple[Series, ...]] = {}
+    for row in tx.execute(select(blocks).where(*where).order_by(blocks.c.first_ns)):
+        schema = (row.agent_id, row.schema_id)
+        if schema not in known:
+            known[schema] = _series(tx, row.agent_id, [row.schema_id]).get(row.schema_id, ())
+        wanted = [(i, one) for i, one in enumerate(known[schema]) if one.name == name]
+        if not wanted:
+            continue
+        decoded = _decode(row, known[schema])
+        for i, one in wanted:
+            times, numbers = tracks.setdefault((row.agent_id, one), ([], []))
+            for at_ns, number in zip(decoded.times_ns, decoded.columns[i], strict=True):
+                if since_ns <= at_ns <= end and not math.isnan(number):
+                    times.append(at_ns)
+                    numbers.append(number)
+    return [Track(agent, one, tuple(t), tuple(n)) for (agent, one), (t, n) in tracks.items() if t]
+
+
+def last(tx: Connection, *, site_id: str | None = None, name: str | None = None) -> list[Last]:
+    """The newest numbers, of one site or of all, of one series' name or of all."""
+    query = select(last_values, schemas.c.series).join_from(
+        last_values,
+        schemas,
+        and_(last_values.c.agent_id == schemas.c.agent_id, last_values.c.schema_id == schemas.c.schema_id),
+    )
+    if site_id is not None:
+        query = query.where(last_values.c.site_id == site_id)
+    newest: dict[tuple[str, Series], Last] = {}
+    for row in tx.execute(query.order_by(last_values.c.at_ns)):
+        numbers = msgspec.json.decode(row.numbers, type=list[float | None])
+        for one, number in zip(_parse(row.series), numbers, strict=True):
+            if number is not None and name in (None, one.name):
+                newest[row.agent_id, one] = Last(row.agent_id, row.site_id, one, row.at_ns, number)
+    return list(newest.values())
+
+
+def _know(tx: Connection, agent_id: str, block: RawBlock) -> None:
+    text = msgspec.json.encode(block.series).decode()
+    key = (schemas.c.agent_id == agent_id, schemas.c.schema_id == block.schema_id)
+    if tx.execute(select(schemas.c.schema_id).where(*key)).first() is None:
+        tx.execute(insert(schemas).values(agent_id=agent_id, schema_id=block.schema_id, series=text))
+
+
+def _insert(tx: Connection, agent: Agent, *, epoch: str, seq: int, index: int, block: RawBlock) -> None:
+    tx.execute(
+        insert(blocks).values(
+            agent_id=agent.id,
+            epoch=epoch,
+            seq=seq,
+            idx=index,
+            customer_id=agent.customer_id,
+            site_id=agent.site_id,
+            schema_id=block.schema_id,
+            first_ns=block.times_ns[0],
+            last_ns=block.times_ns[-1],
+            shift_ns=block.shift_ns,
+            early=block.early,
+            block=block.block,
+        )
+    )
+
+
+def _set_last(tx: Connection, agent: Agent, block: RawBlock) -> None:
+    numbers = msgspec.json.encode([n if math.isfinite(n) else None for n in block.last]).decode()
+    at_ns = block.times_ns[-1]
+    key = (last_values.c.agent_id == agent.id, last_values.c.schema_id == block.schema_id)
+    stored = tx.execute(select(last_values.c.at_ns).where(*key)).scalar_one_or_none()
+    if stored is None:
+        row = {"agent_id": agent.id, "schema_id": block.schema_id, "site_id": agent.site_id}
+        tx.execute(insert(last_values).values(**row, at_ns=at_ns, numbers=numbers))
+    elif stored <= at_ns:  # what is sent again after a restore is not the newest
+        tx.execute(update(last_values).where(*key).values(at_ns=at_ns, numbers=numbers))
+
+
+def _decode(row: Row[Any], series: tuple[Series, ...]) -> Samples:
+    times_ns, columns = codec.decode(row.block, series=len(series))
+    shifted = tuple(at_ns + row.shift_ns for at_ns in times_ns)
+    return Samples(row.schema_id, series, shifted, tuple(columns), row.early)
+
+
+def _series(tx: Connection, agent_id: str, schema_ids: Iterable[str]) -> dict[str, tuple[Series, ...]]:
+    query = select(schemas).where(schemas.c.agent_id == agent_id, schemas.c.schema_id.in_(list(schema_ids)))
+    return {row.schema_id: _parse(row.series) for row in tx.execute(query)}
+
+
+def _parse(text: str) -> tuple[Series, ...]:
+    return msgspec.json.decode(text, type=tuple[Series, ...])

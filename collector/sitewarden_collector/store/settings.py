@@ -1,0 +1,28 @@
+"""What the collector itself remembers from one start to the next, by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Column, Connection, String, Table, Text, delete, insert, select
+
+from sitewarden_collector.store.base import metadata
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),  # JSON
+)
+
+
+def get(tx: Connection, name: str) -> Any:
+    """The value under `name`; None when there is none."""
+    text = tx.execute(select(settings.c.value).where(settings.c.name == name)).scalar_one_or_none()
+    return None if text is None else msgspec.json.decode(text)
+
+
+def put(tx: Connection, name: str, value: Any) -> None:
+    tx.execute(delete(settings).where(settings.c.name == name))
+    tx.execute(insert(settings).values(name=name, value=msgspec.json.encode(value).decode()))

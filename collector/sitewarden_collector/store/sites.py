@@ -1,0 +1,85 @@
+"""Customers and their sites."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Column, Connection, ForeignKey, String, Table, insert, select
+
+from sitewarden_collector.errors import NotFound
+from sitewarden_collector.store.base import Id, Ns, id_column, metadata, new_id
+
+customers = Table(
+    "customers",
+    metadata,
+    id_column(),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("created_ns", Ns, nullable=False),
+)
+
+sites = Table(
+    "sites",
+    metadata,
+    id_column(),
+    Column("customer_id", Id, ForeignKey("customers.id"), nullable=False, index=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("created_ns", Ns, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    id: str
+    name: str
+    customer_id: str
+    customer_name: str
+    created_ns: int
+
+
+_SITE = (
+    select(sites.c.id, sites.c.name, sites.c.customer_id, customers.c.name.label("customer_name"), sites.c.created_ns)
+    .join_from(sites, customers)
+    .order_by(sites.c.name)
+)
+
+
+def ensure_customer(tx: Connection, name: str, *, now_ns: int) -> str:
+    """The id of the customer called `name`, made when it is new."""
+    found = tx.execute(select(customers.c.id).where(customers.c.name == name)).scalar_one_or_none()
+    if found is not None:
+        return str(found)
+    made = new_id()
+    tx.execute(insert(customers).values(id=made, name=name, created_ns=now_ns))
+    return made
+
+
+def add(tx: Connection, name: str, *, customer_id: str, now_ns: int) -> Site:
+    """A new site of a customer; the name must be free."""
+    tx.execute(insert(sites).values(id=new_id(), customer_id=customer_id, name=name, created_ns=now_ns))
+    return by_name(tx, name)
+
+
+def find(tx: Connection, name: str) -> Site | None:
+    row = tx.execute(_SITE.where(sites.c.name == name)).one_or_none()
+    return None if row is None else Site(**row._mapping)
+
+
+def by_name(tx: Connection, name: str) -> Site:
+    """The site called `name`; raises NotFound."""
+    found = find(tx, name)
+    if found is None:
+        raise NotFound(f"there is no site {name!r}; `sitewarden site list` shows those that are there")
+    return found
+
+
+def by_id(tx: Connection, site_id: str) -> Site:
+    """The site with this id; raises NotFound."""
+    row = tx.execute(_SITE.where(sites.c.id == site_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no site with id {site_id}")
+    return Site(**row._mapping)
+
+
+def every(tx: Connection) -> list[Site]:
+    """All sites by name."""
+    return [Site(**row._mapping) for row in tx.execute(_SITE)]
