@@ -166,7 +166,8 @@ class Database:
         except Exception as error:  # noqa: BLE001  every caller gets it; the writer must live
             refusal = DatabaseBusy(_say(error)) if isinstance(error, DBAPIError) else error
             for job in group:
-                if not job.done.done():
+                # A job that had not begun may be cancelled by its caller at this very moment.
+                if job.done.running() or (not job.done.done() and job.done.set_running_or_notify_cancel()):
                     job.done.set_exception(refusal)
             return
         for job, result, failure in settled:

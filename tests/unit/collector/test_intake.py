@@ -1,0 +1,163 @@
+"""A batch is stored exactly once, in order, with everything in it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from sqlalchemy import Connection, func, select
+
+from sitewarden_alerting.observations import Outcome, Unknown
+from sitewarden_collector.errors import Refused
+from sitewarden_collector.services import actions as asking
+from sitewarden_collector.services import intake
+from sitewarden_collector.store import actions, observations, samples, spools
+from sitewarden_collector.store.engine import Database
+from tests import cast
+from tests.cast import EPOCH, NOON, SECOND
+
+
+def _rows(tx: Connection) -> int:
+    return tx.execute(select(func.count()).select_from(observations.observations)).scalar_one()
+
+
+def _accept(db: Database, agent_id: str, *batches: intake.Decoded) -> list[intake.Accepted]:
+    return [db.write_now(intake.accept, agent_id, batch=one, now_ns=NOON) for one in batches]
+
+
+def test_what_was_accepted_is_read_back_as_it_came(db: Database) -> None:
+    agent = db.write_now(cast.settle_agent)
+    said = (cast.error_line(), cast.probe(ok=False), cast.change(), Unknown(99, b"\x00\xffnew"), cast.samples(0.5, 0.6))
+    _accept(db, agent.id, cast.batch(1, *said))
+
+    found = db.read_now(observations.of_batches, agent.id, EPOCH, 1, 1)
+
+    assert [one.what for one in found[:4]] == list(said[:4])
+    assert list(found[4].what.columns[0]) == [0.5, 0.6]  # type: ignore[union-attr]
+    assert found[0].place.hostname == "web-1"
+    assert found[2].key.seq == 1
+    assert found[2].key.index == 2
+
+
+def test_a_repeat_is_acknowledged_and_not_stored_again(db: Database) -> None:
+    agent = db.write_now(cast.settle_agent)
+    first, again = _accept(db, agent.id, cast.batch(1, cast.error_line()), cast.batch(1, cast.error_line()))
+    assert (first.repeat, again.repeat) == (False, True)
+    assert again.through_seq == 1
+    assert db.read_now(_rows) == 1
+
+
+def test_a_batch_that_does_not_follow_the_last_one_is_refused_with_what_is_expected(db: Database) -> None:
+    agent = db.write_now(cast.settle_agent)
+    _accept(db, agent.id, cast.batch(1, cast.error_line()))
+    with pytest.raises(Refused, match="follows 1") as refusal:
+        _accept(db, agent.id, cast.batch(5, cast.error_line()))
+    assert refusal.value.reason == "OUT_OF_ORDER"
+    assert db.read_now(_rows) == 1
+
+
+def test_a_new_spool_may_begin_only_at_its_beginning(db: Database) -> None:
+    agent = db.write_now(cast.settle_agent)
+    with pytest.raises(Refused, match="follows 0"):
+        _accept(db, agent.id, cast.batch(7, cast.error_line()))
+    _accept(db, agent.id, cast.batch(7, cast.error_line(), previous_seq=0))
+    assert db.read_now(spools.last_seq, agent.id, EPOCH) == 7
+
+
+def test_a_batch_refused_for_good_counts_as_passed(db: Database) -> None:
+    agent = db.write_now(cast.settle_agent)
+    db.write_now(intake.pass_over, agent.id, epoch=EPOCH, seq=1, previous_seq=0, now_ns=NOON)
+    _accept(db, agent.id, cast.batch(2, cast.error_line()))
+    assert [one.key.seq for one in db.read_now(observations.of_batches, agent.id, EPOCH, 0, 9)] == [2]
+
+
+async def test_of_many_that_send_the_same_batch_at_once_one_is_stored(db: Database) -> None:
+    agent = await db.run(cast.settle_agent)
+    sent = [db.run(intake.accept, agent.id, batch=cast.batch(1, cast.error_line()), now_ns=NOON) for _ in range(20)]
+    answers = await asyncio.gather(*sent)
+    assert sum(not answer.repeat for answer in answers) == 1
+    assert await db.read(_rows) == 1
+
+
+async def test_two_collectors_that_get_the_same_batch_store_it_once(db: Database, db_url: str) -> None:
+    agent = await db.run(cast.settle_agent)
+    other = Database(db_url)
+    try:
+        for seq in range(1, 20):
+            one = cast.batch(seq, cast.error_line())
+            here = db.run(intake.accept, agent.id, batch=one, now_ns=NOON)
+            there = other.run(intake.accept, agent.id, batch=one, now_ns=NOON)
+            assert sorted(a.repeat for a in await asyncio.gather(here, there)) == [False, True]
+    finally:
+        other.close()
+    assert await db.read(_rows) == 19
+
+
+def test_evaluation_has_a_cursor_of_its_own_that_moves_once(db: Database) -> None:
+    agent = db.write_now(cast.settle_agent)
+    _accept(db, agent.id, *(cast.batch(seq, cast.error_line()) for seq in (1, 2, 3)))
+    (waiting,) = db.read_now(spools.pending, 10)
+    assert (waiting.evaluated_seq, waiting.last_seq) == (0, 3)
+
+    assert db.write_now(spools.mark_evaluated, agent.id, EPOCH, from_seq=0, to_seq=2)
+    assert not db.write_now(spools.mark_evaluated, agent.id, EPOCH, from_seq=0, to_seq=3)
+
+    (rest,) = db.read_now(spools.pending, 10)
+    assert rest.evaluated_seq == 2
+    assert db.read_now(spools.lag) == (1, NOON)
+
+
+def test_a_block_whose_series_were_never_told_is_refused(db: Database) -> None:
+    agent = db.write_now(cast.settle_agent)
+    with pytest.raises(Refused, match="never told"):
+        _accept(db, agent.id, cast.batch(1, cast.samples(0.5, told=False)))
+    _accept(db, agent.id, cast.batch(1, cast.samples(0.5)))
+    _accept(db, agent.id, cast.batch(2, cast.samples(0.6, start_ns=NOON + SECOND, told=False)))
+
+
+def test_a_series_is_read_as_one_track_across_its_blocks(db: Database) -> None:
+    agent = db.write_now(cast.settle_agent)
+    later = NOON + 20 * SECOND
+    blocks = (cast.samples(0.5, float("nan")), cast.samples(0.7, 0.8, start_ns=later, told=False))
+    _accept(db, agent.id, *(cast.batch(seq, block) for seq, block in enumerate(blocks, start=1)))
+
+    (track,) = db.read_now(samples.series, agent.site_id, "disk_used_ratio", NOON)
+
+    assert track.series == cast.DISK
+    assert track.numbers == (0.5, 0.7, 0.8)
+    assert track.times_ns == (NOON, later, later + 10 * SECOND)
+    (newest,) = db.read_now(samples.last, name="disk_used_ratio")
+    assert (newest.number, newest.at_ns) == (0.8, later + 10 * SECOND)
+
+
+def test_an_old_block_sent_again_does_not_become_the_last_value(db: Database) -> None:
+    agent = db.write_now(cast.settle_agent)
+    _accept(db, agent.id, cast.batch(1, cast.samples(0.9, start_ns=NOON)))
+    _accept(db, agent.id, cast.batch(2, cast.samples(0.1, start_ns=NOON - cast.HOUR)))
+    assert [one.number for one in db.read_now(samples.last, name="disk_used_ratio")] == [0.9]
+
+
+def test_what_headquarters_notes_about_an_agent_waits_for_evaluation_like_the_rest(db: Database) -> None:
+    agent = db.write_now(cast.settle_agent)
+    for after in ("machine-a", "machine-b"):
+        db.write_now(intake.note, agent.id, cast.change("quarantined", after=after), now_ns=NOON)
+    (waiting,) = db.read_now(spools.pending, 10)
+    assert (waiting.epoch, waiting.last_seq) == (spools.COLLECTOR_EPOCH, 2)
+    found = db.read_now(observations.of_batches, agent.id, waiting.epoch, 1, 2)
+    assert [one.what.after for one in found] == ["machine-a", "machine-b"]  # type: ignore[union-attr]
+
+
+def test_a_notice_to_a_site_waits_for_each_agent_until_its_outcome_comes(db: Database) -> None:
+    agent = db.write_now(cast.settle_agent)
+    db.write_now(cast.settle_agent, "db-1")
+    words = {"subject": "Patch 4.2", "body": "Please plan it.", "category": "patch", "reference": "REL-4.2"}
+    sent = db.write_now(asking.send_notice, agent.site_id, **words, now_ns=NOON)
+    assert len(sent) == 2
+    (mine,) = db.read_now(actions.open_of, agent.id)
+
+    wrong_agent = db.write_now(asking.apply_outcome, "someone else", Outcome(mine.id, "done", ""), now_ns=NOON)
+    received = db.write_now(asking.apply_outcome, agent.id, Outcome(mine.id, "received", ""), now_ns=NOON)
+    done = db.write_now(asking.apply_outcome, agent.id, Outcome(mine.id, "done", "shown"), now_ns=NOON)
+
+    assert (wrong_agent, received, done) == (False, False, True)
+    assert db.read_now(actions.open_of, agent.id) == []
