@@ -15,6 +15,8 @@ import apprise
 _log = logging.getLogger("apprise")
 _log.propagate = False
 _log.addHandler(logging.NullHandler())
+_log.setLevel(logging.DEBUG)  # the code of a refusal stands in its debug lines
+logging.getLogger("urllib3").setLevel(logging.INFO)  # whose debug lines hold paths, and so tokens
 
 _ASSET = apprise.AppriseAsset(app_id="Sitewarden", app_desc="Sitewarden", storage_mode="memory")
 

@@ -13,7 +13,8 @@ Not here: sending (`channels`), when to try again and who is next (`services.not
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -44,8 +45,10 @@ State = Literal["pending", "sending", "sent", "failed", "parked", "cancelled"]
 STATES: tuple[State, ...] = get_args(State)
 
 # Longer than any channel's deadline: a slow sender is not overtaken, a dead one is within minutes.
-LEASE_NS = 120 * 1_000_000_000
+LEASE_NS = 60 * 1_000_000_000
 ERROR_MAX_CHARS = 1000
+POISON_ATTEMPTS = 25  # far more than any sender's patience: claimed again and again, never settled
+CLAIM_LOOK = 200  # rows looked at in one claim; channels that are full are left out of the next
 
 notices = Table(
     "notices",
@@ -144,27 +147,57 @@ def add(
     return str(tx.execute(select(notices.c.id).where(notices.c.dedup_key == dedup_key)).scalar_one())
 
 
-def claim(tx: Connection, limit: int, worker: str, *, now_ns: int, lease_ns: int = LEASE_NS) -> list[StoredNotice]:
+def claim(
+    tx: Connection,
+    limit: int,
+    worker: str,
+    *,
+    now_ns: int,
+    lease_ns: int = LEASE_NS,
+    per_channel: int | None = None,
+    free: Mapping[str, int] | None = None,
+) -> list[StoredNotice]:
     """Take up to `limit` notices that are due, pages first, and return them as claimed by `worker`.
 
-    `attempts` counts the claim, not its result: a notice that kills its sender is still given up in the end.
+    At most `per_channel` of each channel are taken, or as many as `free` says for it. `attempts` counts the claim, not
+    its result: a notice that kills its sender is parked in the end.
     """
     due = _due(now_ns, lease_ns)
+    killer = f"the collector stopped {POISON_ATTEMPTS} times while it sent this: look at its channel and its text"
+    poison = update(notices).where(due, notices.c.attempts >= POISON_ATTEMPTS)
+    tx.execute(poison.values(state="parked", claimed_by=None, last_error=killer))
+    room = Counter(free or {})
+    full = [channel for channel, places in room.items() if places <= 0]
     pages_first = case((notices.c.kind == "page", 0), else_=1)
     waiting = (
-        select(notices.c.id).where(due).order_by(pages_first, notices.c.next_attempt_ns, notices.c.id).limit(limit)
+        select(notices.c.id, notices.c.channel)
+        .where(due, notices.c.channel.not_in(full))
+        .order_by(pages_first, notices.c.next_attempt_ns, notices.c.id)
+        .limit(CLAIM_LOOK)
     )
     taken: list[StoredNotice] = []
-    for notice_id in tx.execute(waiting).scalars().all():
+    for notice_id, channel in tx.execute(waiting).all():
+        if per_channel is not None and room.setdefault(channel, per_channel) <= 0:
+            continue
         row = tx.execute(
             update(notices)
             .where(notices.c.id == notice_id, due)
             .values(state="sending", attempts=notices.c.attempts + 1, claimed_ns=now_ns, claimed_by=worker)
             .returning(*notices.c)
         ).one_or_none()
-        if row is not None:  # else another worker was quicker
-            taken.append(_read(row))
+        if row is None:
+            continue  # another worker was quicker
+        room[channel] -= 1
+        taken.append(_read(row))
+        if len(taken) >= limit:
+            break
     return taken
+
+
+def release(tx: Connection) -> int:
+    """Free every claim, for a process that knows itself to be the only one and has just started."""
+    abandoned = notices.c.state == "sending"
+    return tx.execute(update(notices).where(abandoned).values(state="pending", claimed_by=None)).rowcount
 
 
 def settle_sent(tx: Connection, notice: StoredNotice, *, now_ns: int) -> bool:

@@ -1,0 +1,273 @@
+"""Telling: takes notices from the outbox, sends them, and settles what came of it.
+
+Claim in one transaction, send outside any, settle in another. A crash between sending and settling sends again after
+the lease: at least once, never not at all, and the notice's id lets a receiver tell. What went wrong decides:
+
+    ChannelUnavailable   again after a growing, jittered delay; a page that failed `hand_on_after` times also goes to
+                         the next hop of the ladder while this one goes on trying
+    ChannelRejected      at once to the next hop
+    nobody left          parked, and shown by `sitewarden notice list --state parked`
+
+A channel that hangs holds its own few slots and nobody else's. Not here: who is told first (alerting decides that when
+the notice is written), and how a service is spoken to (`channels`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from sitewarden_collector.channels.base import Channel, Notice, Receipt
+from sitewarden_collector.config import Person
+from sitewarden_collector.errors import ChannelRejected, ChannelUnavailable, DatabaseBusy
+from sitewarden_collector.store import notices
+from sitewarden_collector.store.engine import Database
+from sitewarden_collector.store.notices import StoredNotice
+
+SLOTS = 16
+SLOTS_PER_CHANNEL = 4
+SETTLE_TRIES = 20
+SETTLE_PAUSE_S = 0.5
+RETRY_FLOOR_S = 0.2
+
+_log = logging.getLogger("sitewarden.notifying")
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One rung of the ladder: a person by one of their channels."""
+
+    person: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a notice is tried. The n-th delay is drawn from 0 to min(cap, base x 2^(n-1)) seconds."""
+
+    attempts_max: int = 10
+    hand_on_after: int = 3
+    retry_base_s: float = 2.0
+    retry_cap_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt failed, without secrets, and whether the next one must."""
+
+    error: str
+    permanent: bool
+
+
+def retry_delay_s(attempt: int, patience: Patience, *, jitter: float) -> float:
+    """Seconds to wait after the `attempt`-th failure (from 1); `jitter` in [0, 1).
+
+    Source: full jitter, M. Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015.
+    """
+    ceiling = min(patience.retry_cap_s, patience.retry_base_s * 2.0 ** min(attempt - 1, 30))
+    return max(RETRY_FLOOR_S, jitter * ceiling)
+
+
+def next_hop(ladder: Sequence[Hop], notice: StoredNotice) -> Hop | None:
+    """Who is told when this notice cannot be: the rung below its own, the first one if it stands on none."""
+    own = Hop(person=notice.person, channel=notice.channel)
+    if own not in ladder:
+        return ladder[0] if ladder and notice.dedup_key.partition(":")[0] != "after" else None
+    below = ladder.index(own) + 1
+    return ladder[below] if below < len(ladder) else None
+
+
+def ladder_of(people: Iterable[Person]) -> tuple[Hop, ...]:
+    """The rungs of an on-call list: each person by each of their channels, in order."""
+    return tuple(Hop(person=person.name, channel=channel) for person in people for channel in person.channels)
+
+
+class Sender:
+    """Sends what is due. `step` may be called as often as one likes, from one task; after `stop` no more.
+
+    `step` starts sends and does not wait for them: one slow service does not hold up the others.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        channels: Mapping[str, Channel],
+        *,
+        now_ns: Callable[[], int],
+        worker: str,
+        ladder: Sequence[Hop] = (),
+        patience: Patience = Patience(),
+        jitter: Callable[[], float] = random.random,
+        on_settled: Callable[[str, str], None] = lambda _channel, _result: None,
+    ) -> None:
+        """`on_settled(channel, result)` is told sent, retry, handed_on or parked: for metrics and to wake a loop."""
+        self._db = db
+        self._channels = channels
+        self._now_ns = now_ns
+        self._worker = worker
+        self._ladder = tuple(ladder)
+        self._patience = patience
+        self._jitter = jitter
+        self._on_settled = on_settled
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._busy: Counter[str] = Counter()
+        # Twice the slots: a call that outlived its deadline keeps its thread until its own timeout.
+        self._threads = ThreadPoolExecutor(2 * SLOTS, thread_name_prefix="channel")
+
+    async def step(self) -> int:
+        """Claim what is due and there is room for, start sending it, return how many."""
+        room = SLOTS - len(self._under_way)
+        if room <= 0:
+            return 0
+        free = {name: SLOTS_PER_CHANNEL - busy for name, busy in self._busy.items()}
+        taken = await self._db.run(
+            notices.claim,
+            room,
+            self._worker,
+            now_ns=self._now_ns(),
+            per_channel=SLOTS_PER_CHANNEL,
+            free=free,
+        )
+        for notice in taken:
+            self._busy[notice.channel] += 1
+            task = asyncio.create_task(self._deliver(notice), name=f"notice-{notice.id}")
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+        return len(taken)
+
+    async def idle(self) -> None:
+        """Return when nothing is under way."""
+        while self._under_way:
+            await asyncio.wait(set(self._under_way))
+
+    async def stop(self, *, grace_s: float = 20.0) -> None:
+        """Let what is under way settle. What does not within `grace_s` is sent again after its lease."""
+        if self._under_way:
+            _, late = await asyncio.wait(set(self._under_way), timeout=grace_s)
+            for task in late:
+                task.cancel()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _deliver(self, notice: StoredNotice) -> None:
+        try:
+            try:
+                outcome: Receipt | Failure = await self._send(notice)
+            except ChannelUnavailable as error:
+                outcome = Failure(str(error), permanent=False)
+            except ChannelRejected as error:
+                outcome = Failure(str(error), permanent=True)
+            except Exception as error:  # noqa: BLE001  a fault of ours in a channel must not stop the others
+                _log.error("channel %s failed in an unforeseen way", notice.channel, exc_info=error)
+                outcome = Failure(f"channel {notice.channel}: unforeseen {type(error).__name__}", permanent=False)
+            await self._settle(notice, outcome)
+        except Exception as error:  # noqa: BLE001  the lease brings the notice back
+            _log.error("notice %s could not be settled; it is sent again later", notice.id, exc_info=error)
+        finally:
+            self._busy[notice.channel] -= 1
+
+    async def _send(self, stored: StoredNotice) -> Receipt:
+        channel = self._channels.get(stored.channel)
+        if channel is None:
+            raise ChannelRejected(
+                f"channel {stored.channel} is not in the configuration: add [channels.{stored.channel}], then "
+                f"`sitewarden notice retry {stored.id}`"
+            )
+        notice = Notice(
+            id=stored.id,
+            kind=stored.kind,
+            urgency=stored.urgency,
+            person=stored.person,
+            subject=stored.subject,
+            body=stored.body,
+            created_ns=stored.created_ns,
+        )
+        call = asyncio.get_running_loop().run_in_executor(self._threads, channel.send, notice)
+        try:
+            # A second more than the channel's own: its words are better than ours.
+            return await asyncio.wait_for(call, channel.deadline_s + 1.0)
+        except TimeoutError as error:
+            raise ChannelUnavailable(
+                f"channel {stored.channel}: no answer within {channel.deadline_s:g} s; it may have arrived"
+            ) from error
+
+    async def _settle(self, notice: StoredNotice, outcome: Receipt | Failure) -> None:
+        jitter = self._jitter()
+        # Told but not settled means told twice: worth some patience with a busy database.
+        for tries_left in reversed(range(SETTLE_TRIES)):
+            try:
+                result = await self._db.run(
+                    settle,
+                    notice,
+                    outcome,
+                    ladder=self._ladder,
+                    patience=self._patience,
+                    jitter=jitter,
+                    now_ns=self._now_ns(),
+                )
+                break
+            except DatabaseBusy:
+                if not tries_left:
+                    raise
+                await asyncio.sleep(SETTLE_PAUSE_S)
+        words = {"notice_id": notice.id, "channel": notice.channel, "attempt": notice.attempts, "result": result}
+        level = logging.INFO if result == "sent" else logging.WARNING
+        detail = outcome.detail if isinstance(outcome, Receipt) else outcome.error
+        _log.log(level, "notice for %s by %s: %s (%s)", notice.person, notice.channel, result, detail, extra=words)
+        self._on_settled(notice.channel, result)
+
+
+async def step(
+    db: Database,
+    channels: Mapping[str, Channel],
+    now_ns: Callable[[], int],
+    *,
+    worker: str = "step",
+    ladder: Sequence[Hop] = (),
+    patience: Patience = Patience(),
+    jitter: Callable[[], float] = random.random,
+) -> int:
+    """One round of a Sender, waited for: what is due is sent and settled when this returns. Returns how many."""
+    sender = Sender(db, channels, now_ns=now_ns, worker=worker, ladder=ladder, patience=patience, jitter=jitter)
+    try:
+        taken = await sender.step()
+        await sender.idle()
+    finally:
+        await sender.stop()
+    return taken
+
+
+def settle(
+    tx: Connection,
+    notice: StoredNotice,
+    outcome: Receipt | Failure,
+    *,
+    ladder: Sequence[Hop],
+    patience: Patience,
+    jitter: float,
+    now_ns: int,
+) -> str:
+    """Write what follows an attempt and say what that was: sent, retry, handed_on, parked, or overtaken when the
+    notice was cancelled or settled by somebody else meanwhile."""
+    if isinstance(outcome, Receipt):
+        return "sent" if notices.settle_sent(tx, notice, now_ns=now_ns) else "overtaken"
+    given_up = outcome.permanent or notice.attempts >= patience.attempts_max
+    tired = notice.kind == "page" and notice.attempts >= patience.hand_on_after
+    handed_on = notice.handed_to is not None
+    hop = next_hop(ladder, notice)
+    if (given_up or tired) and not handed_on and hop is not None:
+        taker = notices.hand_on(tx, notice, person=hop.person, channel=hop.channel, now_ns=now_ns)
+        handed_on = taker is not None
+    if not given_up:
+        again_ns = now_ns + int(retry_delay_s(notice.attempts, patience, jitter=jitter) * 1e9)
+        settled = notices.settle_retry(tx, notice, error=outcome.error, next_attempt_ns=again_ns)
+        return "retry" if settled else "overtaken"
+    if handed_on:
+        return "handed_on" if notices.settle_failed(tx, notice, error=outcome.error) else "overtaken"
+    return "parked" if notices.settle_parked(tx, notice, error=outcome.error) else "overtaken"

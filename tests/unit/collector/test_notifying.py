@@ -1,0 +1,292 @@
+"""Telling: at least once, never not at all, nobody waits for somebody else's slow service."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Connection
+
+from sitewarden_collector.errors import ChannelRejected, ChannelUnavailable
+from sitewarden_collector.services.notifying import Hop, Patience, Sender, next_hop, retry_delay_s, step
+from sitewarden_collector.store import notices
+from sitewarden_collector.store.engine import Database
+from tests.fakes.channels import FakeChannel
+
+NOW = 1_764_000_000 * 10**9
+S = 10**9
+LADDER = (Hop("ada", "phone"), Hop("ada", "mail"), Hop("bob", "phone"))
+
+
+class Time:
+    def __init__(self) -> None:
+        self.ns = NOW
+
+    def __call__(self) -> int:
+        return self.ns
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+def put(tx: Connection, /, key: str = "k", **changes: Any) -> str:
+    given: dict[str, Any] = {
+        "kind": "page",
+        "person": "ada",
+        "channel": "phone",
+        "subject": "INC-1001",
+        "body": "down",
+        "dedup_key": key,
+        "now_ns": NOW,
+    }
+    return notices.add(tx, **(given | changes))
+
+
+def states(db: Database) -> dict[tuple[str, str], str]:
+    return {(n.person, n.channel): n.state for n in db.read_now(notices.listing)}
+
+
+async def test_a_notice_that_is_due_is_sent_once(db: Database, time: Time) -> None:
+    notice_id = await db.run(put)
+    phone = FakeChannel("phone")
+    assert await step(db, {"phone": phone}, time) == 1
+    assert await step(db, {"phone": phone}, time) == 0
+    assert [notice.id for notice in phone.taken] == [notice_id]
+    stored = await db.read(notices.get, notice_id)
+    assert (stored.state, stored.sent_ns, stored.last_error) == ("sent", NOW, None)
+
+
+async def test_what_may_pass_is_tried_again_later_and_not_before(db: Database, time: Time) -> None:
+    await db.run(put)
+    phone = FakeChannel("phone", failures=[ChannelUnavailable("busy")])
+    await step(db, {"phone": phone}, time, jitter=lambda: 0.5)
+    [waiting] = await db.read(notices.listing)
+    assert (waiting.state, waiting.last_error, waiting.next_attempt_ns) == ("pending", "busy", NOW + S)
+    assert await step(db, {"phone": phone}, time) == 0
+    time.ns += S
+    await step(db, {"phone": phone}, time)
+    assert len(phone.taken) == 1
+
+
+async def test_a_refusal_goes_to_the_next_channel_then_to_the_next_person_then_is_parked(
+    db: Database, time: Time
+) -> None:
+    await db.run(put)
+    channels = {name: FakeChannel(name, failures=[ChannelRejected("no")] * 9) for name in ("phone", "mail")}
+    for _ in range(4):
+        await step(db, channels, time, ladder=LADDER)
+    assert states(db) == {("ada", "phone"): "failed", ("ada", "mail"): "failed", ("bob", "phone"): "parked"}
+
+
+async def test_a_page_that_keeps_failing_reaches_the_next_person_while_it_is_still_tried(
+    db: Database, time: Time
+) -> None:
+    await db.run(put)
+    phone, mail = FakeChannel("phone", failures=[ChannelUnavailable("busy")] * 3), FakeChannel("mail")
+    for _ in range(4):
+        await step(db, {"phone": phone, "mail": mail}, time, ladder=LADDER)
+        time.ns += 600 * S
+    assert len(mail.taken) == 1
+    assert len(phone.taken) == 1
+    assert set(states(db).values()) == {"sent"}
+
+
+async def test_a_risk_that_keeps_failing_waits_for_its_own_channel(db: Database, time: Time) -> None:
+    await db.run(put, kind="risk")
+    phone, mail = FakeChannel("phone", failures=[ChannelUnavailable("busy")] * 5), FakeChannel("mail")
+    for _ in range(7):
+        await step(db, {"phone": phone, "mail": mail}, time, ladder=LADDER)
+        time.ns += 600 * S
+    assert (len(phone.taken), len(mail.taken)) == (1, 0)
+
+
+async def test_patience_ends_and_the_notice_is_parked_where_an_operator_sees_why(db: Database, time: Time) -> None:
+    await db.run(put)
+    phone = FakeChannel("phone", failures=[ChannelUnavailable("the line is dead")] * 9)
+    for _ in range(9):
+        await step(db, {"phone": phone}, time, patience=Patience(attempts_max=4))
+        time.ns += 600 * S
+    [parked] = await db.read(notices.listing, state="parked")
+    assert (parked.attempts, parked.last_error) == (4, "the line is dead")
+    assert len(phone.failures) == 5
+
+
+async def test_a_channel_that_is_not_configured_says_what_to_do(db: Database, time: Time) -> None:
+    await db.run(put)
+    await step(db, {}, time)
+    [parked] = await db.read(notices.listing)
+    assert parked.state == "parked"
+    assert "add [channels.phone]" in (parked.last_error or "")
+
+
+async def test_a_fault_in_a_channel_stops_neither_the_others_nor_the_notice(
+    db: Database, time: Time, caplog: pytest.LogCaptureFixture
+) -> None:
+    await db.run(put, "a")
+    await db.run(put, "b", channel="mail")
+    phone, mail = FakeChannel("phone", failures=[ZeroDivisionError()]), FakeChannel("mail")
+    with caplog.at_level(logging.ERROR):
+        await step(db, {"phone": phone, "mail": mail}, time)
+    assert len(mail.taken) == 1
+    assert states(db)[("ada", "phone")] == "pending"
+    assert "unforeseen" in caplog.text
+
+
+async def test_an_acknowledgement_stops_the_pages_that_still_wait(db: Database, time: Time) -> None:
+    await db.run(put, ticket_id="t")
+    phone = FakeChannel("phone", failures=[ChannelUnavailable("busy")])
+    await step(db, {"phone": phone}, time, ladder=LADDER)
+    await db.run(notices.cancel_for_ticket, "t")
+    time.ns += 3600 * S
+    assert await step(db, {"phone": phone, "mail": FakeChannel("mail")}, time, ladder=LADDER) == 0
+
+
+async def test_a_channel_that_hangs_holds_up_nobody_else(db: Database, time: Time) -> None:
+    for n in range(10):
+        await db.run(put, f"p{n}")
+    phone, mail = FakeChannel("phone"), FakeChannel("mail")
+    phone.hold.clear()
+    sender = Sender(db, {"phone": phone, "mail": mail}, now_ns=time, worker="w")
+    assert await sender.step() == 4
+    await db.run(put, "m", channel="mail")
+    assert await sender.step() == 1
+    async with asyncio.timeout(5):
+        while not mail.taken:  # noqa: ASYNC110  it is filled on another thread
+            await asyncio.sleep(0.005)
+    assert phone.taken == []
+    phone.hold.set()
+    await sender.idle()
+    while await sender.step():
+        await sender.idle()
+    assert len(phone.taken) == 10
+    await sender.stop()
+
+
+async def test_a_call_past_its_deadline_counts_as_failed(db: Database, time: Time) -> None:
+    await db.run(put)
+    phone = FakeChannel("phone", deadline_s=-0.9)  # a second of grace comes on top
+    phone.hold.clear()
+    sender = Sender(db, {"phone": phone}, now_ns=time, worker="w")
+    await sender.step()
+    await sender.idle()
+    [waiting] = await db.read(notices.listing)
+    assert waiting.state == "pending"
+    assert "it may have arrived" in (waiting.last_error or "")
+    phone.hold.set()
+    await sender.stop()
+
+
+async def test_what_came_of_each_notice_is_reported(db: Database, time: Time) -> None:
+    await db.run(put, "a")
+    await db.run(put, "b", channel="mail")
+    told: list[tuple[str, str]] = []
+    sender = Sender(
+        db,
+        {"phone": FakeChannel("phone"), "mail": FakeChannel("mail", failures=[ChannelRejected("no")])},
+        now_ns=time,
+        worker="w",
+        on_settled=lambda channel, result: told.append((channel, result)),
+    )
+    await sender.step()
+    await sender.idle()
+    await sender.stop()
+    assert sorted(told) == [("mail", "parked"), ("phone", "sent")]
+
+
+class PowerCut(BaseException):
+    """The process ends here: nothing in it runs any further."""
+
+
+@pytest.mark.parametrize(
+    "step_of_death", ["before claim", "after claim", "after send", "before settle", "after settle"]
+)
+async def test_a_collector_killed_at_any_step_still_tells_in_the_end(
+    db: Database, time: Time, step_of_death: str
+) -> None:
+    """The road of one notice is claim, send, settle. Killed anywhere on it, the next process finishes the work."""
+    notice_id = await db.run(put)
+    phone = FakeChannel("phone")
+    if step_of_death != "before claim":
+        [taken] = await db.run(notices.claim, 1, "killed", now_ns=time())
+    if step_of_death in ("after send", "before settle", "after settle"):
+        phone.send(_notice(taken))
+    if step_of_death == "after settle":
+        await db.run(notices.settle_sent, taken, now_ns=time())
+
+    survivor = Sender(db, {"phone": phone}, now_ns=time, worker="survivor")
+    for _ in range(3):
+        await survivor.step()
+        await survivor.idle()
+        time.ns += notices.LEASE_NS
+    await survivor.stop()
+    assert (await db.read(notices.get, notice_id)).state == "sent"
+    assert {notice.id for notice in phone.taken} == {notice_id}
+    assert len(phone.taken) == (2 if step_of_death in ("after send", "before settle") else 1)
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3])
+async def test_a_commit_that_fails_at_any_step_loses_no_notice(db_url: str, time: Time, nth: int) -> None:
+    commits = 0
+
+    def commit(tx: Connection) -> None:
+        nonlocal commits
+        commits += 1
+        if commits == nth:
+            raise OSError(28, "No space left on device")
+        tx.commit()
+
+    first = Database(db_url, commit=commit)
+    notices.notices.create(first.engine)
+    phone = FakeChannel("phone")
+    sender = Sender(first, {"phone": phone}, now_ns=time, worker="first")
+    try:
+        await first.run(put)
+        await sender.step()
+        await sender.idle()
+    except OSError:
+        pass
+    await sender.stop()
+    first.close()
+
+    second = Database(db_url)
+    notice_id = await second.run(put)  # what decided writes it again after its own failure
+    for _ in range(3):
+        await step(second, {"phone": phone}, time)
+        time.ns += notices.LEASE_NS
+    assert (await second.read(notices.get, notice_id)).state == "sent"
+    assert 1 <= len(phone.taken) <= 2
+    second.close()
+
+
+def _notice(stored: notices.StoredNotice) -> Any:
+    from sitewarden_collector.channels.base import Notice
+
+    names = ("id", "kind", "urgency", "person", "subject", "body", "created_ns")
+    return Notice(**{name: getattr(stored, name) for name in names})
+
+
+@given(attempt=st.integers(1, 10_000), jitter=st.floats(0, 1, exclude_max=True))
+def test_a_delay_grows_up_to_its_cap_and_is_never_zero(attempt: int, jitter: float) -> None:
+    patience = Patience()
+    delay = retry_delay_s(attempt, patience, jitter=jitter)
+    assert 0.2 <= delay <= patience.retry_cap_s
+    assert delay <= retry_delay_s(attempt + 1, patience, jitter=jitter)
+
+
+def test_the_ladder_ends_and_a_stranger_begins_at_its_first_rung() -> None:
+    def at(person: str, channel: str, key: str = "k") -> notices.StoredNotice:
+        return notices.StoredNotice(
+            "id", "page", person, channel, "", "", None, None, "", key, "sending", 1, 0, 0, "w", None, None, None, 0
+        )
+
+    assert next_hop(LADDER, at("ada", "phone")) == LADDER[1]
+    assert next_hop(LADDER, at("bob", "phone")) is None
+    assert next_hop(LADDER, at("eve", "pigeon")) == LADDER[0]
+    assert next_hop(LADDER, at("eve", "pigeon", "after:x")) is None
+    assert next_hop((), at("ada", "phone")) is None
