@@ -1,0 +1,452 @@
+"""`Spool`: the one class of the package. Each method that writes is one transaction with one commit.
+
+Life: `open`, any of the methods from any thread, `close`. Observe and link each open their own. After an exception the
+spool is as it was before the call. See the package's docstring for what is promised.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sitewarden_agent.clock import Clock
+from sitewarden_agent.errors import SpoolDamaged
+from sitewarden_agent.model import (
+    Change,
+    FileMark,
+    Gap,
+    GapReason,
+    Observation,
+    Outcome,
+    OutcomeState,
+    SiteNotice,
+    What,
+)
+from sitewarden_agent.spool import batches, desk, file, room, rows
+from sitewarden_agent.spool.age import Tick, advance
+from sitewarden_agent.spool.bell import Bell
+from sitewarden_agent.spool.file import QUEUES, Commit
+from sitewarden_agent.spool.words import (
+    NANOSECONDS,
+    DiskUsage,
+    Resume,
+    Sealed,
+    SpoolFull,
+    SpoolLimits,
+    SpoolState,
+    WatchLevel,
+)
+
+OBSERVATION_MAX_BYTES = 1024 * 1024
+TIDY_EVERY_NS = 60 * NANOSECONDS
+
+
+class Spool:
+    """Everything that waits for headquarters. Make one with `open`."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        path: Path,
+        *,
+        limits: SpoolLimits,
+        clock: Clock,
+        commit: Commit,
+        disk_usage: DiskUsage,
+    ) -> None:
+        self._connection = connection
+        self._path = path
+        self._limits = limits
+        self._clock = clock
+        self._commit = commit
+        self._disk_usage = disk_usage
+        self._lock = threading.RLock()
+        self._inode = path.stat().st_ino
+        self._tick: Tick | None = None
+        self._tidied_ns: int | None = None
+        self._unwritten: dict[str, rows.Taken] = {}
+        self.bell = Bell(path)
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        clock: Clock,
+        limits: SpoolLimits | None = None,
+        commit: Commit = file.commit,
+        disk_usage: DiskUsage = shutil.disk_usage,
+    ) -> Spool:
+        """Open the spool at `path`, making it when there is none and setting a damaged one aside.
+
+        Raises SpoolDamaged when the folder cannot be written or a newer agent made the file.
+        """
+        connection, aside = file.open_file(path, commit=commit)
+        spool = cls(
+            connection,
+            path,
+            limits=limits or SpoolLimits(),
+            clock=clock,
+            commit=commit,
+            disk_usage=disk_usage,
+        )
+        if aside is not None:
+            with spool._writing("spool_lost"):
+                detail = f"the spool was damaged, set aside as {aside.name} and begun anew"
+                spool._gap(Gap(GapReason.SPOOL_LOST, detail=detail))
+        return spool
+
+    def close(self) -> None:
+        with self._lock:
+            self.bell.close()
+            self._connection.close()
+
+    # What observe writes.
+
+    def append(self, observations: Sequence[Observation], *, marks: Sequence[FileMark] = ()) -> None:
+        """Store observations and the places to resume reading at, together or not at all.
+
+        Raises SpoolFull when log events, changes or outcomes don't fit: nothing was stored, keep the position, try
+        again later. Samples and probe results never raise it: without room they are given up, and a gap says so.
+        """
+        wanted = self._rows(observations)
+        try:
+            with self._writing("append"):
+                self._write_unwritten()
+                self._tidy()
+                kept, shed = room.make_room(self._connection, wanted, capacity=self._capacity())
+                for kind, taken in shed.taken.items():
+                    self._shed_gap(kind, taken)
+                rows.insert(self._connection, kept, spool_ns=self._now().spool_ns)
+                desk.set_marks(self._connection, marks)
+                self._tell_level()
+        except SpoolFull:
+            if marks or any(each.queue not in room.GIVEN_UP for each in wanted):
+                raise
+            self._remember_unwritten(wanted)
+            return
+        self._unwritten.clear()
+        self.bell.ring()
+
+    def marks(self, source: str | None = None) -> tuple[FileMark, ...]:
+        with self._reading() as tx:
+            return desk.marks(tx, source)
+
+    def forget_mark(self, source: str, file_id: str) -> None:
+        """The file is gone and read to its end."""
+        with self._writing("forget_mark") as tx:
+            desk.forget_mark(tx, source, file_id)
+
+    def watch_levels(self) -> tuple[WatchLevel, ...]:
+        with self._reading() as tx:
+            return desk.watch_levels(tx)
+
+    def set_watch_levels(self, levels: Iterable[WatchLevel]) -> None:
+        with self._writing("set_watch_levels") as tx:
+            desk.set_watch_levels(tx, levels)
+
+    def note(self, key: str, value: dict[str, Any]) -> None:
+        """Leave a note for status, replacing the last one of `key`. `at_ns` is added."""
+        with self._writing("note") as tx:
+            desk.set_note(tx, key, {**value, "at_ns": self._clock.wall_ns()})
+
+    def notes(self) -> dict[str, dict[str, Any]]:
+        with self._reading() as tx:
+            return desk.notes(tx)
+
+    # What link takes.
+
+    @property
+    def epoch(self) -> str:
+        """32 hex characters; another spool, or a restored one, has another."""
+        with self._reading() as tx:
+            return str(rows.get(tx, "epoch"))
+
+    def seal(self, max_bytes: int, max_observations: int) -> Sealed | None:
+        """Number the next batch durably; None when nothing waits. Urgent rows go first (see batches.seal)."""
+        while self.waiting():
+            with self._writing("seal") as tx:
+                packed = batches.seal(tx, max_bytes=max_bytes, max_observations=max_observations)
+            if packed is not None and (readable := self._opened(packed)) is not None:
+                return readable
+        return None
+
+    def after(self, seq: int) -> Sealed | None:
+        """The sealed batch that follows `seq`; None when that was the last one."""
+        while True:
+            with self._reading() as tx:
+                packed = batches.after(tx, seq)
+            if packed is None:
+                return None
+            if (readable := self._opened(packed)) is not None:
+                return readable
+            seq = packed.seq
+
+    def sealed(self, seq: int) -> Sealed | None:
+        """The batch of this number, if it is kept."""
+        found = self.after(seq - 1)
+        return found if found is not None and found.seq == seq else None
+
+    def unacked(self) -> tuple[int, ...]:
+        """The numbers of the batches that headquarters has not acknowledged."""
+        with self._reading() as tx:
+            return batches.unacked(tx)
+
+    def waiting(self) -> bool:
+        """Whether anything waits to be sealed."""
+        with self._reading() as tx:
+            union = " UNION ALL ".join(f"SELECT * FROM (SELECT 1 FROM {queue} LIMIT 1)" for queue in QUEUES)  # noqa: S608
+            return tx.execute(f"{union} LIMIT 1").fetchone() is not None
+
+    def changed(self) -> int:
+        """A number that differs after the other process wrote. Cheap: no disk is touched."""
+        with self._reading() as tx:
+            return int(tx.execute("PRAGMA data_version").fetchone()[0])
+
+    def acknowledge(self, through_seq: int) -> None:
+        """Headquarters has committed all up to and with this batch."""
+        with self._writing("acknowledge") as tx:
+            batches.acknowledge(tx, through_seq, spool_ns=self._now().spool_ns)
+            self._tidy()
+            self._tell_level()
+
+    def seek(self, last_stored_seq: int) -> Resume:
+        """Headquarters said at hello what it stored last: find what to send next.
+
+        Normally that is what follows. When headquarters lost batches (restored from a backup), the kept tail is sent
+        again and a gap names what is not kept any more. When it knows later batches than this spool ever sealed, this
+        spool is a copy or was restored: it begins a new epoch, and hello has to be said again.
+        """
+        with self._writing("seek") as tx:
+            if last_stored_seq > int(rows.get(tx, "last_sealed_seq", 0)):
+                old = str(rows.get(tx, "epoch"))
+                new = batches.begin_epoch(tx)
+                self._insert(Change("spool", subject="copied or restored", before=old, after=new))
+                return Resume(0, new_epoch=True)
+            if last_stored_seq >= int(rows.get(tx, "acked_seq", 0)):
+                batches.acknowledge(tx, last_stored_seq, spool_ns=self._now().spool_ns)
+                return Resume(last_stored_seq)
+            back = batches.go_back(tx, last_stored_seq)
+            if back.lost is not None:
+                detail = "headquarters was restored to a state older than what this site keeps"
+                self._gap(Gap(GapReason.RESTORED, first_seq=back.lost[0], last_seq=back.lost[1], detail=detail))
+            return Resume(last_stored_seq, resent=back.resent, lost=back.lost)
+
+    def park(self, seq: int, reason: str) -> bool:
+        """Headquarters will never take this batch: move it aside and write a gap. False when it is not there."""
+        with self._writing("park"):
+            return self._park(seq, reason)
+
+    def split(self, seq: int) -> bool:
+        """A batch was too large: number its halves anew. False when it can't be split: park it then."""
+        with self._writing("split") as tx:
+            return batches.split(tx, seq)
+
+    # Actions from headquarters.
+
+    def begin_action(self, action_id: str) -> bool:
+        """Remember durably that this action begins. False when it began before: its outcome is reported again then.
+
+        One that began and has no outcome was cut short by a stop of the agent; it is reported as failed, not repeated.
+        """
+        with self._writing("begin_action") as tx:
+            known = desk.begin(tx, action_id, wall_ns=self._clock.wall_ns())
+            if known is None:
+                return True
+            outcome = known.outcome or Outcome(
+                action_id, OutcomeState.FAILED, "the agent stopped while this was being done; it is not repeated"
+            )
+            self._settle(outcome)
+        self.bell.ring()
+        return False
+
+    def finish_action(self, outcome: Outcome) -> None:
+        """Store the outcome of an action and report it, once and for all: a later, other outcome changes nothing."""
+        with self._writing("finish_action") as tx:
+            known = desk.begin(tx, outcome.action_id, wall_ns=self._clock.wall_ns())
+            self._settle(outcome if known is None or known.outcome is None else known.outcome)
+        self.bell.ring()
+
+    def add_notice(self, notice: SiteNotice, *, outcome: Outcome) -> bool:
+        """Keep a notice for the site and report its outcome, in one transaction. False when it was here before."""
+        with self._writing("add_notice") as tx:
+            known = desk.begin(tx, notice.action_id, wall_ns=self._clock.wall_ns())
+            settled = known.outcome if known is not None else None
+            if settled is None:
+                desk.put_notice(tx, notice)
+            self._settle(settled or outcome)
+        self.bell.ring()
+        return settled is None
+
+    def notices(self) -> tuple[SiteNotice, ...]:
+        """What headquarters told this site, oldest first."""
+        with self._reading() as tx:
+            return desk.notices(tx)
+
+    # For status.
+
+    def state(self) -> SpoolState:
+        with self._reading() as tx:
+            sealed = batches.held(tx)
+            oldest = (sealed.oldest_ns, *(rows.oldest_wall_ns(tx, queue) for queue in QUEUES))
+            return SpoolState(
+                epoch=str(rows.get(tx, "epoch")),
+                bytes=self._used(),
+                bytes_max=self._capacity(),
+                held=sealed.observations + sum(rows.count(tx, queue) for queue in QUEUES),
+                unacked=sealed.batches,
+                shed=int(rows.get(tx, "shed", 0)),
+                parked=int(rows.get(tx, "parked", 0)),
+                oldest_ns=min((ns for ns in oldest if ns is not None), default=0),
+                last_sealed_seq=int(rows.get(tx, "last_sealed_seq", 0)),
+                acked_seq=int(rows.get(tx, "acked_seq", 0)),
+                oldest_kept_seq=sealed.oldest_kept_seq,
+                level=str(rows.get(tx, "level", "ok")),
+            )
+
+    # Inside a transaction.
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                yield self._connection
+            except sqlite3.Error as error:
+                raise file.explained(error, self._path) from error
+
+    @contextlib.contextmanager
+    def _writing(self, step: str) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            if self._connection.in_transaction:
+                raise AssertionError("a transaction inside a transaction")
+            self._same_file()
+            with file.transaction(self._connection, step, path=self._path, commit=self._commit):
+                yield self._connection
+
+    def _same_file(self) -> None:
+        """The other process may have set the file aside: then this one must open the new one."""
+        try:
+            same = self._path.stat().st_ino == self._inode
+        except OSError:
+            same = False
+        if not same:
+            raise SpoolDamaged(f"The spool {self._path} was replaced while it was open. The agent opens the new one.")
+
+    def _rows(self, observations: Sequence[Observation]) -> list[rows.Row]:
+        wanted = []
+        for observation in observations:
+            row = rows.row(observation)
+            if len(row.body) > OBSERVATION_MAX_BYTES:
+                gap = Gap(
+                    GapReason.SHED,
+                    kind=row.queue,
+                    count=1,
+                    from_ns=observation.wall_ns,
+                    to_ns=observation.wall_ns,
+                    detail=f"a single observation of {len(row.body)} bytes, more than {OBSERVATION_MAX_BYTES}",
+                )
+                row = rows.row(msgspec.structs.replace(observation, what=gap))
+            wanted.append(row)
+        return wanted
+
+    def _now(self) -> Tick:
+        """The spool's time. Read from the file once, then it advances with the clock."""
+        if self._tick is None:
+            self._tick = self._stored_tick()
+        self._tick = advance(
+            self._tick,
+            wall_ns=self._clock.wall_ns(),
+            monotonic_ns=self._clock.monotonic_ns(),
+            boot_id=self._clock.boot_id(),
+        )
+        return self._tick
+
+    def _stored_tick(self) -> Tick | None:
+        stored = rows.get(self._connection, "tick")
+        if stored is None:
+            return None
+        spool_ns, wall_ns, monotonic_ns, boot_id = msgspec.msgpack.decode(stored)
+        return Tick(spool_ns, wall_ns, monotonic_ns, boot_id)
+
+    def _tidy(self) -> None:
+        """Once a minute: give up what is too old, let go of the old tail, give space back."""
+        now = self._now()
+        if self._tidied_ns is not None and now.spool_ns - self._tidied_ns < TIDY_EVERY_NS:
+            return
+        self._tidied_ns = now.spool_ns
+        tx = self._connection
+        stored = self._stored_tick()
+        if stored is None or now.spool_ns >= stored.spool_ns:
+            rows.put(tx, "tick", msgspec.msgpack.encode((now.spool_ns, now.wall_ns, now.monotonic_ns, now.boot_id)))
+        expired_before = now.spool_ns - int(self._limits.max_age_s * NANOSECONDS)
+        for queue in QUEUES:
+            taken = rows.drop_oldest(tx, queue, before_spool_ns=expired_before)
+            if taken is not None:
+                self._gap(Gap(GapReason.EXPIRED, queue, taken.count, taken.from_ns, taken.to_ns))
+                rows.add(tx, "shed", taken.count)
+        batches.trim_tail(tx, before_spool_ns=now.spool_ns - int(self._limits.acked_keep_s * NANOSECONDS))
+        room.give_back(tx)
+
+    def _capacity(self) -> int:
+        return room.capacity_bytes(self._connection, self._limits, path=self._path, disk_usage=self._disk_usage)
+
+    def _used(self) -> int:
+        return max(0, room.used_bytes(self._connection) - int(rows.get(self._connection, "tail_bytes", 0)))
+
+    def _tell_level(self) -> None:
+        before = str(rows.get(self._connection, "level", "ok"))
+        after = room.level(self._used(), capacity=self._capacity(), before=before)
+        if after != before:
+            rows.put(self._connection, "level", after)
+            self._insert(Change("shedding", subject="spool", before=before, after=after))
+
+    def _insert(self, what: What) -> None:
+        rows.insert(self._connection, [rows.row(self._seen(what))], spool_ns=self._now().spool_ns)
+
+    def _seen(self, what: What) -> Observation:
+        return Observation(what, self._clock.wall_ns(), self._clock.boot_id(), self._clock.monotonic_ns())
+
+    def _gap(self, gap: Gap) -> None:
+        rows.write_gap(self._connection, gap, seen=self._seen(gap), spool_ns=self._now().spool_ns)
+
+    def _shed_gap(self, kind: str, taken: rows.Taken) -> None:
+        self._gap(Gap(GapReason.SHED, kind, taken.count, taken.from_ns, taken.to_ns, detail="the spool was full"))
+        rows.add(self._connection, "shed", taken.count)
+
+    def _remember_unwritten(self, wanted: Sequence[rows.Row]) -> None:
+        """Not even a gap could be written (the disk is full): the next write that works tells it."""
+        shed = room.Shed(self._unwritten)
+        for each in wanted:
+            shed.add(each.queue, rows.Taken(1, each.wall_ns, each.wall_ns))
+
+    def _write_unwritten(self) -> None:
+        for kind, taken in self._unwritten.items():
+            self._shed_gap(kind, taken)
+
+    def _park(self, seq: int, reason: str) -> bool:
+        count = batches.park(
+            self._connection, seq, reason=reason, wall_ns=self._clock.wall_ns(), keep=self._limits.parked_max
+        )
+        if count is None:
+            return False
+        self._gap(Gap(GapReason.REFUSED, count=count, first_seq=seq, last_seq=seq, detail=reason))
+        return True
+
+    def _opened(self, packed: batches.Packed) -> Sealed | None:
+        """None for a batch with something of a newer agent in it (after a downgrade): it is parked."""
+        try:
+            return packed.opened()
+        except msgspec.DecodeError as error:
+            self.park(packed.seq, f"cannot be read by this version of the agent: {error}")
+            return None
+
+    def _settle(self, outcome: Outcome) -> None:
+        desk.settle(self._connection, outcome)
+        self._insert(outcome)
