@@ -109,12 +109,13 @@ def level(used: int, *, capacity: int, before: str) -> str:
     return "ok"
 
 
-def give_back(tx: sqlite3.Connection, *, keep_free_bytes: int = 4 * 1024 * 1024, pages_max: int = 1024) -> None:
-    """Return free pages to the file system, a few at a time, when a backlog has gone."""
-    free = int(tx.execute("PRAGMA freelist_count").fetchone()[0])
-    surplus = free - keep_free_bytes // _page_bytes(tx)
+def give_back(connection: sqlite3.Connection, *, keep_free_bytes: int = 4 * 1024 * 1024, pages_max: int = 4096) -> None:
+    """Return free pages to the file system, some at a time, when a backlog has gone. Outside of any transaction."""
+    free = int(connection.execute("PRAGMA freelist_count").fetchone()[0])
+    surplus = min(pages_max, free - keep_free_bytes // _page_bytes(connection))
     if surplus > 0:
-        tx.execute(f"PRAGMA incremental_vacuum({min(surplus, pages_max)})").fetchall()
+        # As a script, because `execute` takes one step of a statement without columns, and that frees a single page.
+        connection.executescript(f"PRAGMA incremental_vacuum({surplus})")
 
 
 def _rank(name: str) -> int:

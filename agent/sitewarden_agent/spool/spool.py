@@ -71,6 +71,7 @@ class Spool:
         self._inode = path.stat().st_ino
         self._tick: Tick | None = None
         self._tidied_ns: int | None = None
+        self._give_back = False
         self._unwritten: dict[str, rows.Taken] = {}
         self.bell = Bell(path)
 
@@ -329,6 +330,10 @@ class Spool:
             self._same_file()
             with file.transaction(self._connection, step, path=self._path, commit=self._commit):
                 yield self._connection
+            if self._give_back:
+                self._give_back = False
+                with contextlib.suppress(sqlite3.Error):  # the next minute tries again
+                    room.give_back(self._connection)
 
     def _same_file(self) -> None:
         """The other process may have set the file aside: then this one must open the new one."""
@@ -392,7 +397,7 @@ class Spool:
                 self._gap(Gap(GapReason.EXPIRED, queue, taken.count, taken.from_ns, taken.to_ns))
                 rows.add(tx, "shed", taken.count)
         batches.trim_tail(tx, before_spool_ns=now.spool_ns - int(self._limits.acked_keep_s * NANOSECONDS))
-        room.give_back(tx)
+        self._give_back = True
 
     def _capacity(self) -> int:
         return room.capacity_bytes(self._connection, self._limits, path=self._path, disk_usage=self._disk_usage)

@@ -481,7 +481,7 @@ class TestDamaged:
     def test_damage_found_while_running_is_said_and_cured_by_a_restart(self, tmp_path: Path, clock: HandClock) -> None:
         path = tmp_path / "spool.db"
         spool = Spool.open(path, clock=clock)
-        spool.append([seen(log(number, size=3_000)) for number in range(100)])
+        spool.append([seen(log(number, size=3_000)) for number in range(1_000)])  # more than SQLite holds in memory
         spool.close()
         spool = Spool.open(path, clock=clock)
         with path.open("r+b") as file:
