@@ -22,7 +22,7 @@ _DATABASE_LOGIN: Final = re.compile(  # here a password may hold a slash, which 
     r"://[^\s/:@'\"<>]{0,256}+):([^\s'\"<>?]{1,512})@(?=[\w\[.<-])",
     re.I,
 )
-_URL_TOKEN: Final = re.compile(r"(?<=://)([A-Za-z0-9_.~-]{20,512}+)@(?=[\w\[.-])")
+_URL_TOKEN: Final = re.compile(r"(?<=://)(?=[A-Za-z_.~-]{0,200}[0-9])([A-Za-z0-9_.~-]{20,512}+)@(?=[\w\[.-])")
 
 # Tokens that show what they are: what must be in the text (in lower case), the pattern.
 _SHAPES: Final = tuple(

@@ -41,7 +41,8 @@ USER_NEEDLES: Final = ("user", "login", "logname", "account_name", "用户")
 # Accounts that every host has are nobody in person, and worth reading.
 SYSTEM_USERS: Final = words("""
     root admin administrator system nobody anonymous guest daemon www-data nginx apache postgres mysql redis oracle git
-    hadoop hdfs yarn hive spark kafka zookeeper elastic mongodb rabbitmq sa service localservice networkservice
+    hadoop hdfs yarn hive spark kafka zookeeper elastic mongodb rabbitmq sa service localservice networkservice bin sys
+    sync games man lp mail news uucp proxy backup irc gnats sshd ftp cyrus named rpc ntp dbus polkitd mapred hbase
 """)
 _HEADERS: Final = ("authorization", "cookie")
 _SHORT: Final = 7  # a key word of up to this many letters counts only as a word of its own: `bypass` is no `pass`
@@ -75,6 +76,8 @@ _LINE: Final = re.compile(r"[^\r\n\"']++")
 _BRACKETED: Final = re.compile(r"[\[({<]([^\[\](){}<>=:\s]{1,512})[\])}>]")
 _BARE: Final = re.compile(r"[^\s\"'`<>]++")
 _END_OF_BARE: Final = re.compile(r"[,;&|)}\]](?=[,;)}\]]|[\w.\-]{1,60}[=:]|\\?$)|\\[nrt\"']|\.$|[,;:]$")
+# What programs print for an object of theirs: `token=AppWindowToken{9f4ef63`, `sessionid: 0x14ede63a5a70001`.
+_HANDLE: Final = re.compile(r"(?:[A-Z][a-z]+){2,6}\{|0x[0-9a-fA-F]{1,16}\b")
 _INDENTED: Final = re.compile(
     r"(?:[|>][+-]?)?[ \t]{0,8}\r?\n(?P<indent>[ \t]{1,40})(?![ \t])(?P<body>[^\n:=]++(?:\n(?P=indent)[^\n]++)*+)"
 )
@@ -180,6 +183,8 @@ def _value(text: str, match: re.Match[str]) -> tuple[int, int]:
         return start, start  # a placeholder or a structure; the keys inside it speak for themselves
     bare = _BARE.match(text, start)
     if bare is None:
+        return start, start
+    if _HANDLE.match(bare[0]) and match["key"].lower().endswith(("token", "sessionid", "session_id")):
         return start, start
     end = _END_OF_BARE.search(bare[0], 1)
     return start, start + end.start() if end else bare.end()

@@ -1,0 +1,207 @@
+"""What can be configured. Every field says what it is where it is declared, with its unit in its name.
+
+deploy/agent/agent.example.toml has every key; a test keeps it so. Not here: reading the file, what the settings do.
+"""
+
+from __future__ import annotations
+
+import zoneinfo
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from msgspec import Meta, Struct
+
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")]
+Seconds = Annotated[float, Meta(gt=0)]
+Severity = Literal["debug", "info", "warning", "error", "critical"]
+PseudonymKind = Literal["mail", "phone", "id", "ip", "user"]
+
+
+class Link(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[link]: the road to headquarters."""
+
+    endpoints: tuple[str, ...] = ()
+    """host:port of collectors, instead of those learned at enrolment."""
+    proxy: str | None = None
+    """URL of an HTTP proxy, http://host:port. Proxies of the environment are never used."""
+    backoff_base_s: Seconds = 1.0
+    """First wait after a lost connection; doubles with each failure, with full jitter."""
+    backoff_cap_s: Seconds = 300.0
+    """Longest wait between two tries."""
+
+    def __post_init__(self) -> None:
+        if self.proxy is not None and urlsplit(self.proxy).scheme != "http":
+            raise ValueError(f"proxy must be a URL like http://proxy.example:3128, not {self.proxy!r}")
+        for endpoint in self.endpoints:
+            _check_address("endpoints", endpoint)
+
+
+class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"start": "from"}):
+    """[[logs]]: files of one log, followed through rotations."""
+
+    name: Name
+    """What this log is called in tickets. Keep it: reading resumes by it."""
+    paths: Annotated[tuple[str, ...], Meta(min_length=1)]
+    """Absolute paths; *, ? and [..] match within a folder, ** any depth."""
+    exclude: tuple[str, ...] = ("*.gz", "*.xz", "*.bz2", "*.zst", "*.zip")
+    """Patterns of file names or whole paths that are not read."""
+    format: Literal["auto"] = "auto"
+    """How records look. Every common format is recognised by itself."""
+    min_severity: Severity = "warning"
+    """Records below this stay here."""
+    start: Literal["end", "start"] = "end"
+    """Where to begin in files that are there when this log is first watched. Later files are always read whole."""
+    zone: str = "local"
+    """Time zone of times written without one: local, or a name like Asia/Shanghai."""
+
+    def __post_init__(self) -> None:
+        for path in self.paths:
+            if not path.startswith("/"):
+                raise ValueError(f"paths must be absolute; {path!r} is not")
+        if self.zone != "local":
+            try:
+                zoneinfo.ZoneInfo(self.zone)
+            except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+                raise ValueError(
+                    f"zone {self.zone!r} is not known; use local, UTC or a name like Asia/Shanghai"
+                ) from None
+
+
+class Folder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[[health.folders]]: a data folder of the product with a stated limit."""
+
+    name: Name
+    """What the folder is called in warnings."""
+    path: str
+    """Absolute path."""
+    limit_bytes: Annotated[int, Meta(gt=0)]
+    """The size at which the product stops working."""
+
+
+class Health(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[health]: samples of the host."""
+
+    interval_s: Annotated[float, Meta(ge=0.1)] = 10.0
+    """Time between two samples."""
+    disks: tuple[str, ...] = ()
+    """Mount points to watch; empty: every real file system."""
+    folders: tuple[Folder, ...] = ()
+    """Folders whose size is sampled."""
+
+
+class _ProbeBase(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+    name: Name
+    """What the probe is called in tickets."""
+    interval_s: Annotated[float, Meta(ge=0.1)] = 15.0
+    """Time between two looks."""
+    timeout_s: Seconds = 5.0
+    """A look that takes longer has failed."""
+    failures_needed: Annotated[int, Meta(ge=1)] = 2
+    """Failures in a row before the state turns red; one success turns it green."""
+
+
+class HttpProbe(_ProbeBase, frozen=True, kw_only=True, tag="http"):
+    """[[probes]] with kind = "http"."""
+
+    url: str
+    """http:// or https://, without user and password."""
+    expect_status: tuple[Annotated[int, Meta(ge=100, le=599)], ...] = (200, 204)
+    """Statuses that count as healthy. Redirects are followed on the same host only."""
+    expect_text: str = ""
+    """Text that the first 64 KiB of the answer must hold."""
+    verify: bool = True
+    """Whether an https certificate must be valid for its name."""
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+            raise ValueError(
+                f"url must be like http://localhost:8080/health, without user and password, not {self.url!r}"
+            )
+
+
+class TcpProbe(_ProbeBase, frozen=True, kw_only=True, tag="tcp"):
+    """[[probes]] with kind = "tcp"."""
+
+    address: str
+    """host:port that must accept a connection."""
+
+    def __post_init__(self) -> None:
+        _check_address("address", self.address)
+
+
+class ProcessProbe(_ProbeBase, frozen=True, kw_only=True, tag="process"):
+    """[[probes]] with kind = "process"."""
+
+    process: str
+    """Name of a program that must run, or a part of its command line."""
+    at_least: Annotated[int, Meta(ge=1)] = 1
+    """How many of them."""
+
+
+Probe = HttpProbe | TcpProbe | ProcessProbe
+
+
+class Redact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[redact]: what must not leave this host, beyond what is always taken out (secrets)."""
+
+    literals: tuple[Annotated[str, Meta(min_length=3)], ...] = ()
+    """Words of your own: names of customers, projects, hosts. Found in any case."""
+    literals_file: str | None = None
+    """A file with one such word a line, so that they need not stand here."""
+    extra_keys: tuple[Annotated[str, Meta(min_length=2)], ...] = ()
+    """Further key names whose values are secret."""
+    pseudonyms: tuple[PseudonymKind, ...] = ("mail", "phone", "id", "ip", "user")
+    """Kinds of personal data that are replaced by pseudonyms, keyed with this site's own key."""
+
+
+class Spool(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[spool]: what waits on disk for headquarters."""
+
+    max_bytes: Annotated[int, Meta(ge=4 * 1024 * 1024)] = 512 * 1024 * 1024
+    """Upper bound of the spool."""
+    max_age_h: Annotated[float, Meta(gt=0)] = 168.0
+    """What waited longer is given up, and headquarters is told."""
+    max_disk_share: Annotated[float, Meta(gt=0, le=1)] = 0.9
+    """Past this share of the file system in use, by whomever, the spool stops growing."""
+    acked_keep_h: Annotated[float, Meta(ge=0)] = 24.0
+    """How long delivered batches stay, for headquarters restored from a backup."""
+    parked_max: Annotated[int, Meta(ge=1)] = 100
+    """How many batches refused for good are kept to be looked at."""
+
+
+class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    state_dir: Path = Path("/var/lib/sitewarden-agent")
+    """Folder for the spool, the key and the certificate. Only the agent's user may read it."""
+    link: Link = Link()
+    """The road to headquarters."""
+    logs: tuple[Log, ...] = ()
+    """Logs to follow."""
+    health: Health = Health()
+    """Samples of the host."""
+    probes: tuple[Probe, ...] = ()
+    """The product's own health, looked at from outside."""
+    redact: Redact = Redact()
+    """What must not leave this host."""
+    spool: Spool = Spool()
+    """What waits on disk."""
+
+    def __post_init__(self) -> None:
+        _check_unique("logs", [log.name for log in self.logs])
+        _check_unique("probes", [probe.name for probe in self.probes])
+        _check_unique("health.folders", [folder.name for folder in self.health.folders])
+
+
+def _check_address(key: str, address: str) -> None:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError(f"{key} must be like host:port, not {address!r}")
+
+
+def _check_unique(section: str, names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{section} has the name {name!r} twice; give each its own")
