@@ -1,0 +1,42 @@
+"""What is read from the database at each scrape, as gauges.
+
+All replicas on one database show the same values here; take the maximum over them, not the sum.
+"""
+
+from __future__ import annotations
+
+import math
+
+from prometheus_client import CollectorRegistry, Gauge
+
+from sitewarden_collector.services.health import Facts
+
+
+class Gauges:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._readable = Gauge("sitewarden_database_readable", "1 when the database could be read.", registry=registry)
+        self._waiting = Gauge(
+            "sitewarden_evaluation_waiting_spools", "Agents with observations not evaluated yet.", registry=registry
+        )
+        self._lag = Gauge(
+            "sitewarden_evaluation_lag_seconds", "Age of the oldest batch not evaluated yet.", registry=registry
+        )
+        self._notices = Gauge("sitewarden_notices", "Notices by state.", ["state"], registry=registry)
+        self._oldest = Gauge(
+            "sitewarden_notice_oldest_due_seconds", "How long the oldest notice that is due waits.", registry=registry
+        )
+
+    def show(self, facts: Facts) -> None:
+        self._readable.set(1)
+        self._waiting.set(facts.spools_waiting)
+        self._lag.set(facts.evaluation_lag_s)
+        self._oldest.set(facts.oldest_notice_s)
+        for state, count in facts.notices.items():
+            self._notices.labels(state=state).set(count)
+
+    def show_nothing(self) -> None:
+        """The database could not be read: say so instead of repeating old values."""
+        self._readable.set(0)
+        self._notices.clear()
+        for gauge in (self._waiting, self._lag, self._oldest):
+            gauge.set(math.nan)
