@@ -4,8 +4,8 @@ Claim in one transaction, send outside any, settle in another. A crash between s
 the lease: at least once, never not at all, and the notice's id lets a receiver tell. What went wrong decides:
 
     ChannelUnavailable   again after a growing, jittered delay; a page that failed `hand_on_after` times also goes to
-                         the next hop of the ladder while this one goes on trying
-    ChannelRejected      at once to the next hop
+                         the next one on call while this one goes on trying
+    ChannelRejected      at once to the next channel or person on call
     nobody left          parked, and shown by `sitewarden notice list --state parked`
 
 A channel that hangs holds its own few slots and nobody else's. Not here: who is told first (alerting decides that when
@@ -24,8 +24,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from sitewarden_alerting import routing
+from sitewarden_alerting.model import Person
+from sitewarden_collector import config
 from sitewarden_collector.channels.base import Channel, Notice, Receipt
-from sitewarden_collector.config import Person
 from sitewarden_collector.errors import ChannelRejected, ChannelUnavailable, DatabaseBusy
 from sitewarden_collector.store import notices
 from sitewarden_collector.store.engine import Database
@@ -35,27 +37,16 @@ SLOTS = 16
 SLOTS_PER_CHANNEL = 4
 SETTLE_TRIES = 20
 SETTLE_PAUSE_S = 0.5
-RETRY_FLOOR_S = 0.2
 
 _log = logging.getLogger("sitewarden.notifying")
 
 
 @dataclass(frozen=True, slots=True)
-class Hop:
-    """One rung of the ladder: a person by one of their channels."""
-
-    person: str
-    channel: str
-
-
-@dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a notice is tried. The n-th delay is drawn from 0 to min(cap, base x 2^(n-1)) seconds."""
+    """How many attempts a notice gets, and after how many a page is also handed on."""
 
     attempts_max: int = 10
     hand_on_after: int = 3
-    retry_base_s: float = 2.0
-    retry_cap_s: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,27 +57,9 @@ class Failure:
     permanent: bool
 
 
-def retry_delay_s(attempt: int, patience: Patience, *, jitter: float) -> float:
-    """Seconds to wait after the `attempt`-th failure (from 1); `jitter` in [0, 1).
-
-    Source: full jitter, M. Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015.
-    """
-    ceiling = min(patience.retry_cap_s, patience.retry_base_s * 2.0 ** min(attempt - 1, 30))
-    return max(RETRY_FLOOR_S, jitter * ceiling)
-
-
-def next_hop(ladder: Sequence[Hop], notice: StoredNotice) -> Hop | None:
-    """Who is told when this notice cannot be: the rung below its own, the first one if it stands on none."""
-    own = Hop(person=notice.person, channel=notice.channel)
-    if own not in ladder:
-        return ladder[0] if ladder and notice.dedup_key.partition(":")[0] != "after" else None
-    below = ladder.index(own) + 1
-    return ladder[below] if below < len(ladder) else None
-
-
-def ladder_of(people: Iterable[Person]) -> tuple[Hop, ...]:
-    """The rungs of an on-call list: each person by each of their channels, in order."""
-    return tuple(Hop(person=person.name, channel=channel) for person in people for channel in person.channels)
+def people(on_call: Iterable[config.Person]) -> tuple[Person, ...]:
+    """The on-call list of the configuration, as routing reads it."""
+    return tuple(Person(person.name, tuple(person.channels)) for person in on_call)
 
 
 class Sender:
@@ -102,7 +75,7 @@ class Sender:
         *,
         now_ns: Callable[[], int],
         worker: str,
-        ladder: Sequence[Hop] = (),
+        on_call: Sequence[Person] = (),
         patience: Patience = Patience(),
         jitter: Callable[[], float] = random.random,
         on_settled: Callable[[str, str], None] = lambda _channel, _result: None,
@@ -112,7 +85,7 @@ class Sender:
         self._channels = channels
         self._now_ns = now_ns
         self._worker = worker
-        self._ladder = tuple(ladder)
+        self._on_call = tuple(on_call)
         self._patience = patience
         self._jitter = jitter
         self._on_settled = on_settled
@@ -206,7 +179,7 @@ class Sender:
                     settle,
                     notice,
                     outcome,
-                    ladder=self._ladder,
+                    on_call=self._on_call,
                     patience=self._patience,
                     jitter=jitter,
                     now_ns=self._now_ns(),
@@ -229,12 +202,12 @@ async def step(
     now_ns: Callable[[], int],
     *,
     worker: str = "step",
-    ladder: Sequence[Hop] = (),
+    on_call: Sequence[Person] = (),
     patience: Patience = Patience(),
     jitter: Callable[[], float] = random.random,
 ) -> int:
     """One round of a Sender, waited for: what is due is sent and settled when this returns. Returns how many."""
-    sender = Sender(db, channels, now_ns=now_ns, worker=worker, ladder=ladder, patience=patience, jitter=jitter)
+    sender = Sender(db, channels, now_ns=now_ns, worker=worker, on_call=on_call, patience=patience, jitter=jitter)
     try:
         taken = await sender.step()
         await sender.idle()
@@ -248,7 +221,7 @@ def settle(
     notice: StoredNotice,
     outcome: Receipt | Failure,
     *,
-    ladder: Sequence[Hop],
+    on_call: Sequence[Person],
     patience: Patience,
     jitter: float,
     now_ns: int,
@@ -260,12 +233,13 @@ def settle(
     given_up = outcome.permanent or notice.attempts >= patience.attempts_max
     tired = notice.kind == "page" and notice.attempts >= patience.hand_on_after
     handed_on = notice.handed_to is not None
-    hop = next_hop(ladder, notice)
-    if (given_up or tired) and not handed_on and hop is not None:
-        taker = notices.hand_on(tx, notice, person=hop.person, channel=hop.channel, now_ns=now_ns)
-        handed_on = taker is not None
+    if (given_up or tired) and not handed_on:
+        route = routing.after(on_call, notice.kind, tried=notices.tried(tx, notice))
+        if route is not None:
+            taker = notices.hand_on(tx, notice, person=route.person, channel=route.channel, now_ns=now_ns)
+            handed_on = taker is not None
     if not given_up:
-        again_ns = now_ns + int(retry_delay_s(notice.attempts, patience, jitter=jitter) * 1e9)
+        again_ns = routing.retry_at(notice.attempts, now_ns=now_ns, jitter=jitter)
         settled = notices.settle_retry(tx, notice, error=outcome.error, next_attempt_ns=again_ns)
         return "retry" if settled else "overtaken"
     if handed_on:

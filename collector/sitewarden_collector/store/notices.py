@@ -50,6 +50,8 @@ ERROR_MAX_CHARS = 1000
 POISON_ATTEMPTS = 25  # far more than any sender's patience: claimed again and again, never settled
 CLAIM_LOOK = 200  # rows looked at in one claim; channels that are full are left out of the next
 
+_AFTER = "after:"  # begins the key of a notice that took over from the one whose id follows
+
 notices = Table(
     "notices",
     metadata,
@@ -243,11 +245,22 @@ def hand_on(tx: Connection, notice: StoredNotice, *, person: str, channel: str, 
         ticket_id=notice.ticket_id,
         risk_id=notice.risk_id,
         urgency=notice.urgency,
-        dedup_key=f"after:{notice.id}",
+        dedup_key=f"{_AFTER}{notice.id}",
         now_ns=now_ns,
     )
     tx.execute(update(notices).where(notices.c.id == notice.id).values(handed_to=taker))
     return taker
+
+
+def tried(tx: Connection, notice: StoredNotice) -> set[tuple[str, str]]:
+    """(person, channel) of this notice and of all those that were handed on until it came about."""
+    seen = {(notice.person, notice.channel)}
+    key = notice.dedup_key
+    while key.startswith(_AFTER):
+        before = get(tx, key.removeprefix(_AFTER))
+        seen.add((before.person, before.channel))
+        key = before.dedup_key
+    return seen
 
 
 def cancel_for_ticket(tx: Connection, ticket_id: str) -> int:

@@ -7,19 +7,19 @@ import logging
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy import Connection
 
+from sitewarden_alerting.model import Person
+from sitewarden_collector import config
 from sitewarden_collector.errors import ChannelRejected, ChannelUnavailable
-from sitewarden_collector.services.notifying import Hop, Patience, Sender, next_hop, retry_delay_s, step
+from sitewarden_collector.services.notifying import Patience, Sender, people, step
 from sitewarden_collector.store import notices
 from sitewarden_collector.store.engine import Database
 from tests.fakes.channels import FakeChannel
 
 NOW = 1_764_000_000 * 10**9
 S = 10**9
-LADDER = (Hop("ada", "phone"), Hop("ada", "mail"), Hop("bob", "phone"))
+ON_CALL = (Person("ada", ("phone", "mail")), Person("bob", ("phone",)))
 
 
 class Time:
@@ -80,7 +80,7 @@ async def test_a_refusal_goes_to_the_next_channel_then_to_the_next_person_then_i
     await db.run(put)
     channels = {name: FakeChannel(name, failures=[ChannelRejected("no")] * 9) for name in ("phone", "mail")}
     for _ in range(4):
-        await step(db, channels, time, ladder=LADDER)
+        await step(db, channels, time, on_call=ON_CALL)
     assert states(db) == {("ada", "phone"): "failed", ("ada", "mail"): "failed", ("bob", "phone"): "parked"}
 
 
@@ -90,7 +90,7 @@ async def test_a_page_that_keeps_failing_reaches_the_next_person_while_it_is_sti
     await db.run(put)
     phone, mail = FakeChannel("phone", failures=[ChannelUnavailable("busy")] * 3), FakeChannel("mail")
     for _ in range(4):
-        await step(db, {"phone": phone, "mail": mail}, time, ladder=LADDER)
+        await step(db, {"phone": phone, "mail": mail}, time, on_call=ON_CALL)
         time.ns += 600 * S
     assert len(mail.taken) == 1
     assert len(phone.taken) == 1
@@ -101,7 +101,7 @@ async def test_a_risk_that_keeps_failing_waits_for_its_own_channel(db: Database,
     await db.run(put, kind="risk")
     phone, mail = FakeChannel("phone", failures=[ChannelUnavailable("busy")] * 5), FakeChannel("mail")
     for _ in range(7):
-        await step(db, {"phone": phone, "mail": mail}, time, ladder=LADDER)
+        await step(db, {"phone": phone, "mail": mail}, time, on_call=ON_CALL)
         time.ns += 600 * S
     assert (len(phone.taken), len(mail.taken)) == (1, 0)
 
@@ -141,10 +141,10 @@ async def test_a_fault_in_a_channel_stops_neither_the_others_nor_the_notice(
 async def test_an_acknowledgement_stops_the_pages_that_still_wait(db: Database, time: Time) -> None:
     await db.run(put, ticket_id="t")
     phone = FakeChannel("phone", failures=[ChannelUnavailable("busy")])
-    await step(db, {"phone": phone}, time, ladder=LADDER)
+    await step(db, {"phone": phone}, time, on_call=ON_CALL)
     await db.run(notices.cancel_for_ticket, "t")
     time.ns += 3600 * S
-    assert await step(db, {"phone": phone, "mail": FakeChannel("mail")}, time, ladder=LADDER) == 0
+    assert await step(db, {"phone": phone, "mail": FakeChannel("mail")}, time, on_call=ON_CALL) == 0
 
 
 async def test_a_channel_that_hangs_holds_up_nobody_else(db: Database, time: Time) -> None:
@@ -271,22 +271,6 @@ def _notice(stored: notices.StoredNotice) -> Any:
     return Notice(**{name: getattr(stored, name) for name in names})
 
 
-@given(attempt=st.integers(1, 10_000), jitter=st.floats(0, 1, exclude_max=True))
-def test_a_delay_grows_up_to_its_cap_and_is_never_zero(attempt: int, jitter: float) -> None:
-    patience = Patience()
-    delay = retry_delay_s(attempt, patience, jitter=jitter)
-    assert 0.2 <= delay <= patience.retry_cap_s
-    assert delay <= retry_delay_s(attempt + 1, patience, jitter=jitter)
-
-
-def test_the_ladder_ends_and_a_stranger_begins_at_its_first_rung() -> None:
-    def at(person: str, channel: str, key: str = "k") -> notices.StoredNotice:
-        return notices.StoredNotice(
-            "id", "page", person, channel, "", "", None, None, "", key, "sending", 1, 0, 0, "w", None, None, None, 0
-        )
-
-    assert next_hop(LADDER, at("ada", "phone")) == LADDER[1]
-    assert next_hop(LADDER, at("bob", "phone")) is None
-    assert next_hop(LADDER, at("eve", "pigeon")) == LADDER[0]
-    assert next_hop(LADDER, at("eve", "pigeon", "after:x")) is None
-    assert next_hop((), at("ada", "phone")) is None
+def test_the_on_call_list_of_the_configuration_is_the_one_that_routing_reads() -> None:
+    parsed = config.parse('[[on_call]]\nname = "ada"\nchannels = ["phone"]\n[channels.phone]\nurl = "log:"\n')
+    assert people(parsed.on_call) == (Person("ada", ("phone",)),)
