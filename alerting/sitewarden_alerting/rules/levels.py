@@ -1,0 +1,148 @@
+"""Threshold rules over blocks of samples, with hysteresis.
+
+A block is looked at by its columns: as long as its greatest value is not past the level and the rule is quiet, nothing
+else is done. Only where a level is crossed are the ticks gone through, in their order, so that the result does not
+depend on how samples were cut into blocks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+from sitewarden_alerting.model import SECOND_NS, Evidence, Signal, SignalKind, SignalState
+from sitewarden_alerting.observations import Observation, Samples, Series
+from sitewarden_alerting.rules.rulebook import Threshold
+from sitewarden_alerting.rules.state import Level, Working, key
+from sitewarden_alerting.wording import duration, quantity, series_text
+
+
+def threshold(work: Working, rule: Threshold, observation: Observation, samples: Samples, *, now_ns: int) -> None:
+    """Apply one rule to every series of the block that it means."""
+    for place, series in enumerate(samples.series):
+        if series.name != rule.series or not _labels_match(rule, series):
+            continue
+        values = samples.columns[place]
+        under = _divisor(rule, samples, series) if rule.divide_by else None
+        if rule.divide_by and under is None:
+            continue
+        name = key(rule.name, observation.place.agent_id, series_text(series))
+        if name in work.levels or _may_be_past(rule, values, under):
+            _walk(work, rule, observation, series, name, samples.times_ns, values, under, now_ns=now_ns)
+
+
+def _labels_match(rule: Threshold, series: Series) -> bool:
+    given = dict(series.labels)
+    return all(fnmatchcase(given.get(name, ""), pattern) for name, pattern in rule.labels)
+
+
+def _divisor(rule: Threshold, samples: Samples, series: Series) -> Sequence[float] | None:
+    wanted = sorted(series.labels)
+    for place, other in enumerate(samples.series):
+        if other.name == rule.divide_by and sorted(other.labels) == wanted:
+            return samples.columns[place]
+    return None
+
+
+def _may_be_past(rule: Threshold, values: Sequence[float], under: Sequence[float] | None) -> bool:
+    """Whether any tick can be past the level. A NaN at the start makes it true: then the ticks are gone through."""
+    if not len(values):
+        return False
+    if under is not None:
+        return True  # ratios are few and their blocks short
+    if rule.above is not None and not max(values) <= rule.above:
+        return True
+    return rule.below is not None and not min(values) >= rule.below
+
+
+def _past(rule: Threshold, value: float) -> bool:
+    return (rule.above is not None and value > rule.above) or (rule.below is not None and value < rule.below)
+
+
+def _cleared(rule: Threshold, value: float) -> bool:
+    if rule.clear is None:
+        return not _past(rule, value)
+    return value <= rule.clear if rule.above is not None else value >= rule.clear
+
+
+def _walk(
+    work: Working,
+    rule: Threshold,
+    observation: Observation,
+    series: Series,
+    name: str,
+    times_ns: Sequence[int],
+    values: Sequence[float],
+    under: Sequence[float] | None,
+    *,
+    now_ns: int,
+) -> None:
+    level = work.levels.get(name)
+    for tick, raw in enumerate(values):
+        value = raw if under is None else (raw / under[tick] if under[tick] > 0 else math.nan)
+        if math.isnan(value):
+            continue
+        at_ns = min(times_ns[tick], now_ns)
+        if level is not None and level.signal is not None:
+            if _cleared(rule, value):
+                work.signals.append(_recovered(rule, level.signal, value, at_ns))
+                level = None
+            else:
+                level = replace(level, last_ns=at_ns, value=value)
+        elif _past(rule, value):
+            since_ns = at_ns if level is None else level.since_ns
+            level = Level(since_ns, at_ns, value)
+            if at_ns - since_ns >= rule.for_s * SECOND_NS:
+                signal = _firing(rule, observation, series, level)
+                work.signals.append(signal)
+                level = replace(level, signal=signal)
+        else:
+            level = None
+    if level is None:
+        work.levels.pop(name, None)
+    else:
+        work.levels[name] = level
+
+
+def _firing(rule: Threshold, observation: Observation, series: Series, level: Level) -> Signal:
+    shown = f"{rule.series}_ratio" if rule.divide_by else rule.series
+    limit, side = (rule.above, "over") if rule.above is not None and level.value > rule.above else (rule.below, "under")
+    assert limit is not None
+    where = ", ".join(value for _, value in series.labels)
+    host = observation.place.hostname or observation.place.agent_id
+    said = f"{series_text(series)} on {host} is {quantity(level.value, shown)}, {side} {quantity(limit, shown)}"
+    if level.last_ns > level.since_ns:
+        said += f" for {duration(level.last_ns - level.since_ns)}"
+    return Signal(
+        rule=rule.name,
+        kind=SignalKind.LEVEL,
+        site_id=observation.place.site_id,
+        customer_id=observation.place.customer_id,
+        fault=f"level:{key(rule.name, observation.place.agent_id, series_text(series))}",
+        subject=f"{host}: {series_text(series)}",
+        state=SignalState.FIRING,
+        severity=int(rule.severity),
+        title=f"{rule.title or rule.series}: {where + ' on ' if where else ''}{host}, {quantity(level.value, shown)}",
+        reason=said,
+        at_ns=level.last_ns,
+        evidence=(
+            Evidence(
+                agent_id=observation.place.agent_id,
+                epoch=observation.key.epoch,
+                seq=observation.key.seq,
+                index=observation.key.index,
+                at_ns=level.last_ns,
+                hostname=observation.place.hostname,
+                text=said,
+            ),
+        ),
+        page=rule.page,
+    )
+
+
+def _recovered(rule: Threshold, fired: Signal, value: float, at_ns: int) -> Signal:
+    shown = f"{rule.series}_ratio" if rule.divide_by else rule.series
+    said = f"{fired.subject} is {quantity(value, shown)} again"
+    return replace(fired, state=SignalState.RECOVERED, count=0, evidence=(), reason=said, at_ns=at_ns)

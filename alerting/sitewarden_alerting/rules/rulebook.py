@@ -1,0 +1,136 @@
+"""The kinds of rule, as data. `rulefile` reads them from TOML; `evaluate` and `tick` apply them.
+
+Every rule has a name that is unique in its book, the severity of the tickets it opens, a title in words, and whether
+its tickets may page. Seconds where a name ends in `_s`. Not here: how a rule is applied.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from sitewarden_alerting.observations import LogEvent
+from sitewarden_alerting.reading.severity import Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogFilter:
+    """Which log events are meant. What is empty does not restrict; `source` and `component` are globs."""
+
+    min_severity: Severity = Severity.DEBUG
+    source: str = ""
+    component: str = ""
+    contains: str = ""
+    matches: str = ""  # a regular expression, searched in the message
+
+    def takes(self, event: LogEvent) -> bool:
+        return (
+            event.severity >= self.min_severity
+            and (not self.source or fnmatchcase(event.source, self.source))
+            and (not self.component or fnmatchcase(event.component, self.component))
+            and (not self.contains or self.contains in event.message)
+            and (not self.matches or re.search(self.matches, event.message) is not None)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    name: str
+    severity: Severity = Severity.ERROR
+    title: str = ""
+    page: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewFault(Rule):
+    """A log event that passes the filter opens the ticket of its fault, with the event's own severity."""
+
+    where: LogFilter = field(default_factory=lambda: LogFilter(min_severity=Severity.ERROR))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate(Rule):
+    """At least `count` events that pass the filter within `window_s`, counted by site, agent or fault."""
+
+    count: int
+    window_s: float
+    by: Literal["site", "agent", "fault"] = "site"
+    where: LogFilter = field(default_factory=LogFilter)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storm(Rule):
+    """So much at once that single tickets would bury the desk: `events` events of `faults` faults within `window_s`."""
+
+    events: int = 20
+    faults: int = 8
+    window_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold(Rule):
+    """A series over (`above`) or under (`below`) a level for `for_s`; over again only after it was past `clear`.
+
+    `divide_by` names a second series with the same labels: the level is then of the ratio. Labels are globs.
+    """
+
+    series: str
+    divide_by: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+    above: float | None = None
+    below: float | None = None
+    clear: float | None = None  # the level itself where it is not given
+    for_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeFailed(Rule):
+    """A probe that fails `failures` times in a row; recovered after `successes` in a row. `probe` is a glob."""
+
+    probe: str = "*"
+    failures: int = 1
+    successes: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence(Rule):
+    """Something expected at a site that did not come for `within_s`: a log event, a probe's result, or a series."""
+
+    within_s: float
+    log: LogFilter | None = None
+    probe: str = ""
+    series: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSilent(Rule):
+    """Nothing heard of an agent for `after_s`, counted from the collector's own start at the earliest."""
+
+    after_s: float = 180.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataLost(Rule):
+    """A gap record: the agent says what is missing. `reasons` restricts; empty: all."""
+
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed(Rule):
+    """A change of the given kind at a site, such as an agent that was put into quarantine."""
+
+    change: str
+
+
+AnyRule = NewFault | Rate | Storm | Threshold | ProbeFailed | Absence | AgentSilent | DataLost | Changed
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    rules: tuple[AnyRule, ...] = ()
+
+    def named(self, name: str) -> AnyRule | None:
+        return next((rule for rule in self.rules if rule.name == name), None)
