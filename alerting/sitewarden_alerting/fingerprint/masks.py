@@ -53,13 +53,13 @@ _LETTER_HEX = re.compile(
     r"(?<![0-9A-Za-z_])(?:[0-9a-f]{8}|[0-9A-F]{8}|[0-9a-f]{12}|[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{40})(?![0-9A-Za-z_])"
 )
 
-_CHAIN = re.compile(r"<\*>(?:[-.:,/_#|+x@~=%&;^\\]{1,3}<\*>)+")
+_CHAIN = re.compile(r"<\*>(?:[-.:,/_#|+x@~=%&;^\\]{0,3}<\*>)+")
 _SIGN = re.compile(r"(?:(?<![\w>)\]])|(?<=_))[-+#*$€£~≈]+<\*>|(?<![\w>=<-])[<>]=?<\*>(?!>)")
 _PERCENT = re.compile(r"<\*>(?:%|°C?|\+(?!\w))")
 _VALUE = re.compile(
     r"(?<=[\w\])\"'])=(?!=)(?:[^\s,;()\[\]{}&|=<>\"']+|<\*>|(?=[,;)\]}\s]|$))(?:<\*>|[^\s,;()\[\]{}&|=<>])*"
 )
-_COMPOUND = re.compile(r"[^\w<]*(?P<core>[\w<].*?)(?:[)\]}>\"',.:;!?]*)$")
+_COMPOUND = re.compile(r"""[^\w<]*(?P<core>[\w<].*?)[)\]}"',.:;!?]*$""")
 
 
 def _piece(found: "re.Match[str]") -> str:
@@ -134,7 +134,7 @@ _STOP = (  # words after "user" that are no names
 _PERSON = re.compile(
     rf"\b(?P<word>(?:[Uu]ser(?:name)?|USER|[Ll]ogin name|[Pp]rincipal|[Aa]ccount name)(?:[:=]| is| was| named)?)"
     rf" (?!{_STOP}(?![\w.@-]))"
-    r"(?P<name>[A-Za-z_][\w.@\\-]*)(?![\w(*])"
+    r"(?P<name>[A-Za-z_][\w.@\\-]*(?:<\*>)?[\w.@-]*(?:<\*>)?)(?![\w(*])"
 )
 _FOR_FROM = re.compile(
     r"\b(?P<for>for(?: invalid user| illegal user| user)?) (?!the |a |an |all |any )[A-Za-z_][\w.@\\-]* (?=from <\*>)"

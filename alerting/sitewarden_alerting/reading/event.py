@@ -8,7 +8,7 @@ Not here: cutting bytes into records (`lines`), what is secret (`redact`), which
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from sitewarden_alerting import fingerprint
 from sitewarden_alerting.reading import header
@@ -45,3 +45,24 @@ def read(record: Record, *, redact: Callable[[str], str], default_zone: tzinfo, 
     if found.details:
         message = f"{message}\n{redact(found.details)}"
     return Event(record.offset, found.time_ns, found.severity, component, message, identity.template, identity.id)
+
+
+def row(event: Event, *, file: str, count: int = 1) -> dict[str, object]:
+    """The event as the listings of `scan` and `group` print it: every key always present, in this order."""
+    return {
+        "file": file,
+        "offset": event.offset,
+        "time": None if event.time_ns is None else iso(event.time_ns),
+        "severity": event.severity.name.lower(),
+        "component": event.component,
+        "message": event.message,
+        "template": event.template,
+        "fingerprint": event.fingerprint,
+        "count": count,
+    }
+
+
+def iso(time_ns: int) -> str:
+    """UTC as `2026-11-24T03:10:00.123456Z`; exact to the microsecond, which is as fine as logs are."""
+    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_ns // 1000)
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -65,7 +65,7 @@ _HERE = re.compile(  # a level word which cannot be the beginning of a sentence
     re.VERBOSE,
 )
 _BEFORE = (  # what may stand between a stamp and a level: marks, brackets, names and ids, but no words of a sentence
-    r"(?:-{1,3}|\||\[[^\]]{0,160}\]|\([^)]{0,80}\)|<[^>\s]{1,80}>"
+    r"(?:-{1,3}|\||\[[^\]]{0,240}\]|\([^)]{0,80}\)|<[^>\s]{1,80}>"
     r"|[^\s=]*[\d./:$@_\#\\][^\s=]*(?<!:)|[A-Z]{2,}|[^\s=\"']+(?=\s+[-|]\s))"
 )
 _AHEAD = re.compile(
@@ -75,10 +75,10 @@ _AHEAD = re.compile(
 _THREADTIME = re.compile(
     r"(?:\S+\s+)?\d+[\s-]+\d+\s+(?:\S+\s+)?(?P<letter>[VDIWEF])\s+(?=\S)"
 )  # logcat: pid tid level tag
-_BRACKET = re.compile(r"\[(?P<inner>[^\[\]]{0,160})\](?::(?=\s))?|<\d[\d.]*>|\(\w*\d[\w-]*\)|\d+\#\d+:|\*\d+(?=\s)")
+_BRACKET = re.compile(r"\[(?P<inner>[^\[\]]{0,240})\](?::(?=\s))?|<\d[\d.]*>|\(\w*\d[\w-]*\)|\d+\#\d+:|\*\d+(?=\s)")
 _INNER_LEVEL = re.compile(rf"(?:[\w.*-]*:|[^/\]]*/)?\s*(?P<level>{_ANY_CASE})(?:\s*[,|].*)?$")
 _NAME = r"[A-Za-z_][\w.$/@*~+-]*"
-_HOST = r"[A-Za-z0-9<][\w.:>-]*(?:/[\w.:-]+)?"
+_HOST = r"[A-Za-z0-9<][^\s\[\]=|,;\"']*(?<!:)"
 _TAG = re.compile(
     rf"""(?:(?P<host>{_HOST})\s+(?:--\s+)?)?(?P<name>/?{_NAME}(?:\s[A-Z][A-Za-z]*|\s\d[\w.]*)*)(?:\([^)\s]*\))?
     (?:\[(?P<pid>[\w-]+)\])?(?:\s\([\w.\[\]-]+\))?:(?=\s|$)""",
