@@ -63,7 +63,9 @@ def full(filling: Filling, policy: RiskPolicy, *, now_ns: int) -> Risk | None:
         return None
     trend, reach = foreseen
     ratio = trend.level / filling.limit
-    likelihood, why = likelihood_of_full(reach, level_ratio=ratio, level_guard=policy.level_guard, now_ns=now_ns)
+    likelihood, why = likelihood_of_full(
+        reach.at_ns, may_stop=reach.late_ns is None, level_ratio=ratio, level_guard=policy.level_guard, now_ns=now_ns
+    )
     weight, cost = impact(filling.kind, filling.subject)
     what = f"{'folder' if filling.kind == 'folder_full' else 'disk'} {filling.subject}"
     near = reach.at_ns - now_ns < 60 * MINUTE_NS
@@ -134,7 +136,7 @@ def certificate(expiring: Expiring, policy: RiskPolicy, *, now_ns: int) -> Risk 
 
 
 def decide(before: Risk | None, found: Risk | None, policy: RiskPolicy, *, now_ns: int) -> tuple[RiskDecision, ...]:
-    """What to do about one subject: `before` is its risk in the register, `found` what the facts say now, if anything."""
+    """What to do about one subject: `before` is its risk in the register, `found` what the facts say now, if any."""
     active = before is not None and before.state is RiskState.ACTIVE
     if not active or before is None:
         if found is None or found.score < policy.raise_at:

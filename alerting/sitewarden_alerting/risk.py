@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sitewarden_alerting.forecast import Reach
 from sitewarden_alerting.model import DAY_NS, HOUR_NS, Factor
 from sitewarden_alerting.wording import duration
 
@@ -19,13 +18,13 @@ ROOT_MOUNTS = frozenset(("/", "C:\\"))
 
 
 def likelihood_of_full(
-    reach: Reach, *, level_ratio: float, level_guard: float, now_ns: int
+    full_ns: int, *, may_stop: bool, level_ratio: float, level_guard: float, now_ns: int
 ) -> tuple[int, tuple[Factor, ...]]:
     """How likely a disk or folder is to fill up, from when it will be full and how full it is."""
-    left_ns = max(0, reach.at_ns - now_ns)
+    left_ns = max(0, full_ns - now_ns)
     points = by_time_left(left_ns)
     factors = [Factor("time left", f"full in {duration(left_ns)}", points)]
-    if reach.late_ns is None:
+    if may_stop:
         factors.append(Factor("uncertain", "the growth may also stop", -1))
     if level_ratio < level_guard and left_ns > HOUR_NS:
         factors.append(Factor("level", f"only {level_ratio * 100:.0f} % is used so far", -2))

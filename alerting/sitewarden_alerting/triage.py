@@ -2,8 +2,9 @@
 
 Promises: at most one open ticket a fault and site; a record is counted once, also when its first line came before the
 rest; every event is counted; a ticket is told once, and again only when there is news (reopened, worse, resolved by
-itself). A fault that goes up and down is held open and stays one ticket. A silence or a silent site holds tickets back, never events that a
-ticket counts already; what still goes on afterwards is said again by the rules and opens its ticket then.
+itself). A fault that goes up and down is held open and stays one ticket. A silence or a silent site holds tickets back,
+never events that a ticket counts already; what still goes on afterwards is said again by the rules and opens its
+ticket then.
 
 Decisions carry the ticket as it is afterwards; the ids of tickets opened here start with `new:`. Not here: storing,
 numbers, sending.
