@@ -1,0 +1,92 @@
+"""Which files a log's patterns name, and which folders must be watched to hear of new ones. Reads folders only."""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+import glob
+import os
+import stat
+from dataclasses import dataclass
+
+from sitewarden_agent.config import Log
+from sitewarden_agent.observe.samefile import FileKey
+
+FILES_MAX = 1_000
+FOLDERS_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    path: str
+    key: FileKey
+    size: int
+    changed_ns: int
+
+
+def files(log: Log) -> tuple[dict[FileKey, Seen], list[str]]:
+    """The regular files that `log` names, each once, and complaints about what cannot be read.
+
+    At most FILES_MAX, those changed last; the rest is named in a complaint.
+    """
+    found: dict[FileKey, Seen] = {}
+    complaints: list[str] = []
+    for pattern in log.paths:
+        for path in _expand(pattern):
+            if excluded(path, log.exclude):
+                continue
+            try:
+                status = os.stat(path)
+            except OSError as error:
+                if not isinstance(error, FileNotFoundError):
+                    complaints.append(f"{path}: {error.strerror}")
+                continue
+            if stat.S_ISREG(status.st_mode):
+                key = FileKey.of(status)
+                found.setdefault(key, Seen(path, key, status.st_size, status.st_mtime_ns))
+    if len(found) > FILES_MAX:
+        kept = sorted(found.values(), key=lambda seen: seen.changed_ns, reverse=True)[:FILES_MAX]
+        complaints.append(f"{len(found)} files match; only the {FILES_MAX} changed last are read: narrow the patterns")
+        found = {seen.key: seen for seen in kept}
+    return found, complaints
+
+
+def folders(log: Log) -> set[str]:
+    """The folders in which files of `log` are made, as far as they exist; of links also where they lead."""
+    found: set[str] = set()
+    for pattern in log.paths:
+        if not glob.has_magic(pattern):
+            found |= _existing(os.path.dirname(pattern))
+            if os.path.islink(pattern):
+                found |= _existing(os.path.dirname(os.path.realpath(pattern)))
+            continue
+        parent = os.path.dirname(pattern)
+        for folder in _expand(parent) if glob.has_magic(parent) else (parent,):
+            found |= _existing(folder)
+            if len(found) >= FOLDERS_MAX:
+                return found
+    return found
+
+
+def excluded(path: str, patterns: tuple[str, ...]) -> bool:
+    name = os.path.basename(path)
+    return any(fnmatch.fnmatchcase(name, pattern) or fnmatch.fnmatchcase(path, pattern) for pattern in patterns)
+
+
+def names(log: Log, path: str) -> bool:
+    """Whether `log` names `path`, by its patterns alone."""
+    if excluded(path, log.exclude):
+        return False
+    return any(fnmatch.fnmatchcase(path, pattern) for pattern in log.paths)
+
+
+def _expand(pattern: str) -> list[str]:
+    if not glob.has_magic(pattern):
+        return [pattern]
+    with contextlib.suppress(OSError):
+        return sorted(glob.iglob(pattern, recursive=True, include_hidden=True))
+    return []
+
+
+def _existing(folder: str) -> set[str]:
+    return {folder} if os.path.isdir(folder) else set()

@@ -1,0 +1,352 @@
+"""Follows the files of one log: which are there, which were renamed, cut, copied or deleted, and where reading goes on.
+
+Promises: each record once, through every kind of rotation and any restart; what was lost before it could be read is
+told as a gap; a file that cannot be read is a complaint and stops nothing. Not here: the bytes of one file (`logfile`),
+how two files are told apart (`samefile`), whose turn it is (`tail`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+
+from sitewarden_agent.clock import Clock
+from sitewarden_agent.config import Log
+from sitewarden_agent.model import FileMark, Gap, GapReason
+from sitewarden_agent.observe import discovery
+from sitewarden_agent.observe.gathered import Gathered
+from sitewarden_agent.observe.logfile import FileCut, LogFile, Turn
+from sitewarden_agent.observe.records import Reader
+from sitewarden_agent.observe.samefile import (
+    FileKey,
+    Found,
+    Signature,
+    by_inode,
+    copy_of,
+    file_id,
+    holds,
+    is_rotation_of,
+    parse_file_id,
+    signature_of,
+)
+
+NANOSECONDS = 1_000_000_000
+LINGER_DELETED_NS = 5 * NANOSECONDS
+LINGER_RENAMED_NS = 3_600 * NANOSECONDS
+"""How long a file that its path no longer leads to is held after its last byte: its writer may still have it open."""
+COPYING_NS = 10 * NANOSECONDS
+"""A copy that changed within this time may still be growing."""
+LAST_LINE_BYTES = 64 * 1024
+_KNOWN = "known"
+
+
+class Follower:
+    """The files of one log. Life: `restore` once, then `discover` and `turn` in any order, `close`."""
+
+    def __init__(self, log: Log, gathered: Gathered, *, clock: Clock, redact: Callable[[str], str]) -> None:
+        self.log = log
+        self.complaints: list[str] = []
+        self._gathered = gathered
+        self._clock = clock
+        self._redact = redact
+        self._reader = Reader.of(log, redact)
+        self._live: dict[FileKey, LogFile] = {}
+        self._ending: list[LogFile] = []
+        self._seen_before = False
+        """Whether this log was followed before: a file that is new was then made since, and is read whole."""
+
+    @property
+    def files(self) -> tuple[LogFile, ...]:
+        return (*self._live.values(), *self._ending)
+
+    def close(self) -> None:
+        for file in self.files:
+            file.close()
+        self._live.clear()
+        self._ending.clear()
+
+    # Going on after a restart.
+
+    def restore(self, marks: tuple[FileMark, ...]) -> None:
+        """Find the files of the last run, wherever they are now, and go on where it stopped."""
+        self._seen_before = bool(marks)
+        for key, lives in _by_file(marks).items():
+            for born_ns, mark in lives[:-1]:  # cut since: the rest of such a life can only be in a copy
+                self._read_rest_in_a_copy(key, born_ns, mark=mark)
+            born_ns, mark = lives[-1]
+            if not self._resume(key, born_ns, mark=mark):
+                self._read_rest_in_a_copy(key, born_ns, mark=mark)
+
+    def _resume(self, key: FileKey, born_ns: int, *, mark: FileMark) -> bool:
+        """Go on in that very file, under its path or another beside it. False when it is not there any more."""
+        signature = Signature(mark.signature, mark.signature_bytes)
+        path = mark.path
+        if not holds(path, key=key, signature=signature, size=mark.offset):
+            found = by_inode(os.path.dirname(path), key, signature=signature)
+            if found is None or not holds(found, key=key, signature=signature, size=mark.offset):
+                return False
+            path = found
+        file = self._open(path, key=key, born_ns=born_ns, mark=mark)
+        if file is None:
+            return False
+        if discovery.names(self.log, path):
+            self._live[key] = file
+        else:
+            self._end(file)
+        return True
+
+    def _read_rest_in_a_copy(self, key: FileKey, born_ns: int, *, mark: FileMark) -> None:
+        """The file of `mark` is gone or was cut while nobody looked: the rest may be in a copy, else it is lost."""
+        signature = Signature(mark.signature, mark.signature_bytes)
+        found = copy_of(mark.path, signature=signature, size=mark.offset, not_key=key)
+        if found is not None:
+            file = self._open(found.path, key=found.key, born_ns=born_ns, mark=mark, known_as=key)
+            if file is not None:
+                if self._go_on_in(file, found):
+                    self._count_as_read(found)
+                    return
+                file.close()
+        if mark.offset or mark.signature_bytes:
+            self._lost(
+                mark.path, f"it went away or was cut while the agent was not running; read up to byte {mark.offset}"
+            )
+        self._gathered.forget(self.log.name, mark.file_id)
+
+    # Looking for files.
+
+    def discover(self) -> None:
+        """Look for files that are new, and for those that went away or got another name."""
+        found, self.complaints = discovery.files(self.log)
+        for key, file in list(self._live.items()):
+            if key in found:
+                file.path = found[key].path
+            else:
+                del self._live[key]
+                self._end(file)
+        for key, seen in found.items():
+            if key in self._live:
+                continue
+            if again := next((file for file in self._ending if file.key == key and not file.final), None):
+                self._ending.remove(again)  # renamed back into the patterns
+                again.ending, again.path = False, seen.path
+                self._live[key] = again
+            else:
+                self._begin(seen, at_end=not self._seen_before and self.log.start == "end")
+        if not self._seen_before:
+            # Said even when there is no file yet: one that is made before the next start is then read whole.
+            self._gathered.mark(FileMark(self.log.name, "", _KNOWN, 0))
+            self._seen_before = True
+
+    def _begin(self, seen: discovery.Seen, *, at_end: bool) -> None:
+        copy = self._is_copy(seen)
+        if copy and self._clock.wall_ns() - seen.changed_ns < COPYING_NS:
+            return  # it may still grow; it is seen again at the next look
+        born_ns = self._clock.wall_ns()
+        mark = None
+        if copy:
+            mark = FileMark(self.log.name, seen.path, file_id(seen.key, born_ns), seen.size)
+        elif at_end and (start := _start_of_last_line(seen.path)):
+            mark = FileMark(self.log.name, seen.path, file_id(seen.key, born_ns), start)
+        file = self._open(seen.path, key=seen.key, born_ns=born_ns, mark=mark)
+        if file is not None:
+            self._live[seen.key] = file
+            self._gathered.mark(file.mark)
+
+    def _is_copy(self, seen: discovery.Seen) -> bool:
+        """Whether a new file is a copy of a followed one, as copytruncate makes it: read already, or about to be."""
+        for file in self.files:
+            if file.key == seen.key or not file.signature.size or not _may_be_rotation(seen.path, of=file.path):
+                continue
+            if seen.size < min(file.signature.size, file.position):
+                return self._clock.wall_ns() - seen.changed_ns < COPYING_NS  # too little to tell yet
+            known = min(seen.size, file.position)
+            tail = file.tail if known == file.position else b""
+            if holds(seen.path, key=seen.key, signature=file.signature, size=known, tail=tail):
+                # A part of the original is a copy only while it grows.
+                return known == file.position or self._clock.wall_ns() - seen.changed_ns < COPYING_NS
+        return False
+
+    def _open(
+        self, path: str, *, key: FileKey, born_ns: int, mark: FileMark | None = None, known_as: FileKey | None = None
+    ) -> LogFile | None:
+        """The file at `path` if it is still that of `key`, from `mark` on. `known_as`: the key that its id keeps."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            self.complaints.append(f"{path}: {error.strerror}; give the agent's user the right to read it")
+            return None
+        if FileKey.of(os.fstat(descriptor)) != key:
+            os.close(descriptor)  # replaced since it was seen: the next look finds it
+            return None
+        signed = mark is not None and mark.signature_bytes > 0
+        return LogFile(
+            reader=self._reader,
+            path=path if known_as is None or mark is None else mark.path,
+            shown_path=self._shown(path if mark is None else mark.path),
+            key=known_as or key,
+            born_ns=born_ns,
+            descriptor=descriptor,
+            offset=mark.offset if mark else 0,
+            head_sent=mark.head_sent if mark else False,
+            signature=Signature(mark.signature, mark.signature_bytes) if mark and signed else signature_of(descriptor),
+            grown_ns=self._clock.monotonic_ns(),
+            due_ns=0,
+        )
+
+    def _shown(self, path: str) -> str:
+        """The path as headquarters may see it."""
+        try:
+            return self._redact(path)
+        except Exception:  # noqa: BLE001 - a name that cannot be redacted is not shown
+            return self.log.name
+
+    # Reading.
+
+    def due(self, now_ns: int) -> Iterator[LogFile]:
+        """The files in which something is due."""
+        for file in self.files:
+            try:
+                news = file.has_news()
+            except OSError as error:  # the stale handle of a network file system
+                self._reopen(file, error)
+                continue
+            if news or (file.due_ns is not None and file.due_ns <= now_ns):
+                yield file
+
+    def turn(self, file: LogFile, now_ns: int) -> int | None:
+        """One turn of one file, gathered. Returns when the next is due without news (monotonic), None if never."""
+        try:
+            turn = file.turn(now_ns, wall_ns=self._clock.wall_ns())
+        except FileCut:
+            self._cut(file)
+            return now_ns
+        except OSError as error:
+            self._reopen(file, error)
+            return None
+        self._gather(file, turn)
+        file.due_ns = turn.again_ns
+        if file.ending and turn.bytes_read == 0 and turn.again_ns is None:
+            file.due_ns = file.grown_ns + _linger_ns(file)
+            if now_ns >= file.due_ns:
+                self._finish(file)
+                return None
+        return file.due_ns
+
+    def _gather(self, file: LogFile, turn: Turn) -> None:
+        for event in turn.events:
+            self._gathered.observe(event)
+        self._gathered.bytes += turn.bytes_read
+        if self._reader.dropped:
+            now_ns = self._clock.wall_ns()
+            detail = f"redaction failed on records of {file.shown_path}; they were dropped"
+            gap = Gap(GapReason.REDACTION, "log", self._reader.dropped, from_ns=now_ns, to_ns=now_ns, detail=detail)
+            self._gathered.observe(gap)
+            self._reader.dropped = 0
+        self._gathered.mark(turn.mark)
+
+    # What happens to files.
+
+    def _end(self, file: LogFile) -> None:
+        """Renamed out of the patterns, deleted or replaced: what is left is read from the open descriptor."""
+        file.ending = True
+        file.due_ns = 0
+        self._ending.append(file)
+
+    def _finish(self, file: LogFile) -> None:
+        """Nothing follows any more: close the last record, forget the file."""
+        self._gather(file, file.finish(self._clock.wall_ns()))
+        self._let_go(file)
+        self._gathered.forget(self.log.name, file.file_id)
+
+    def _let_go(self, file: LogFile) -> None:
+        if self._live.get(file.key) is file:
+            del self._live[file.key]
+        if file in self._ending:
+            self._ending.remove(file)
+        file.close()
+
+    def _reopen(self, file: LogFile, error: OSError) -> None:
+        self.complaints.append(f"{file.path}: {error.strerror}; opening it anew")
+        self._let_go(file)
+        if not self._resume(file.key, file.born_ns, mark=file.mark):
+            self._read_rest_in_a_copy(file.key, file.born_ns, mark=file.mark)
+
+    def _cut(self, file: LogFile) -> None:
+        """Cut, or cut and written anew. What was not read before may be in a copy that was made before the cut."""
+        was_live = self._live.get(file.key) is file
+        path, key = file.path, file.key
+        found = copy_of(path, signature=file.signature, size=file.position, tail=file.tail, not_key=key)
+        if was_live:
+            del self._live[key]
+        else:
+            self._ending.remove(file)
+        if found is not None:
+            self._count_as_read(found)
+        if found is None or not self._go_on_in(file, found):
+            self._finish(file)
+            if file.lost_bytes:
+                self._lost(path, f"it was cut before its last {file.lost_bytes} bytes were read")
+        if was_live:
+            begun = self._open(path, key=key, born_ns=max(self._clock.wall_ns(), file.born_ns + 1))
+            if begun is not None:
+                self._live[key] = begun
+                self._gathered.mark(begun.mark)
+
+    def _count_as_read(self, found: Found) -> None:
+        """A copy is read under its original's name; under its own it is followed from its end on."""
+        if discovery.names(self.log, found.path) and found.key not in self._live:
+            born_ns = self._clock.wall_ns()
+            mark = FileMark(self.log.name, found.path, file_id(found.key, born_ns), found.size)
+            copy = self._open(found.path, key=found.key, born_ns=born_ns, mark=mark)
+            if copy is not None:
+                self._live[found.key] = copy
+                self._gathered.mark(copy.mark)
+
+    def _go_on_in(self, file: LogFile, found: Found) -> bool:
+        try:
+            file.go_on_in(found)
+        except OSError:
+            return False
+        self._end(file)
+        return True
+
+    def _lost(self, path: str, detail: str) -> None:
+        now_ns = self._clock.wall_ns()
+        shown = f"{self._shown(path)}: {detail}"
+        self._gathered.observe(Gap(GapReason.FILE_LOST, "log", from_ns=now_ns, to_ns=now_ns, detail=shown))
+
+
+def _by_file(marks: tuple[FileMark, ...]) -> dict[FileKey, list[tuple[int, FileMark]]]:
+    """The lives of each file with their births, the latest last."""
+    lives: dict[FileKey, list[tuple[int, FileMark]]] = {}
+    for mark in marks:
+        if mark.file_id != _KNOWN:
+            key, born_ns = parse_file_id(mark.file_id)
+            lives.setdefault(key, []).append((born_ns, mark))
+    for each in lives.values():
+        each.sort(key=lambda life: life[0])
+    return lives
+
+
+def _may_be_rotation(path: str, *, of: str) -> bool:
+    return os.path.dirname(path) == os.path.dirname(of) and is_rotation_of(os.path.basename(path), os.path.basename(of))
+
+
+def _start_of_last_line(path: str) -> int:
+    """Where a last line without its end begins, else the end of the file."""
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        start = max(0, size - LAST_LINE_BYTES)
+        file.seek(start)
+        return start + file.read().rfind(b"\n") + 1
+    return 0
+
+
+def _linger_ns(file: LogFile) -> int:
+    if file.final:
+        return 0
+    with contextlib.suppress(OSError):
+        if os.fstat(file.descriptor).st_nlink > 0:
+            return LINGER_RENAMED_NS
+    return LINGER_DELETED_NS

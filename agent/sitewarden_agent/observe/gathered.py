@@ -1,0 +1,81 @@
+"""What was seen and how far was read, until both go into the spool in one transaction.
+
+Promises: nothing gathered is lost while the spool has no room, and `full` says so, so that nobody gathers more. Marks
+alone wait for the next observations, at most MARK_EVERY_NS: to read again what gave nothing does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sitewarden_agent.clock import Clock
+from sitewarden_agent.errors import Transient
+from sitewarden_agent.model import FileMark, Observation, What
+
+MARK_EVERY_NS = 1_000_000_000
+
+
+class Store(Protocol):
+    """What the tail needs of the spool."""
+
+    def append(self, observations: Sequence[Observation], *, marks: Sequence[FileMark] = ()) -> None:
+        """Store both or neither. Raises Transient when there is no room now."""
+
+    def marks(self, source: str | None = None) -> tuple[FileMark, ...]:
+        """The marks of a log."""
+
+    def forget_mark(self, source: str, file_id: str) -> None:
+        """That file will not be read again."""
+
+
+class Gathered:
+    """Life: `observe`, `mark`, `forget` in any order, then `save`; for ever."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._observations: list[Observation] = []
+        self._marks: dict[tuple[str, str], FileMark] = {}
+        self._forget: list[tuple[str, str]] = []
+        self._saved_ns = 0
+        self.bytes = 0
+        """Bytes of log files read since the last save."""
+        self.full = False
+        """Whether the last save found no room."""
+        self.saved = 0
+        """Observations saved since the start."""
+
+    def observe(self, what: What) -> None:
+        seen = Observation(what, self._clock.wall_ns(), self._clock.boot_id(), self._clock.monotonic_ns())
+        self._observations.append(seen)
+
+    def mark(self, mark: FileMark) -> None:
+        self._marks[mark.source, mark.file_id] = mark
+
+    def forget(self, source: str, file_id: str) -> None:
+        """Once everything gathered so far is saved."""
+        self._forget.append((source, file_id))
+
+    def save(self, *, at_once: bool = False) -> bool:
+        """Save what there is, or nothing yet when there are only fresh marks. False when the spool has no room."""
+        now_ns = self._clock.monotonic_ns()
+        waiting = not self._observations and not self._forget and now_ns - self._saved_ns < MARK_EVERY_NS
+        if waiting and not self.full and not at_once:
+            self.bytes = 0
+            return True
+        try:
+            if self._observations or self._marks:
+                self._store.append(self._observations, marks=tuple(self._marks.values()))
+                self.saved += len(self._observations)
+                self._observations, self._marks = [], {}
+            while self._forget:
+                self._store.forget_mark(*self._forget[-1])
+                self._forget.pop()
+        except Transient:
+            self.full = True
+            return False
+        self.full = False
+        self.bytes = 0
+        self._saved_ns = now_ns
+        return True

@@ -1,0 +1,263 @@
+"""One life of one log file: an open descriptor, the place in it, the record that is still open.
+
+Promises: every byte is fed once, in order; `turn` reads a bounded amount and returns the events that are due together
+with the mark that belongs to them, so that both go into one transaction and a kill between any two steps neither loses
+nor repeats a record. A record's first line goes at once (HEAD) when nothing follows yet; what follows makes a FULL of
+the same name (file_id, offset). Time is an argument.
+
+Life: made open, `turn` any number of times, `finish` when nothing can follow, `close`. Not here: which files there are,
+what a rename or a cut means (`tail`).
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+from dataclasses import dataclass, field
+
+from sitewarden_agent.model import FileMark, LogEvent, RecordPart
+from sitewarden_agent.observe.records import Reader
+from sitewarden_agent.observe.samefile import (
+    HEAD_BYTES,
+    TAIL_BYTES,
+    FileKey,
+    Found,
+    Signature,
+    file_id,
+    read_at,
+    signature_of,
+)
+from sitewarden_alerting.reading.lines import Assembler, Record
+
+TURN_BYTES = 128 * 1024
+RECORD_SILENCE_NS = 250_000_000
+"""A record that nothing was added to for this long is complete."""
+LINE_SILENCE_NS = 1_000_000_000
+"""A last line without its end is told after this long; should more follow, the whole line follows too."""
+
+
+class FileCut(Exception):
+    """The file was cut, or cut and written anew: what was read is no longer in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one turn gave. `again_ns`: when the next is due without further bytes (0: now; None: no need)."""
+
+    events: tuple[LogEvent, ...]
+    mark: FileMark
+    bytes_read: int
+    again_ns: int | None
+
+
+@dataclass(slots=True)
+class _Head:
+    """The HEAD that was sent of the record at `offset`. `text` is None when it was sent before a restart."""
+
+    offset: int
+    text: str | None
+
+
+@dataclass(slots=True)
+class LogFile:
+    reader: Reader
+    path: str
+    shown_path: str
+    key: FileKey
+    born_ns: int
+    descriptor: int
+    offset: int = 0
+    signature: Signature = field(default_factory=Signature)
+    head_sent: bool = False
+    ending: bool = False
+    """The path no longer leads here: read to the end, then finish."""
+    final: bool = False
+    """Nothing is ever added: a copy, plain or compressed."""
+    grown_ns: int = 0
+    due_ns: int | None = None
+    """When a turn is due without news from the file (monotonic)."""
+    seen_size: int = 0
+    seen_changed_ns: int = 0
+    lost_bytes: int = 0
+    """After FileCut: how many bytes were seen to be there and not read before the cut."""
+    position: int = field(init=False)
+    _assembler: Assembler = field(init=False)
+    _head: _Head | None = field(init=False, default=None)
+    _tail: bytes = field(init=False, default=b"")
+    _packed: gzip.GzipFile | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self.position = self.offset
+        self._assembler = Assembler(offset=self.offset)
+        if self.head_sent:
+            self._head = _Head(self.offset, None)
+
+    @property
+    def file_id(self) -> str:
+        return file_id(self.key, self.born_ns)
+
+    @property
+    def tail(self) -> bytes:
+        """What stood before the place of reading; empty when nothing was read since the start."""
+        return self._tail
+
+    @property
+    def unread(self) -> int:
+        return max(0, self.seen_size - self.position)
+
+    def has_news(self) -> bool:
+        """Whether a turn would find anything: more bytes, fewer, or others."""
+        status = os.fstat(self.descriptor)
+        self.seen_size = status.st_size
+        return not self.final and (status.st_size != self.position or status.st_mtime_ns != self.seen_changed_ns)
+
+    def turn(self, now_ns: int, *, wall_ns: int) -> Turn:
+        """Read up to TURN_BYTES and give what is due. Raises FileCut when what was read is no longer there.
+
+        `now_ns` is monotonic; `wall_ns` is today, for times without a year.
+        """
+        data = self._read_packed() if self._packed is not None else self._read()
+        events: list[LogEvent | None] = []
+        if data:
+            self.position += len(data)
+            self.grown_ns = now_ns
+            self._tail = (self._tail + data)[-TAIL_BYTES:]
+            self.seen_size = max(self.seen_size, self.position)
+            if self.signature.size < HEAD_BYTES and not self.final:
+                self.signature = signature_of(self.descriptor)
+            events += [self._closed(record, wall_ns) for record in self._assembler.feed(data)]
+        if len(data) == TURN_BYTES:
+            return self._done(events, len(data), again_ns=0)
+        again_ns = self._at_the_end(events, now_ns, wall_ns)
+        return self._done(events, len(data), again_ns=again_ns)
+
+    def finish(self, wall_ns: int) -> Turn:
+        """Close what is open: nothing follows any more."""
+        events: list[LogEvent | None] = []
+        while (record := self._assembler.flush(partial=True)) is not None:
+            events.append(self._closed(record, wall_ns))
+        return self._done(events, 0, again_ns=None)
+
+    def go_on_in(self, found: Found) -> None:
+        """Read the rest in a copy of this file. Raises OSError when it cannot be opened."""
+        descriptor = os.open(found.path, os.O_RDONLY | os.O_CLOEXEC)
+        if found.compressed:
+            try:
+                self._packed = gzip.GzipFile(fileobj=os.fdopen(os.dup(descriptor), "rb"))
+                self._packed.seek(self.position)
+            except (OSError, EOFError) as error:
+                os.close(descriptor)
+                self._packed = None
+                raise OSError(f"{found.path} is not whole: {error}") from error
+        os.close(self.descriptor)
+        self.descriptor = descriptor
+        self.ending = self.final = True
+
+    def close(self) -> None:
+        if self._packed is not None:
+            self._packed.close()
+            self._packed = None
+        os.close(self.descriptor)
+
+    def _read(self) -> bytes:
+        """The next bytes, read together with those before them: only where these are still the same do they follow."""
+        status = os.fstat(self.descriptor)
+        seen_before, self.seen_size = self.seen_size, status.st_size
+        overlap = len(self._tail)
+        data = read_at(self.descriptor, overlap + TURN_BYTES, offset=self.position - overlap)
+        if status.st_size < self.position or data[:overlap] != self._tail:
+            self.lost_bytes = max(0, seen_before - self.position)
+            raise FileCut(self.path)
+        if status.st_mtime_ns != self.seen_changed_ns and not self.final:
+            if not self.signature.matches(read_at(self.descriptor, HEAD_BYTES, offset=0)):
+                self.lost_bytes = max(0, seen_before - self.position)
+                raise FileCut(self.path)
+            self.seen_changed_ns = status.st_mtime_ns
+        return data[overlap:]
+
+    def _read_packed(self) -> bytes:
+        assert self._packed is not None
+        try:
+            return self._packed.read(TURN_BYTES)
+        except (OSError, EOFError):
+            return b""  # the end of a file that was cut off while it was compressed
+
+    def _at_the_end(self, events: list[LogEvent | None], now_ns: int, wall_ns: int) -> int | None:
+        """Everything there is was read: send heads, close what is silent. Returns when to look again."""
+        silent_ns = now_ns - self.grown_ns
+        partial = self._partial
+        pending = self._assembler.pending
+        if pending is not None and silent_ns >= (LINE_SILENCE_NS if partial else RECORD_SILENCE_NS):
+            record = self._assembler.flush()
+            assert record is not None
+            events.append(self._closed(record, wall_ns))
+            pending = None
+        if pending is not None:
+            events.append(self._heading(_first_line(pending), wall_ns))
+            return self.grown_ns + (LINE_SILENCE_NS if partial else RECORD_SILENCE_NS)
+        if partial:
+            if silent_ns < LINE_SILENCE_NS:
+                return self.grown_ns + LINE_SILENCE_NS
+            if self._head is None or self._head.offset != self._assembler.resume_offset:
+                events.append(self._heading(self._partial_record(), wall_ns))
+        return None
+
+    @property
+    def _partial(self) -> bool:
+        """Whether the last line lacks its end."""
+        return bool(self._tail) and not self._tail.endswith(b"\n") and not self._tail.endswith(b"\0")
+
+    def _partial_record(self) -> Record | None:
+        """The unterminated last line as a record of its own, without taking it from the assembler."""
+        start = self._assembler.resume_offset
+        if self._packed is not None:
+            return None  # compressed files end: `finish` takes the line
+        peek = Assembler(offset=start)
+        peek.feed(read_at(self.descriptor, min(self.position - start, TURN_BYTES), offset=start))
+        return peek.flush(partial=True)
+
+    def _heading(self, record: Record | None, wall_ns: int) -> LogEvent | None:
+        if record is None or (self._head is not None and self._head.offset == record.offset):
+            return None
+        event = self._event(record, RecordPart.HEAD, wall_ns)
+        if event is not None:
+            self._head = _Head(record.offset, record.text)
+        return event
+
+    def _closed(self, record: Record, wall_ns: int) -> LogEvent | None:
+        head, self._head = self._head, None
+        if head is None or head.offset != record.offset:
+            return self._event(record, RecordPart.WHOLE, wall_ns)
+        if head.text == record.text:
+            return None
+        # After a restart it is not known whether the head was a whole line. A spare FULL has the same name; a lost
+        # end of a line would be lost for good.
+        return self._event(record, RecordPart.FULL, wall_ns, whatever=True)
+
+    def _event(self, record: Record, part: RecordPart, wall_ns: int, *, whatever: bool = False) -> LogEvent | None:
+        return self.reader.event(
+            record, part, file=self.shown_path, file_id=self.file_id, now_ns=wall_ns, whatever=whatever
+        )
+
+    def _done(self, events: list[LogEvent | None], bytes_read: int, *, again_ns: int | None) -> Turn:
+        due = tuple(event for event in events if event is not None)
+        return Turn(due, self.mark, bytes_read, again_ns)
+
+    @property
+    def mark(self) -> FileMark:
+        offset = self._assembler.resume_offset
+        return FileMark(
+            source=self.reader.source,
+            path=self.path,
+            file_id=self.file_id,
+            offset=offset,
+            head_sent=self._head is not None and self._head.offset == offset,
+            signature=self.signature.text,
+            signature_bytes=self.signature.size,
+        )
+
+
+def _first_line(record: Record) -> Record:
+    if record.lines == 1:
+        return record
+    return Record(record.offset, record.end, record.text.partition("\n")[0], 1, 0)

@@ -1,0 +1,69 @@
+"""A log record to the event that may leave: read, redacted, fingerprinted, or kept back because it is not bad enough.
+
+Promises: what `event` returns went through redaction; a record whose redaction fails is dropped and counted, and the
+caller says so in a gap. The costly part runs only for records that are bad enough to be sent. The same reading as
+`sitewarden-agent scan`. Not here: where records come from (`logfile`), where they go (`tail`).
+"""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+
+from sitewarden_agent.config import Log
+from sitewarden_agent.model import LogEvent, RecordPart
+from sitewarden_alerting.reading import event, header
+from sitewarden_alerting.reading.lines import Record
+from sitewarden_alerting.reading.redact import RedactionError
+from sitewarden_alerting.reading.severity import Severity
+
+
+def zone(name: str) -> tzinfo:
+    """The zone of that name; `local` is this host's."""
+    if name == "local":
+        return datetime.now(UTC).astimezone().tzinfo or UTC
+    return zoneinfo.ZoneInfo(name)
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads records of one log. `dropped` counts records that redaction failed on."""
+
+    source: str
+    min_severity: Severity
+    default_zone: tzinfo
+    redact: Callable[[str], str]
+    dropped: int = 0
+
+    @classmethod
+    def of(cls, log: Log, redact: Callable[[str], str]) -> Reader:
+        return cls(log.name, Severity[log.min_severity.upper()], zone(log.zone), redact)
+
+    def event(
+        self, record: Record, part: RecordPart, *, file: str, file_id: str, now_ns: int, whatever: bool = False
+    ) -> LogEvent | None:
+        """The event of `record`, or None when it stays here. With `whatever` its severity does not matter."""
+        severity = header.read(record.text, default_zone=self.default_zone, now_ns=now_ns).severity
+        if severity < self.min_severity and not whatever:
+            return None
+        try:
+            read = event.read(record, redact=self.redact, default_zone=self.default_zone, now_ns=now_ns)
+        except RedactionError:
+            self.dropped += 1
+            return None
+        return LogEvent(
+            source=self.source,
+            file=file,
+            file_id=file_id,
+            offset=record.offset,
+            part=part,
+            severity=int(read.severity),
+            component=read.component,
+            message=read.message,
+            template=read.template,
+            fingerprint=read.fingerprint,
+            logged_ns=read.time_ns or 0,
+            truncated=record.truncated > 0,
+        )

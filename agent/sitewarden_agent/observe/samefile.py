@@ -1,0 +1,171 @@
+"""Whether a file is the one that was read before: its inode, its first bytes, the bytes before the place of reading.
+
+A path is a name, not a file: logs are renamed, cut, copied, compressed, deleted and made anew under the same name, and
+a new file may get the old one's inode. Promises: a file counts as the same only when its bytes say so. Not here:
+following files (`logfile`), deciding what a change means (`tail`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+HEAD_BYTES = 1024
+TAIL_BYTES = 64
+_CANDIDATES = 200
+# What rotation puts behind a name or before its ending: .1  -20261123  .2026-11-23-10  .old  .1.gz
+_ROTATED = re.compile(r"[.\-_](?:\d[\d.\-_T:]*|old|bak|prev|save)")
+
+
+@dataclass(frozen=True, slots=True)
+class FileKey:
+    device: int
+    inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> FileKey:
+        return cls(status.st_dev, status.st_ino)
+
+
+def file_id(key: FileKey, born_ns: int) -> str:
+    """The name of one life of a file, for ever. `born_ns`: when it was first seen, or first seen cut and begun anew."""
+    return f"{key.device:x}-{key.inode:x}-{born_ns:x}"
+
+
+def parse_file_id(text: str) -> tuple[FileKey, int]:
+    """Key and birth. Raises ValueError on anything else."""
+    device, inode, born_ns = text.split("-")
+    return FileKey(int(device, 16), int(inode, 16)), int(born_ns, 16)
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A hash over the first `size` bytes. Of an empty file it says nothing."""
+
+    text: str = ""
+    size: int = 0
+
+    @classmethod
+    def of(cls, head: bytes) -> Signature:
+        return cls(hashlib.sha256(head).hexdigest()[:32], len(head)) if head else cls()
+
+    def matches(self, head: bytes) -> bool:
+        """Whether a file that begins with `head` (as much as there is, up to HEAD_BYTES) can be the one signed."""
+        return self.size == 0 or (len(head) >= self.size and Signature.of(head[: self.size]) == self)
+
+
+def read_at(descriptor: int, size: int, *, offset: int) -> bytes:
+    """Up to `size` bytes; fewer only at the end of the file."""
+    data = os.pread(descriptor, size, offset)
+    while data and len(data) < size and (more := os.pread(descriptor, size - len(data), offset + len(data))):
+        data += more
+    return data
+
+
+def signature_of(descriptor: int) -> Signature:
+    return Signature.of(read_at(descriptor, HEAD_BYTES, offset=0))
+
+
+def is_rotation_of(name: str, live: str) -> bool:
+    """Whether `name` is what rotation makes of `live`: app.log.1, app.log-20261123, app-20261123.log, app.1.log.gz."""
+    name = re.sub(r"\.(?:gz|bz2|xz|zst)$", "", name)
+    if name == live or len(name) <= len(live):
+        return False
+    stem, ending = os.path.splitext(live)
+    if name.startswith(live):
+        return _ROTATED.fullmatch(name[len(live) :]) is not None
+    if ending and name.startswith(stem) and name.endswith(ending):
+        return _ROTATED.fullmatch(name[len(stem) : len(name) - len(ending)]) is not None
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Another file that holds what the lost one held."""
+
+    path: str
+    compressed: bool
+    key: FileKey
+    size: int
+
+
+def by_inode(directory: str, key: FileKey, *, signature: Signature) -> str | None:
+    """The path in `directory` under which that file lives now."""
+    with contextlib.suppress(OSError), os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.inode() == key.inode:
+                with contextlib.suppress(OSError):
+                    if FileKey.of(entry.stat()) == key and signature.matches(_head(entry.path)):
+                        return entry.path
+    return None
+
+
+def holds(path: str, *, key: FileKey, signature: Signature, size: int, tail: bytes = b"") -> bool:
+    """Whether the file at `path` is that of `key`, has the signed head, `size` bytes or more, and `tail` before those."""
+    try:
+        status = os.stat(path)
+        if FileKey.of(status) != key or status.st_size < size or not signature.matches(_head(path)):
+            return False
+        return not tail or _slice(path, offset=size - len(tail), size=len(tail)) == tail
+    except OSError:
+        return False
+
+
+def copy_of(path: str, *, signature: Signature, size: int, not_key: FileKey, tail: bytes = b"") -> Found | None:
+    """A copy of the file that was at `path`, plain or gzipped, of at least `size` bytes, beside it.
+
+    `tail` is what stood before byte `size`, when that is known. Needs a signature: an empty file has no copies.
+    """
+    if signature.size == 0:
+        return None
+    for candidate in _rotations(path):
+        with contextlib.suppress(OSError, EOFError, gzip.BadGzipFile):
+            status = os.stat(candidate)
+            key = FileKey.of(status)
+            if key == not_key or not stat.S_ISREG(status.st_mode):
+                continue
+            compressed = candidate.endswith(".gz")
+            if not signature.matches(_head(candidate)):
+                continue
+            if not compressed and status.st_size < size:
+                continue
+            if tail and _slice(candidate, offset=size - len(tail), size=len(tail)) != tail:
+                continue
+            return Found(candidate, compressed, key, status.st_size)
+    return None
+
+
+def _rotations(path: str) -> Iterator[str]:
+    """Files beside `path` that rotation may have made of it, the newest first."""
+    live = Path(path)
+    found: list[tuple[int, str]] = []
+    with contextlib.suppress(OSError), os.scandir(live.parent) as entries:
+        for entry in entries:
+            if is_rotation_of(entry.name, live.name):
+                with contextlib.suppress(OSError):
+                    found.append((entry.stat().st_mtime_ns, entry.path))
+    for _, candidate in sorted(found, reverse=True)[:_CANDIDATES]:
+        yield candidate
+
+
+def _head(path: str) -> bytes:
+    return _slice(path, offset=0, size=HEAD_BYTES)
+
+
+def _slice(path: str, *, offset: int, size: int) -> bytes:
+    if path.endswith(".gz"):
+        with gzip.open(path, "rb") as packed:
+            packed.seek(offset)
+            return packed.read(size)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return read_at(descriptor, size, offset=offset)
+    finally:
+        os.close(descriptor)

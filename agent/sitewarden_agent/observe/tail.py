@@ -1,0 +1,99 @@
+"""Follows all logs of a site, each file in small turns, and saves what they gave.
+
+Promises: what a turn read and the mark of how far go into one transaction of the spool; while the spool has no room
+nothing is read, the files are the buffer; those with least to read go first, so that a busy one starves nobody. Events
+of the file system only wake it: a look every second finds what they missed (network file systems, lost events).
+
+`turn` is a plain function of time and returns how long nothing is due. Not here: rotations (`follow`), the bytes of one
+file (`logfile`), being woken (`watch`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sitewarden_agent.clock import Clock
+from sitewarden_agent.config import Log
+from sitewarden_agent.observe import discovery
+from sitewarden_agent.observe.follow import Follower
+from sitewarden_agent.observe.gathered import Gathered, Store
+
+NANOSECONDS = 1_000_000_000
+POLL_NS = NANOSECONDS
+POLL_SHARE = 20
+"""Looking for files takes at most one part in this many of the time."""
+SAVE_BYTES = 512 * 1024
+"""After so much reading it is saved."""
+FULL_RETRY_S = 0.5
+
+
+class Tail:
+    """Life: made, `restore` once, `turn` any number of times, `close`. One thread at a time."""
+
+    def __init__(self, logs: Sequence[Log], store: Store, *, clock: Clock, redact: Callable[[str], str]) -> None:
+        self._store = store
+        self._clock = clock
+        self._gathered = Gathered(store, clock)
+        self._followers = [Follower(log, self._gathered, clock=clock, redact=redact) for log in logs]
+        self._poll_ns = 0
+
+    def restore(self) -> None:
+        """Go on where the last run stopped."""
+        for follower in self._followers:
+            follower.restore(self._store.marks(follower.log.name))
+
+    def turn(self) -> float:
+        """Do what is due. Returns the seconds for which nothing more is, unless a file changes."""
+        now_ns = self._clock.monotonic_ns()
+        if self._gathered.full and not self._gathered.save():
+            return FULL_RETRY_S
+        if now_ns >= self._poll_ns:
+            for follower in self._followers:
+                follower.discover()
+            self._poll_ns = now_ns + max(POLL_NS, POLL_SHARE * (self._clock.monotonic_ns() - now_ns))
+        again_ns = self._poll_ns
+        due = [(follower, file) for follower in self._followers for file in follower.due(now_ns)]
+        for follower, file in sorted(due, key=lambda each: each[1].unread):
+            due_ns = follower.turn(file, now_ns)
+            again_ns = again_ns if due_ns is None else min(again_ns, due_ns)
+            if self._gathered.bytes >= SAVE_BYTES and not self._gathered.save():
+                return FULL_RETRY_S
+        if not self._gathered.save():
+            return FULL_RETRY_S
+        for follower in self._followers:
+            for file in follower.files:
+                if file.due_ns is not None:
+                    again_ns = min(again_ns, file.due_ns)
+        return max(0, again_ns - now_ns) / NANOSECONDS
+
+    def close(self) -> None:
+        """Save what can be saved and let go of all files."""
+        self._gathered.save(at_once=True)
+        for follower in self._followers:
+            follower.close()
+
+    # What status shows.
+
+    @property
+    def full(self) -> bool:
+        """Whether reading waits for room in the spool."""
+        return self._gathered.full
+
+    @property
+    def saved(self) -> int:
+        return self._gathered.saved
+
+    def complaints(self) -> list[str]:
+        return [complaint for follower in self._followers for complaint in follower.complaints]
+
+    def folders(self) -> set[str]:
+        """The folders to watch."""
+        return set().union(*(discovery.folders(follower.log) for follower in self._followers))
+
+    def files(self) -> list[dict[str, str | int]]:
+        """The files that are followed: log, path, place of reading and size in bytes."""
+        return [
+            {"log": follower.log.name, "path": file.path, "offset": file.position, "size": file.seen_size}
+            for follower in self._followers
+            for file in follower.files
+        ]
