@@ -96,7 +96,7 @@ def foresee(
     if whole.falls >= 2:
         reach = reaches(whole, limit, trust_spans=trust_spans)
         return None if reach is None else (whole, reach)
-    stretch_ns = SHORTEST_NS
+    stretch_ns = max(SHORTEST_NS, times_ns[-1] - times_ns[-MIN_POINTS])
     while stretch_ns < 4 * (times_ns[-1] - times_ns[0]):
         start = bisect_left(times_ns, times_ns[-1] - stretch_ns)
         trend = fit(times_ns[start:], values[start:])
