@@ -1,0 +1,238 @@
+"""The life of the link process: find out who we are, connect, and when that ended, wait and connect again.
+
+It promises: it runs until it is told to stop, whatever headquarters or the network do; what the state is, and what a
+person can do about it, stands in the spool's note `link`; a new certificate is taken up without a restart; when a
+renewal is due that stands in the note `renew_due`, because this process can start no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from sitewarden_agent.clock import Clock
+from sitewarden_agent.errors import AgentError, IdentityError
+from sitewarden_agent.link import channel, identity
+from sitewarden_agent.link.backoff import Backoff
+from sitewarden_agent.link.connection import Connection
+from sitewarden_agent.link.control import Offset
+from sitewarden_agent.link.endpoints import Endpoints
+from sitewarden_agent.link.identity import Identity
+from sitewarden_agent.link.session import draw_session_id, machine_fingerprint, session
+from sitewarden_agent.link.trouble import Ending, Follow
+from sitewarden_agent.link.uplink import Pace
+from sitewarden_agent.link.wake import watching
+from sitewarden_agent.spool import Spool
+
+LOOK_FOR_IDENTITY_S = 2.0
+
+log = logging.getLogger("sitewarden.link")
+
+
+class LinkConfig(Protocol):
+    """The settings under [link] that are used here."""
+
+    @property
+    def endpoints(self) -> tuple[str, ...]: ...
+    @property
+    def proxy(self) -> str | None: ...
+    @property
+    def backoff_base_s(self) -> float: ...
+    @property
+    def backoff_cap_s(self) -> float: ...
+
+
+class Config(Protocol):
+    """The settings that are used here."""
+
+    @property
+    def state_dir(self) -> Path: ...
+    @property
+    def link(self) -> LinkConfig: ...
+
+
+async def run(config: Config, spool: Spool, clock: Clock, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set. Raises SpoolDamaged when the spool cannot be used any more."""
+    link = _Link(config, spool, clock, random.SystemRandom())
+    serving = asyncio.create_task(link.serve())
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (serving, stopping):
+            task.cancel()
+        await asyncio.wait({serving, stopping})
+    if not serving.cancelled() and (error := serving.exception()) is not None:
+        raise error
+    await link.note("stopped")
+
+
+@dataclass(slots=True)
+class _Link:
+    config: Config
+    spool: Spool
+    clock: Clock
+    chance: random.Random
+    session_id: bytes = field(default_factory=draw_session_id)
+    offset: Offset = field(default_factory=Offset)
+    pace: Pace = field(default_factory=Pace)
+    identity: Identity | None = None
+    learned: tuple[str, ...] = ()
+    doubted: str = ""
+    """Serial of a certificate that headquarters did not take, while the one before is tried."""
+    renewal_noted: str = ""
+
+    async def serve(self) -> None:
+        fingerprint = await asyncio.to_thread(machine_fingerprint, self.config.state_dir)
+        backoff = Backoff(self.config.link.backoff_base_s, self.config.link.backoff_cap_s)
+        endpoints = Endpoints((), self.chance)
+        async with watching(self.spool, self.clock) as wake:
+            while True:
+                current = self.identity = await self._identity()
+                endpoints.learn(self.config.link.endpoints or self.learned or current.endpoints)
+                endpoint = endpoints.next()
+                if endpoint is None:
+                    await self.note("waiting", advice="No collector is known. Set `endpoints` under [link].")
+                    await self._pause(LOOK_FOR_IDENTITY_S)
+                    continue
+                await self._note_renewal(current)
+                await self.note("connecting", endpoint=endpoint)
+                ending = await self._connect(current, endpoint, fingerprint, wake)
+                if ending.connected_s > 0:
+                    endpoints.worked(endpoint)
+                if ending.follow is not Follow.AT_ONCE:
+                    endpoints.failed(endpoint, at_ns=self.clock.monotonic_ns())
+                self._doubt(current, ending)
+                if ending.reason == "CERTIFICATE_EXPIRED":
+                    await self._note_renewal(current, why=ending.message)
+                backoff, wait_s = backoff.after(ending, draw=self.chance.random())
+                log.info("link ended: %s: %s; again in %.1f s", ending.reason, ending.message, wait_s)
+                await self._note_ending(ending, endpoint=endpoint, wait_s=wait_s)
+                await self._pause(wait_s)
+
+    async def note(self, state: str, **more: Any) -> None:
+        """What `sitewarden-agent status` shows. A spool that is full or busy for now does not stop the link."""
+        known: dict[str, Any] = {}
+        if self.identity is not None:
+            known = {
+                "agent_id": self.identity.agent_id,
+                "site_name": self.identity.site_name,
+                "certificate_expires_ns": self.identity.not_after_ns,
+            }
+        with contextlib.suppress(AgentError):
+            await asyncio.to_thread(self.spool.note, "link", {"state": state, **known, **more})
+
+    async def _identity(self) -> Identity:
+        """The identity to use now. While there is none, says so and waits for one."""
+        while True:
+            try:
+                current = identity.load(self.config.state_dir)
+            except IdentityError as error:
+                self.identity = None
+                await self.note("not enrolled", advice=str(error))
+                await self._pause(None)
+                continue
+            if current.serial == self.doubted:
+                previous = identity.load_previous(self.config.state_dir)
+                if previous is not None and previous.not_after_ns > self.clock.wall_ns():
+                    return previous
+            return current
+
+    def _doubt(self, current: Identity, ending: Ending) -> None:
+        """A new certificate that does not work at once gives way to the one before, and the other way round."""
+        if ending.connected_s > 0 or not ending.credential_doubted:
+            return
+        self.doubted = "" if self.doubted and self.doubted != current.serial else current.serial
+
+    async def _connect(self, current: Identity, endpoint: str, fingerprint: str, wake: asyncio.Event) -> Ending:
+        """Hold one connection until it ends, or until there is a new identity."""
+
+        def connected() -> None:
+            noting.append(asyncio.create_task(self._welcomed(current, endpoint)))
+
+        noting: list[asyncio.Task[None]] = []
+        connection = Connection(
+            self.spool,
+            self.clock,
+            session=lambda: session(self.session_id, self.clock, fingerprint=fingerprint),
+            wake=wake,
+            pace=self.pace,
+            offset=self.offset,
+            draw=self.chance.random,
+            learned=self._learn,
+            connected=connected,
+        )
+        opened = channel.mutual(endpoint, current, proxy=self.config.link.proxy)
+        holding = asyncio.create_task(connection.hold(opened, endpoint=endpoint))
+        watching_identity = asyncio.create_task(self._until_other_identity(current))
+        tasks = {holding, watching_identity}
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if holding.done():
+                return holding.result()
+            connected_s = 0.0
+            if connection.welcomed_ns is not None:
+                connected_s = (self.clock.monotonic_ns() - connection.welcomed_ns) / 1e9
+            return Ending("NEW_IDENTITY", "there is a new certificate", Follow.AT_ONCE, connected_s=connected_s)
+        finally:
+            for task in (*tasks, *noting):
+                task.cancel()
+            await asyncio.wait({*tasks, *noting})
+
+    async def _welcomed(self, current: Identity, endpoint: str) -> None:
+        if current.serial != self.doubted:
+            identity.confirm(self.config.state_dir)
+        await self.note("connected", endpoint=endpoint, since_ns=self.clock.wall_ns())
+
+    def _learn(self, addresses: tuple[str, ...]) -> None:
+        self.learned = addresses
+
+    async def _until_other_identity(self, current: Identity) -> None:
+        """Return when the identity on the disk is another one. Notes a renewal that falls due meanwhile."""
+        seen = identity.version(self.config.state_dir)
+        while identity.version(self.config.state_dir) == seen:
+            await self.clock.sleep(LOOK_FOR_IDENTITY_S)
+            await self._note_renewal(current)
+
+    async def _pause(self, wait_s: float | None) -> None:
+        """Wait, but not past a new identity. None: only for that."""
+        seen = identity.version(self.config.state_dir)
+        until_ns = None if wait_s is None else self.clock.monotonic_ns() + int(wait_s * 1e9)
+        while identity.version(self.config.state_dir) == seen:
+            left_s = LOOK_FOR_IDENTITY_S if until_ns is None else (until_ns - self.clock.monotonic_ns()) / 1e9
+            if left_s <= 0:
+                return
+            await self.clock.sleep(min(left_s, LOOK_FOR_IDENTITY_S))
+
+    async def _note_renewal(self, current: Identity, *, why: str = "") -> None:
+        """Say once for each certificate that it is to be renewed; the supervisor starts the renewal."""
+        if not why and self.clock.wall_ns() + self.offset.offset_ns < identity.renewal_due_ns(current):
+            return
+        if self.renewal_noted == current.serial:
+            return
+        with contextlib.suppress(AgentError):
+            note = {
+                "due": True,
+                "serial": current.serial,
+                "why": why or "two thirds of the certificate's life are over",
+            }
+            await asyncio.to_thread(self.spool.note, "renew_due", note)
+            self.renewal_noted = current.serial
+
+    async def _note_ending(self, ending: Ending, *, endpoint: str, wait_s: float) -> None:
+        if ending.follow is Follow.AT_ONCE:
+            return
+        await self.note(
+            "waiting",
+            endpoint=endpoint,
+            reason=ending.reason,
+            last_error=ending.message,
+            advice=ending.advice,
+            keep_credential=ending.keep_credential,
+            retry_at_ns=self.clock.wall_ns() + int(wait_s * 1e9),
+        )

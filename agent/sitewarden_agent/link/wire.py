@@ -1,0 +1,283 @@
+"""The agent's model <-> protobuf. Pure: bytes and values in, values and bytes out.
+
+A batch's body stands for itself: the series of a sample block travel with the first block of each schema in the body,
+so any collector can read any batch, also one that is sent again. What the agent's model can hold, the wire can carry;
+`from_body` is the way back, for tests and tools.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterable, Sequence
+
+import zstandard
+
+from sitewarden_agent.model import (
+    Change,
+    Gap,
+    GapReason,
+    LogEvent,
+    Observation,
+    Outcome,
+    OutcomeState,
+    ProbeResult,
+    RecordPart,
+    SampleBlock,
+    Series,
+    SiteNotice,
+    What,
+)
+from sitewarden_agent.spool import SpoolState, WatchLevel
+from sitewarden_protos.v1 import common_pb2, control_pb2, intake_pb2, observation_pb2
+
+BODY_MAX_BYTES = 8 * 1024 * 1024
+"""Before compression; headquarters refuses more."""
+_COMPRESS_FROM_BYTES = 256  # below, the frame costs more than it saves
+
+_PART = {
+    RecordPart.WHOLE: observation_pb2.RECORD_PART_WHOLE,
+    RecordPart.HEAD: observation_pb2.RECORD_PART_HEAD,
+    RecordPart.FULL: observation_pb2.RECORD_PART_FULL,
+}
+_STATE = {
+    OutcomeState.RECEIVED: observation_pb2.OUTCOME_STATE_RECEIVED,
+    OutcomeState.DONE: observation_pb2.OUTCOME_STATE_DONE,
+    OutcomeState.FAILED: observation_pb2.OUTCOME_STATE_FAILED,
+    OutcomeState.EXPIRED: observation_pb2.OUTCOME_STATE_EXPIRED,
+    OutcomeState.REFUSED: observation_pb2.OUTCOME_STATE_REFUSED,
+}
+_GAP_REASON = {
+    GapReason.SHED: observation_pb2.GAP_REASON_SHED,
+    GapReason.EXPIRED: observation_pb2.GAP_REASON_EXPIRED,
+    GapReason.REFUSED: observation_pb2.GAP_REASON_REFUSED,
+    GapReason.RESTORED: observation_pb2.GAP_REASON_RESTORED,
+    GapReason.FILE_LOST: observation_pb2.GAP_REASON_FILE_LOST,
+    GapReason.REDACTION: observation_pb2.GAP_REASON_REDACTION,
+    GapReason.SPOOL_LOST: observation_pb2.GAP_REASON_SPOOL_LOST,
+}
+_PART_BACK = {number: part for part, number in _PART.items()}
+_STATE_BACK = {number: state for state, number in _STATE.items()}
+_GAP_REASON_BACK = {number: reason for reason, number in _GAP_REASON.items()}
+_SEVERITIES = observation_pb2.Severity.values()
+
+
+def batch(seq: int, previous_seq: int, observations: Iterable[Observation]) -> intake_pb2.Batch:
+    """One batch, ready to be sent. Raises ValueError for what the wire cannot carry."""
+    plain = to_body(observations)
+    if len(plain) > BODY_MAX_BYTES:
+        raise ValueError(f"{len(plain)} bytes before compression, headquarters takes {BODY_MAX_BYTES}")
+    packed = zstandard.ZstdCompressor(level=3).compress(plain) if len(plain) >= _COMPRESS_FROM_BYTES else plain
+    squeezed = len(packed) < len(plain)
+    return intake_pb2.Batch(
+        seq=seq,
+        previous_seq=previous_seq,
+        compression=intake_pb2.COMPRESSION_ZSTD if squeezed else intake_pb2.COMPRESSION_NONE,
+        body=packed if squeezed else plain,
+        body_bytes=len(plain),
+    )
+
+
+def to_body(observations: Iterable[Observation]) -> bytes:
+    """An ObservationList. Raises ValueError for what the wire cannot carry."""
+    known: set[str] = set()
+    try:
+        listed = intake_pb2.ObservationList(observations=[_observation(each, known) for each in observations])
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"not a value that the wire knows: {error}") from error
+    return listed.SerializeToString()
+
+
+def from_body(body: bytes) -> tuple[Observation, ...]:
+    """What `to_body` was given. Raises protobuf's DecodeError, KeyError or ValueError for anything else."""
+    known: dict[str, tuple[Series, ...]] = {}
+    return tuple(_observation_back(each, known) for each in intake_pb2.ObservationList.FromString(body).observations)
+
+
+def schema_id(series: Sequence[Series]) -> str:
+    """Names the rows of a block: the first 16 hex of SHA-256 over the series as compact JSON, labels sorted."""
+    listed = [[each.name, sorted(each.labels), each.unit] for each in series]
+    return hashlib.sha256(json.dumps(listed, separators=(",", ":")).encode()).hexdigest()[:16]
+
+
+def watch_levels(message: control_pb2.WatchLevels) -> tuple[WatchLevel, ...]:
+    return tuple(
+        WatchLevel(
+            level.series,
+            above=level.above if level.has_above else None,
+            below=level.below if level.has_below else None,
+        )
+        for level in message.levels
+    )
+
+
+def site_notice(action: control_pb2.Action, *, received_ns: int) -> SiteNotice:
+    notice = action.notice
+    return SiteNotice(
+        action_id=str(uuid.UUID(bytes=action.action_id)),
+        subject=notice.subject,
+        body=notice.body,
+        category=notice.category,
+        reference=notice.reference,
+        received_ns=received_ns,
+        expires_ns=action.expires_unix_ns,
+    )
+
+
+def spool_state(state: SpoolState) -> control_pb2.SpoolState:
+    return control_pb2.SpoolState(
+        bytes=state.bytes,
+        bytes_max=state.bytes_max,
+        held=state.held,
+        shed=state.shed,
+        parked=state.parked,
+        oldest_unix_ns=state.oldest_ns,
+    )
+
+
+def reason_name(reason: int) -> str:
+    """REVOKED for REASON_REVOKED; a reason of a newer headquarters by its number."""
+    if reason not in common_pb2.Reason.values():
+        return f"REASON_{reason}"
+    return common_pb2.Reason.Name(common_pb2.Reason.ValueType(reason)).removeprefix("REASON_")
+
+
+def _observation(observation: Observation, known: set[str]) -> observation_pb2.Observation:
+    message = observation_pb2.Observation(
+        wall_unix_ns=observation.wall_ns,
+        boot_id=bytes.fromhex(observation.boot_id),
+        monotonic_ns=observation.monotonic_ns,
+    )
+    _put(message, observation.what, known)
+    return message
+
+
+def _put(message: observation_pb2.Observation, what: What, known: set[str]) -> None:
+    match what:
+        case LogEvent():
+            message.log.CopyFrom(_log(what))
+        case SampleBlock():
+            message.samples.CopyFrom(_samples(what, known))
+        case ProbeResult():
+            message.probe.CopyFrom(_probe(what))
+        case Change():
+            message.change.CopyFrom(
+                observation_pb2.Change(kind=what.kind, subject=what.subject, before=what.before, after=what.after)
+            )
+        case Outcome():
+            message.outcome.CopyFrom(
+                observation_pb2.Outcome(
+                    action_id=uuid.UUID(what.action_id).bytes, state=_STATE[what.state], detail=what.detail
+                )
+            )
+        case Gap():
+            message.gap.CopyFrom(_gap(what))
+
+
+def _log(what: LogEvent) -> observation_pb2.LogEvent:
+    return observation_pb2.LogEvent(
+        source=what.source,
+        file=what.file,
+        file_id=what.file_id,
+        offset=what.offset,
+        part=_PART[what.part],
+        severity=observation_pb2.Severity.ValueType(what.severity if what.severity in _SEVERITIES else 0),
+        component=what.component,
+        message=what.message,
+        template=what.template,
+        fingerprint=what.fingerprint,
+        count=what.count,
+        logged_unix_ns=what.logged_ns,
+        truncated=what.truncated,
+    )
+
+
+def _samples(what: SampleBlock, known: set[str]) -> observation_pb2.SampleBlock:
+    schema = schema_id(what.series)
+    message = observation_pb2.SampleBlock(schema_id=schema, block=what.block, ticks=what.ticks, early=what.early)
+    if schema not in known:
+        known.add(schema)
+        for each in what.series:
+            message.series.add(name=each.name, labels=dict(each.labels), unit=each.unit)
+    return message
+
+
+def _probe(what: ProbeResult) -> observation_pb2.ProbeResult:
+    return observation_pb2.ProbeResult(
+        probe=what.probe,
+        kind=what.kind,
+        ok=what.ok,
+        latency_us=what.latency_us,
+        detail=what.detail,
+        target=what.target,
+        certificate_expires_unix_ns=what.certificate_expires_ns,
+    )
+
+
+def _gap(what: Gap) -> observation_pb2.Gap:
+    return observation_pb2.Gap(
+        reason=_GAP_REASON[what.reason],
+        kind=what.kind,
+        count=what.count,
+        from_unix_ns=what.from_ns,
+        to_unix_ns=what.to_ns,
+        first_seq=what.first_seq,
+        last_seq=what.last_seq,
+        detail=what.detail,
+    )
+
+
+def _observation_back(message: observation_pb2.Observation, known: dict[str, tuple[Series, ...]]) -> Observation:
+    return Observation(_what_back(message, known), message.wall_unix_ns, message.boot_id.hex(), message.monotonic_ns)
+
+
+def _what_back(message: observation_pb2.Observation, known: dict[str, tuple[Series, ...]]) -> What:
+    kind = message.WhichOneof("kind")
+    if kind == "log":
+        log = message.log
+        return LogEvent(
+            source=log.source,
+            file=log.file,
+            file_id=log.file_id,
+            offset=log.offset,
+            part=_PART_BACK[log.part],
+            severity=log.severity,
+            component=log.component,
+            message=log.message,
+            template=log.template,
+            fingerprint=log.fingerprint,
+            count=log.count,
+            logged_ns=log.logged_unix_ns,
+            truncated=log.truncated,
+        )
+    if kind == "samples":
+        samples = message.samples
+        if samples.schema_id not in known:
+            known[samples.schema_id] = tuple(
+                Series(each.name, tuple(sorted(each.labels.items())), each.unit) for each in samples.series
+            )
+        return SampleBlock(known[samples.schema_id], samples.block, samples.ticks, samples.early)
+    if kind == "probe":
+        probe = message.probe
+        expires = probe.certificate_expires_unix_ns if probe.HasField("certificate_expires_unix_ns") else None
+        return ProbeResult(probe.probe, probe.kind, probe.target, probe.ok, probe.latency_us, probe.detail, expires)
+    if kind == "change":
+        change = message.change
+        return Change(change.kind, change.subject, change.before, change.after)
+    if kind == "outcome":
+        outcome = message.outcome
+        return Outcome(str(uuid.UUID(bytes=outcome.action_id)), _STATE_BACK[outcome.state], outcome.detail)
+    if kind == "gap":
+        gap = message.gap
+        return Gap(
+            reason=_GAP_REASON_BACK[gap.reason],
+            kind=gap.kind,
+            count=gap.count,
+            from_ns=gap.from_unix_ns,
+            to_ns=gap.to_unix_ns,
+            first_seq=gap.first_seq,
+            last_seq=gap.last_seq,
+            detail=gap.detail,
+        )
+    raise ValueError("an observation of no kind that is known here")
