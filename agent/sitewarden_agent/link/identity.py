@@ -62,8 +62,8 @@ def store(state_dir: Path, identity: Identity) -> None:
         state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         current = state_dir / FILE
         with contextlib.suppress(FileNotFoundError):
-            _write(state_dir / PREVIOUS, current.read_bytes(), like=state_dir)
-        _write(current, msgspec.json.format(msgspec.json.encode(identity)), like=state_dir)
+            write_private(state_dir / PREVIOUS, current.read_bytes(), like=state_dir)
+        write_private(current, msgspec.json.format(msgspec.json.encode(identity)), like=state_dir)
     except OSError as error:
         raise IdentityError(
             f"The identity cannot be stored in {state_dir}: {error.strerror}. Run this as root or as the agent's user."
@@ -110,7 +110,8 @@ def _load(path: Path) -> Identity:
         ) from error
 
 
-def _write(path: Path, content: bytes, *, like: Path) -> None:
+def write_private(path: Path, content: bytes, *, like: Path) -> None:
+    """Replace a file of the state folder as a whole, readable for the owner of the folder `like` alone."""
     beside = path.with_name(path.name + ".new")
     beside.unlink(missing_ok=True)
     descriptor = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
