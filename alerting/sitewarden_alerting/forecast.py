@@ -27,6 +27,7 @@ SHORTEST_NS = 30 * SECOND_NS
 MIN_POINTS = 5
 MIN_SPAN_S = 5.0
 Z_90 = 1.645
+NOISE_STEPS = 8.0
 FALL_SHARE = 0.1  # a fall is at least that share of the range of the data ...
 FALL_SPREAD = 6.0  # ... and that many times the usual step
 
@@ -96,15 +97,25 @@ def foresee(
     if whole.falls >= 2:
         reach = reaches(whole, limit, trust_spans=trust_spans)
         return None if reach is None else (whole, reach)
+    usual = median(
+        abs(v2 - v1 - whole.slope * (t2 - t1) / SECOND_NS)
+        for (t1, v1), (t2, v2) in pairwise(zip(times_ns, values, strict=True))
+        if not math.isnan(v2 - v1)
+    )
     stretch_ns = max(SHORTEST_NS, times_ns[-1] - times_ns[-MIN_POINTS])
     while stretch_ns < 4 * (times_ns[-1] - times_ns[0]):
         start = bisect_left(times_ns, times_ns[-1] - stretch_ns)
         trend = fit(times_ns[start:], values[start:])
         reach = None if trend is None else reaches(trend, limit, trust_spans=trust_spans)
-        if trend is not None and reach is not None:
+        if trend is not None and reach is not None and (start == 0 or _is_sure(trend, usual)):
             return trend, reach
         stretch_ns *= 4
     return None
+
+
+def _is_sure(trend: Trend, usual_step: float) -> bool:
+    """Whether a stretch rises for certain, by more than the whole of the data goes up and down anyway."""
+    return trend.slope_low > 0 and trend.slope * trend.span_ns / SECOND_NS >= NOISE_STEPS * usual_step
 
 
 def _later(at_ns: int, seconds: float) -> int:
