@@ -108,7 +108,7 @@ class LogFile:
     def has_news(self) -> bool:
         """Whether a turn would find anything: more bytes, fewer, or others."""
         status = os.fstat(self.descriptor)
-        self.seen_size = status.st_size
+        self.seen_size = max(self.seen_size, status.st_size)  # less is a cut: how much was there is then worth knowing
         return not self.final and (status.st_size != self.position or status.st_mtime_ns != self.seen_changed_ns)
 
     def turn(self, now_ns: int, *, wall_ns: int) -> Turn:

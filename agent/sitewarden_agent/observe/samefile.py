@@ -108,7 +108,7 @@ def by_inode(directory: str, key: FileKey, *, signature: Signature) -> str | Non
 
 
 def holds(path: str, *, key: FileKey, signature: Signature, size: int, tail: bytes = b"") -> bool:
-    """Whether the file at `path` is that of `key`, has the signed head, `size` bytes or more, and `tail` before those."""
+    """Whether the file at `path` is that of `key`, with the signed head, `size` bytes or more, `tail` ending there."""
     try:
         status = os.stat(path)
         if FileKey.of(status) != key or status.st_size < size or not signature.matches(_head(path)):
