@@ -36,6 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sitewarden_agent.link import enrol
 
     settings = config.load_or_defaults(arguments.config)
+    # The dash keeps the token out of the list of processes.
     text = sys.stdin.read() if arguments.token == "-" else arguments.token  # noqa: S105
     enrolled = enrol.enroll(
         text,

@@ -49,10 +49,10 @@ class Connection:
     connected: Callable[[], None]
     """Called when headquarters welcomed the agent."""
     welcomed_ns: int | None = None
+    _control: Any = None
 
     async def hold(self, channel: grpc.aio.Channel, *, endpoint: str) -> Ending:
-        """Serve both streams on `channel` until one ends; closes the channel. Cancel it to say goodbye."""
-        control: Any = None
+        """Serve both streams on `channel` until one ends or this is cancelled; closes the channel."""
         try:
             async with asyncio.TaskGroup() as both:
                 first = asyncio.Event()
@@ -60,14 +60,10 @@ class Connection:
                 both.create_task(_in_time(first))
                 # Control follows the first welcome: a refusal is then heard once, and in one place.
                 await first.wait()
-                control = _open(channel, CONTROL, control_pb2.ControlRequest, control_pb2.ControlResponse)
+                self._control = _open(channel, CONTROL, control_pb2.ControlRequest, control_pb2.ControlResponse)
                 down = Control(self.spool, self.clock, self.session(), self.pace, self.offset, self.draw, self.learned)
-                both.create_task(down.serve(control))
+                both.create_task(down.serve(self._control))
             raise AssertionError("the streams ended without saying how")
-        except asyncio.CancelledError:
-            if control is not None:
-                await _goodbye(control)
-            raise
         except ExceptionGroup as group:
             ending = _ending(group, endpoint)
         finally:
@@ -78,6 +74,16 @@ class Connection:
         if self.welcomed_ns is None:
             return ending
         return replace(ending, connected_s=(self.clock.monotonic_ns() - self.welcomed_ns) / 1e9)
+
+    async def goodbye(self) -> None:
+        """Before cancelling `hold`: lets headquarters tell a stop from a loss. Best effort, for a second at most."""
+        if self._control is None:
+            return
+        with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError, TimeoutError):
+            async with asyncio.timeout(GOODBYE_S):
+                said = control_pb2.Goodbye(why="the agent stops")
+                await self._control.write(control_pb2.ControlRequest(goodbye=said))
+                await self._control.done_writing()
 
     async def _upload(self, channel: grpc.aio.Channel, first: asyncio.Event) -> None:
         def welcomed(response: intake_pb2.UploadResponse) -> None:
@@ -119,14 +125,6 @@ def _open(channel: grpc.aio.Channel, path: str, request: type[Message], response
             return response()
 
     return channel.stream_stream(path, request_serializer=request.SerializeToString, response_deserializer=decode)()
-
-
-async def _goodbye(control: Any) -> None:
-    """So that headquarters knows a stop from a loss. Best effort."""
-    with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError, TimeoutError, asyncio.CancelledError):
-        async with asyncio.timeout(GOODBYE_S):
-            await control.write(control_pb2.ControlRequest(goodbye=control_pb2.Goodbye(why="the agent stops")))
-            await control.done_writing()
 
 
 def _ending(error: BaseException, endpoint: str) -> Ending:

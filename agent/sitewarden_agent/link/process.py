@@ -180,6 +180,8 @@ class _Link:
                 connected_s = (self.clock.monotonic_ns() - connection.welcomed_ns) / 1e9
             return Ending("NEW_IDENTITY", "there is a new certificate", Follow.AT_ONCE, connected_s=connected_s)
         finally:
+            if not holding.done():
+                await connection.goodbye()
             for task in (*tasks, *noting):
                 task.cancel()
             await asyncio.wait({*tasks, *noting})
