@@ -62,7 +62,7 @@ def print_json(rows: Iterable[Mapping[str, Any]] | Mapping[str, Any]) -> None:
         print(json.dumps(row, ensure_ascii=False, default=str))
 
 
-def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str = "nothing to show") -> None:
+def print_table(headers: Sequence[str], rows: Iterable[Iterable[object]], *, empty: str = "nothing to show") -> None:
     """Columns as wide as their widest cell; `empty` where there is no row."""
     cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
     if not cells:

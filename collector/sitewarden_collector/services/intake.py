@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from sitewarden_alerting.observations import What
+from sitewarden_alerting.observations import Gap, What
 from sitewarden_collector.errors import Refused
 from sitewarden_collector.store import agents, observations, samples, spools
 from sitewarden_collector.store.observations import Arrived
@@ -49,9 +49,18 @@ def accept(tx: Connection, agent_id: str, *, batch: Decoded, now_ns: int) -> Acc
     return Accepted(batch.seq, repeat=False, observations=len(batch.arrived))
 
 
-def pass_over(tx: Connection, agent_id: str, *, epoch: str, seq: int, previous_seq: int, now_ns: int) -> None:
-    """Count a batch that is refused for good as passed, so that the next one can follow it."""
-    _take(tx, agent_id, epoch, seq=seq, previous_seq=previous_seq, now_ns=now_ns)
+def pass_over(
+    tx: Connection, agent_id: str, *, epoch: str, seq: int, previous_seq: int, why: Refused, now_ns: int
+) -> None:
+    """Count a batch that is refused for good as passed, so that the next one can follow it.
+
+    A gap stands in its place: should the refusal be lost on its way, the loss is still known here.
+    """
+    agent = agents.by_id(tx, agent_id)
+    if _take(tx, agent_id, epoch, seq=seq, previous_seq=previous_seq, now_ns=now_ns):
+        detail = f"{why.reason}: {why}"[:500]
+        gap = Gap("refused", kind="", count=-1, from_ns=0, to_ns=0, first_seq=seq, last_seq=seq, detail=detail)
+        observations.add(tx, agent, epoch=epoch, seq=seq, arrived=[Arrived(0, now_ns, gap)], received_ns=now_ns)
 
 
 def note(tx: Connection, agent_id: str, what: What, *, now_ns: int) -> None:

@@ -58,8 +58,11 @@ def open_of(tx: Connection, agent_id: str) -> list[Action]:
 
 def queued(tx: Connection, agent_ids: Collection[str], *, limit: int = 500) -> list[Action]:
     """What was never sent yet, for agents among `agent_ids`, oldest first."""
-    query = select(actions).where(actions.c.state == "queued").order_by(actions.c.id).limit(limit)
-    return [Action(**row._mapping) for row in tx.execute(query) if row.agent_id in agent_ids]
+    # Most of what is queued may wait for agents that are not here: only keys are read of that.
+    waiting = tx.execute(select(actions.c.id, actions.c.agent_id).where(actions.c.state == "queued"))
+    wanted = sorted(row.id for row in waiting if row.agent_id in agent_ids)[:limit]
+    rows = tx.execute(select(actions).where(actions.c.id.in_(wanted)).order_by(actions.c.id))
+    return [Action(**row._mapping) for row in rows]
 
 
 def mark_sent(tx: Connection, action_ids: Collection[str], *, now_ns: int) -> None:

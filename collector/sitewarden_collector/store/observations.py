@@ -24,9 +24,11 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    delete,
     insert,
     or_,
     select,
+    tuple_,
 )
 
 from sitewarden_alerting.observations import (
@@ -138,6 +140,13 @@ def of_site(tx: Connection, site_id: str, *, since_ns: int, until_ns: int, limit
         .limit(limit)
     )
     return _read(tx, tx.execute(query))[::-1]
+
+
+def forget_old(tx: Connection, *, before_ns: int, limit: int) -> int:
+    """Delete what was received before a time, `limit` at most; how many. Evidence that is `kept` stays."""
+    key = tuple(observations.primary_key.columns)
+    old = select(*key).where(observations.c.received_ns < before_ns).limit(limit)
+    return tx.execute(delete(observations).where(tuple_(*key).in_(old))).rowcount
 
 
 def _joined() -> Select[Any]:

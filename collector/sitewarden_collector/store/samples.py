@@ -26,9 +26,11 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    delete,
     insert,
     or_,
     select,
+    tuple_,
     update,
 )
 
@@ -196,6 +198,12 @@ def last(tx: Connection, *, site_id: str | None = None, name: str | None = None)
     return list(newest.values())
 
 
+def forget_old(tx: Connection, *, before_ns: int, limit: int) -> int:
+    """Delete blocks whose newest sample is from before a time, `limit` at most; how many."""
+    old = select(*blocks.primary_key.columns).where(blocks.c.last_ns < before_ns).limit(limit)
+    return tx.execute(delete(blocks).where(tuple_(*blocks.primary_key.columns).in_(old))).rowcount
+
+
 def _know(tx: Connection, agent_id: str, block: RawBlock) -> None:
     text = msgspec.json.encode(block.series).decode()
     key = (schemas.c.agent_id == agent_id, schemas.c.schema_id == block.schema_id)
@@ -213,8 +221,8 @@ def _insert(tx: Connection, agent: Agent, *, epoch: str, seq: int, index: int, b
             customer_id=agent.customer_id,
             site_id=agent.site_id,
             schema_id=block.schema_id,
-            first_ns=block.times_ns[0],
-            last_ns=block.times_ns[-1],
+            first_ns=min(block.times_ns),
+            last_ns=max(block.times_ns),  # a clock may be set back within a minute
             shift_ns=block.shift_ns,
             early=block.early,
             block=block.block,

@@ -1,0 +1,199 @@
+"""The collector, wired: everything is built here, in one place, started in order and stopped last-in first-out.
+
+`start` and `stop` may be called once each. After `start` the real ports are known; after `stop` nothing of it runs, and
+every acknowledged batch is on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import uvicorn
+from sqlalchemy import Connection
+
+from sitewarden_alerting.model import Person
+from sitewarden_collector import channels, pki
+from sitewarden_collector.config import Config, split_address
+from sitewarden_collector.errors import ConfigError
+from sitewarden_collector.grpc_api.front import Front, LiveStreams
+from sitewarden_collector.grpc_api.greeting import recheck
+from sitewarden_collector.grpc_api.server import GrpcServers
+from sitewarden_collector.http_api import app as http_app
+from sitewarden_collector.loops import Clock, SystemClock, drain, every
+from sitewarden_collector.services import enrolment, retention
+from sitewarden_collector.services.notifying import Sender
+from sitewarden_collector.store import agents, lock, migrate, settings
+from sitewarden_collector.store.engine import Database
+from sitewarden_collector.telemetry import Telemetry
+
+HEARD_INTERVAL_S = 2.0
+DISPATCH_INTERVAL_S = 0.5
+RECHECK_INTERVAL_S = 60.0
+RETENTION_INTERVAL_S = 600.0
+NOTIFY_IDLE_S = 0.5  # commands write notices from outside, too
+
+_log = logging.getLogger("sitewarden.collector")
+
+
+class Collector:
+    """One collector. `streams_port`, `enrolment_port` and `http_port` are the real ports once it has started."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clock: Clock | None = None,
+        commit: Callable[[Connection], None] = Connection.commit,
+    ) -> None:
+        self.config = config
+        self.clock: Clock = SystemClock() if clock is None else clock
+        self.telemetry = Telemetry()
+        self.streams_port = self.enrolment_port = self.http_port = 0
+        self._commit = commit
+        self._stack = AsyncExitStack()
+
+    async def start(self) -> None:
+        """Come up, or raise with everything taken back."""
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+
+    async def stop(self) -> None:
+        """Send the agents away, finish what is under way, let go of everything."""
+        await self._stack.aclose()
+        _log.info("the collector has stopped")
+
+    async def _start(self) -> None:
+        config, clock = self.config, self.clock
+        config.data_path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._stack.enter_context(lock.only_collector(config.database_url))
+        self.db = await asyncio.to_thread(self._open)
+        self._stack.push_async_callback(asyncio.to_thread, self.db.close)
+        authority = await self.db.run(enrolment.ensure_authority, config.data_path, now_ns=clock.now_ns())
+        live = LiveStreams(self.telemetry)
+        self.front = Front(config, self.db, clock, authority, self.telemetry, live, asyncio.Event())
+        self.outbox = asyncio.Event()  # set when a notice may be due
+        servers = GrpcServers(self.front)
+        sender = self._sender()
+        await servers.start()
+        self._stack.push_async_callback(servers.stop)
+        self.streams_port, self.enrolment_port = servers.streams_port, servers.enrolment_port
+        await self.db.run(settings.put, "endpoints", self._endpoints())
+        self.http_port = await self._stack.enter_async_context(self._http(authority))
+        self._stack.push_async_callback(sender.stop)
+        self._loop("heard", every(HEARD_INTERVAL_S, self._write_heard, name="heard", clock=clock))
+        self._stack.push_async_callback(self._write_heard)
+        self._loop("dispatch", every(DISPATCH_INTERVAL_S, servers.control.dispatch, name="dispatch", clock=clock))
+        self._loop("recheck", every(RECHECK_INTERVAL_S, self._recheck, name="recheck", clock=clock))
+        self._loop("retention", every(RETENTION_INTERVAL_S, self._forget, name="retention", clock=clock))
+        self._loop(
+            "notifying", drain(sender.step, wake=self.outbox, name="notifying", clock=clock, idle_s=NOTIFY_IDLE_S)
+        )
+        ports = {"streams": self.streams_port, "enrolment": self.enrolment_port, "http": self.http_port}
+        _log.info("the collector is ready", extra={"ports": ports, "endpoints": self._endpoints()})
+
+    def _open(self) -> Database:
+        # The check opens and closes: the database that is used has the commit that it was given.
+        migrate.open_checked(self.config.database_url).close()
+        database = Database(self.config.database_url, commit=self._commit)
+        try:
+            migrate.prepare(database)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _endpoints(self) -> dict[str, list[str]]:
+        return {"streams": list(self.front.streams_endpoints), "enrolment": list(self.front.enrolment_endpoints)}
+
+    def _sender(self) -> Sender:
+        roads = {name: channels.open_channel(name, one.url) for name, one in self.config.channels.items()}
+
+        def settled(channel: str, result: str) -> None:
+            self.telemetry.notices_settled.labels(channel, result).inc()
+            self.outbox.set()
+
+        worker = f"{socket.gethostname()}:{os.getpid()}"
+        return Sender(
+            self.db,
+            roads,
+            now_ns=self.clock.now_ns,
+            worker=worker,
+            on_call=[Person(one.name, one.channels) for one in self.config.on_call],
+            on_settled=settled,
+        )
+
+    def _loop(self, name: str, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+
+        async def end() -> None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+        self._stack.push_async_callback(end)
+
+    async def _write_heard(self) -> None:
+        heard = self.front.live.take_heard()
+        if heard.seen or heard.spools:
+            await self.db.run(agents.heard, heard.seen, spools=heard.spools)
+
+    async def _recheck(self) -> None:
+        await recheck(self.front)
+
+    async def _forget(self) -> None:
+        while await self.db.run(retention.step, self.config.retention, now_ns=self.clock.now_ns()):
+            await self.clock.sleep(0.1)
+
+    @asynccontextmanager
+    async def _http(self, authority: pki.Authority) -> AsyncIterator[int]:
+        app = http_app.make(
+            self.db, registry=self.telemetry.registry, ca_pem=pki.pem(authority.root), now_ns=self.clock.now_ns
+        )
+        listener = _listen(self.config.listen.http)
+        server = _HttpServer(uvicorn.Config(app, log_config=None, lifespan="off", access_log=False))
+        serving = asyncio.ensure_future(server.serve(sockets=[listener]))
+        try:
+            yield int(listener.getsockname()[1])
+        finally:
+            server.should_exit = True
+            await serving
+            listener.close()
+
+
+class _HttpServer(uvicorn.Server):
+    """Signals belong to the process that runs the collector, not to one of its servers."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _listen(address: str) -> socket.socket:
+    host, port = split_address(address, "listen.http")
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise ConfigError(
+            f"listen.http: cannot listen on {address} ({error.strerror}); choose another port, or 0 for a free one"
+        ) from error
+
+
+async def run(config: Config, *, ready: Callable[[Collector], Any], stop: asyncio.Event) -> None:
+    """A collector from start to stop: `ready` is called once it serves, then it runs until `stop` is set."""
+    collector = Collector(config)
+    await collector.start()
+    try:
+        ready(collector)
+        await stop.wait()
+    finally:
+        await collector.stop()

@@ -1,0 +1,52 @@
+"""`sitewarden serve`: run the collector until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from sitewarden_collector.cli import _common
+from sitewarden_collector.config import Config
+
+if TYPE_CHECKING:
+    from sitewarden_collector.app import Collector
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "serve",
+        help="run the collector",
+        description="Run the collector. Without a configuration it keeps its data in ./sitewarden-data.",
+    )
+    _common.add_config_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    config = _common.load_config(arguments)
+    from sitewarden_collector import telemetry
+
+    telemetry.log_to(sys.stderr)
+    asyncio.run(_serve(config))
+    return 0
+
+
+async def _serve(config: Config) -> None:
+    from sitewarden_collector import app  # the other commands need not wait for servers to be imported
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await app.run(config, ready=_say, stop=stop)
+
+
+def _say(collector: Collector) -> None:
+    front = collector.front
+    print(f"Sitewarden serves agents on {', '.join(front.streams_endpoints)}", flush=True)
+    print(f"  enrolment on {', '.join(front.enrolment_endpoints)}", flush=True)
+    print(f"  health    on port {collector.http_port}: /healthz, /metrics", flush=True)
+    print("  next: sitewarden token create --site NAME", flush=True)

@@ -1,0 +1,172 @@
+"""The road down: headquarters' clock, its pacing, watch levels, and actions until their outcome has come."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import uuid
+
+import msgspec
+
+from sitewarden_collector.errors import Refused
+from sitewarden_collector.grpc_api import replies, wire
+from sitewarden_collector.grpc_api.caller import Context, caller_of
+from sitewarden_collector.grpc_api.conversation import Conversation, parse
+from sitewarden_collector.grpc_api.front import Front, Stream
+from sitewarden_collector.grpc_api.greeting import enter
+from sitewarden_collector.pki import Identity
+from sitewarden_collector.services import sessions
+from sitewarden_collector.services.actions import SiteNotice
+from sitewarden_collector.store import actions
+from sitewarden_collector.store.actions import Action
+from sitewarden_protos.v1 import common_pb2, control_pb2
+from sitewarden_protos.v1.control_pb2 import ControlRequest, ControlResponse
+
+_log = logging.getLogger("sitewarden.control")
+
+
+class Control:
+    """The handler of Control. One instance serves every stream."""
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+
+    async def control(self, _requests: object, context: Context) -> None:
+        talk = Conversation(context)
+        stream: Stream | None = None
+        try:
+            caller, ends_ns = caller_of(context)
+            stream = await self._begin(talk, caller=caller, ends_ns=ends_ns)
+            if stream is not None:
+                await self._welcome(talk, stream)
+                await self._serve(talk, stream)
+        except Exception as error:  # noqa: BLE001  every fault is answered with a reason
+            why = replies.as_refused(error)
+            self._front.telemetry.refusals.labels("control", why.reason).inc()
+            if why.reason == "INTERNAL":
+                _log.exception("a control stream failed")
+            await talk.say(self._reply(closing=replies.refusal(why)))
+        finally:
+            if stream is not None:
+                self._front.live.leave(stream)
+
+    async def dispatch(self) -> int:
+        """Hand what was asked of agents since the last time to those that are connected; how many actions."""
+        connected = self._front.live.with_control()
+        if not connected:
+            return 0
+        found = await self._front.db.read(actions.queued, connected)
+        return sum(self._give(action) for action in found)
+
+    async def _begin(self, talk: Conversation, *, caller: Identity, ends_ns: int) -> Stream | None:
+        raw = await talk.next()
+        if raw is None:
+            return None
+        request = parse(ControlRequest, raw)
+        if request.WhichOneof("step") != "hello":
+            raise Refused("MALFORMED", "a stream begins with a hello")
+        hello = wire.hello(request.hello.session)
+        return await enter(self._front, caller, road="control", hello=hello, ends_ns=ends_ns)
+
+    async def _welcome(self, talk: Conversation, stream: Stream) -> None:
+        welcome = control_pb2.ControlWelcome(
+            pacing=replies.pacing(self._front.config.limits), endpoints=self._front.streams_endpoints
+        )
+        await talk.say(self._reply(welcome=welcome))
+        levels = [
+            control_pb2.WatchLevel(
+                series=level.series,
+                above=level.above or 0.0,
+                below=level.below or 0.0,
+                has_above=level.above is not None,
+                has_below=level.below is not None,
+            )
+            for level in self._front.config.watch_levels
+        ]
+        await talk.say(self._reply(watch_levels=control_pb2.WatchLevels(levels=levels)))
+        for action in await self._front.db.read(actions.open_of, stream.caller.agent_id):
+            self._give(action)
+
+    async def _serve(self, talk: Conversation, stream: Stream) -> None:
+        taking = asyncio.ensure_future(stream.outbox.get())
+        try:
+            while True:
+                raw = await talk.next(stream.closing, taking)
+                if stream.closing.done():
+                    raise stream.closing.result()
+                if raw is None:
+                    return
+                if raw:
+                    await self._hear(talk, stream, raw)
+                if taking.done():
+                    await self._send(talk, taking.result())
+                    taking = asyncio.ensure_future(stream.outbox.get())
+        finally:
+            taking.cancel()
+
+    async def _hear(self, talk: Conversation, stream: Stream, raw: bytes) -> None:
+        request = parse(ControlRequest, raw)
+        agent_id = stream.caller.agent_id
+        now_ns = self._front.clock.now_ns()
+        match request.WhichOneof("step"):
+            case "heartbeat":
+                heartbeat = request.heartbeat
+                self._front.live.offsets_ns[agent_id] = sessions.clock_offset_ns(
+                    heartbeat.agent_time_unix_ns, now_ns=now_ns, limits=self._front.config.limits
+                )
+                self._front.live.hear(agent_id, now_ns=now_ns, spool=_spool_state(heartbeat.spool))
+                await talk.say(self._reply(heartbeat=control_pb2.HeartbeatReply()))
+            case "goodbye":
+                why = request.goodbye.why[:200]
+                _log.info("an agent says goodbye: %s", why, extra={"agent_id": agent_id})
+            case "hello":
+                raise Refused("MALFORMED", "a stream has one hello")
+            case _:  # from a newer agent
+                self._front.live.hear(agent_id, now_ns=now_ns)
+
+    async def _send(self, talk: Conversation, action: Action) -> None:
+        now_ns = self._front.clock.now_ns()
+        if action.expires_ns <= now_ns:
+            return
+        await talk.say(self._reply(action=_on_the_wire(action)))
+        await self._front.db.run(actions.mark_sent, [action.id], now_ns=now_ns)
+
+    def _give(self, action: Action) -> bool:
+        stream = self._front.live.control_of(action.agent_id)
+        if stream is None or action.id in stream.given:
+            return False
+        stream.given.add(action.id)
+        stream.outbox.put_nowait(action)
+        return True
+
+    def _reply(
+        self,
+        *,
+        welcome: control_pb2.ControlWelcome | None = None,
+        heartbeat: control_pb2.HeartbeatReply | None = None,
+        action: control_pb2.Action | None = None,
+        watch_levels: control_pb2.WatchLevels | None = None,
+        closing: common_pb2.Refusal | None = None,
+    ) -> ControlResponse:
+        return ControlResponse(
+            server_time=replies.server_time(self._front.clock),
+            welcome=welcome,
+            heartbeat=heartbeat,
+            action=action,
+            watch_levels=watch_levels,
+            closing=closing,
+        )
+
+
+def _on_the_wire(action: Action) -> control_pb2.Action:
+    message = control_pb2.Action(action_id=uuid.UUID(action.id).bytes, expires_unix_ns=action.expires_ns)
+    if action.kind == "notice":
+        notice = msgspec.json.decode(action.payload, type=SiteNotice)
+        message.notice.CopyFrom(control_pb2.SiteNotice(**msgspec.structs.asdict(notice)))
+    return message
+
+
+def _spool_state(state: control_pb2.SpoolState) -> str:
+    names = ("bytes", "bytes_max", "held", "shed", "parked", "oldest_unix_ns")
+    return json.dumps({name: getattr(state, name) for name in names})

@@ -1,0 +1,57 @@
+"""One stream as its handler sees it: raw messages in, messages out, and a reason to stop that may come at any time.
+
+Messages are bytes here, so that one that cannot be parsed is answered and not answered for by the library.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+
+from sitewarden_collector.errors import Refused
+from sitewarden_collector.grpc_api.caller import Context
+
+M = TypeVar("M", bound=Message)
+
+
+class Conversation:
+    """Reads ahead one message at a time. Used by one task; the stream's end releases everything."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._reading: asyncio.Future[bytes | None] | None = None
+
+    async def next(self, *others: asyncio.Future[Any]) -> bytes | None:
+        """The next message; None when the agent has ended the stream. Returns b"" when one of `others` came first."""
+        if self._reading is None:
+            self._reading = asyncio.ensure_future(self._read())
+            self._reading.add_done_callback(_forget)
+        await asyncio.wait({self._reading, *others}, return_when=asyncio.FIRST_COMPLETED)
+        if not self._reading.done():
+            return b""
+        raw, self._reading = self._reading.result(), None
+        return raw
+
+    async def say(self, message: Message) -> None:
+        await self._context.write(message.SerializeToString())
+
+    async def _read(self) -> bytes | None:
+        raw = await self._context.read()
+        return None if raw is grpc.aio.EOF else raw  # type: ignore[comparison-overlap]
+
+
+def parse(kind: type[M], raw: bytes) -> M:
+    """The message in `raw`; raises Refused (MALFORMED)."""
+    try:
+        return kind.FromString(raw)
+    except DecodeError as error:
+        raise Refused("MALFORMED", f"not a {kind.DESCRIPTOR.name} ({error})") from error
+
+
+def _forget(reading: asyncio.Future[bytes | None]) -> None:
+    # A stream that ended while we were waiting for it has told us so in another way.
+    if not reading.cancelled():
+        reading.exception()

@@ -1,0 +1,121 @@
+"""What the handlers of one collector share, and the streams that are open in it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sitewarden_collector.config import Config
+from sitewarden_collector.errors import Refused
+from sitewarden_collector.loops import Clock
+from sitewarden_collector.pki import Authority, Identity
+from sitewarden_collector.store.actions import Action
+from sitewarden_collector.store.engine import Database
+from sitewarden_collector.telemetry import Telemetry
+
+Road = Literal["upload", "control"]
+
+
+@dataclass(slots=True, eq=False)
+class Stream:
+    """One open stream of one agent. `closing` is set once, with the reason that the agent is told."""
+
+    caller: Identity
+    ends_ns: int  # the end of the certificate
+    road: Road
+    session_id: str
+    closing: asyncio.Future[Refused]
+    outbox: asyncio.Queue[Action] = field(default_factory=asyncio.Queue)
+    given: set[str] = field(default_factory=set)  # actions that went into the outbox
+
+    def close(self, why: Refused) -> None:
+        if not self.closing.done():
+            self.closing.set_result(why)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was heard since the last time somebody asked: agent id -> time, agent id -> JSON of its spool's state."""
+
+    seen: dict[str, int]
+    spools: dict[str, str]
+
+
+class LiveStreams:
+    """The open streams by agent, and what was heard on them. Used from one event loop only."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._open: dict[str, dict[Road, Stream]] = {}
+        self._telemetry = telemetry
+        self._seen: dict[str, int] = {}
+        self._spools: dict[str, str] = {}
+        self.offsets_ns: dict[str, int] = {}  # agent id -> what to add to its clock, as last measured
+
+    def join(self, stream: Stream) -> None:
+        """Take a stream in. Streams of another session, or the same road's of this one, have to go."""
+        mine = self._open.setdefault(stream.caller.agent_id, {})
+        for other in list(mine.values()):
+            if other.session_id != stream.session_id or other.road == stream.road:
+                other.close(Refused("DUPLICATE_SESSION", "a newer session of this agent took over"))
+        mine[stream.road] = stream
+        self._telemetry.streams.labels(stream.road).inc()
+
+    def leave(self, stream: Stream) -> None:
+        """Let go of a stream that was joined."""
+        self._telemetry.streams.labels(stream.road).dec()
+        mine = self._open.get(stream.caller.agent_id, {})
+        if mine.get(stream.road) is stream:
+            del mine[stream.road]
+        if not mine:
+            self._open.pop(stream.caller.agent_id, None)
+            self.offsets_ns.pop(stream.caller.agent_id, None)
+
+    def all(self) -> list[Stream]:
+        return [stream for mine in self._open.values() for stream in mine.values()]
+
+    def control_of(self, agent_id: str) -> Stream | None:
+        return self._open.get(agent_id, {}).get("control")
+
+    def with_control(self) -> Collection[str]:
+        """The agents that can be told something now."""
+        return {agent_id for agent_id, mine in self._open.items() if "control" in mine}
+
+    def close_agent(self, agent_id: str, why: Refused) -> None:
+        for stream in self._open.get(agent_id, {}).values():
+            stream.close(why)
+
+    def drain(self, window_s: float) -> None:
+        """Send every agent away, each to come back at a moment of its own inside the window."""
+        for stream in self.all():
+            # The spread only has to be even, not secret.
+            pause_s = random.uniform(0.0, window_s)  # noqa: S311
+            stream.close(Refused("DRAINING", "this collector stops; come back", retry_after_s=pause_s))
+
+    def hear(self, agent_id: str, *, now_ns: int, spool: str | None = None) -> None:
+        self._seen[agent_id] = now_ns
+        if spool is not None:
+            self._spools[agent_id] = spool
+
+    def take_heard(self) -> Heard:
+        heard = Heard(self._seen, self._spools)
+        self._seen, self._spools = {}, {}
+        return heard
+
+
+@dataclass(slots=True)
+class Front:
+    """The collector as its gRPC side sees it."""
+
+    config: Config
+    db: Database
+    clock: Clock
+    authority: Authority
+    telemetry: Telemetry
+    live: LiveStreams
+    arrived: asyncio.Event  # set after each stored batch: evaluation has something to do
+    streams_endpoints: tuple[str, ...] = ()
+    enrolment_endpoints: tuple[str, ...] = ()
+    draining: bool = False

@@ -1,0 +1,168 @@
+"""The two gRPC servers: streams under mutual TLS, enrolment under server-authenticated TLS.
+
+The server's certificate is made at start for the advertised names, and anew at two thirds of its life without
+a restart.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import grpc
+
+from sitewarden_collector import pki
+from sitewarden_collector.config import Config, split_address
+from sitewarden_collector.errors import ConfigError
+from sitewarden_collector.grpc_api.control import Control
+from sitewarden_collector.grpc_api.enrolment import Enrolment
+from sitewarden_collector.grpc_api.front import Front
+from sitewarden_collector.grpc_api.intake import Intake
+from sitewarden_collector.loops import Clock
+from sitewarden_collector.pki import Authority
+
+ENROLMENT_MAX_BYTES = 65_536
+if TYPE_CHECKING:
+    Methods = dict[str, grpc.RpcMethodHandler[bytes, bytes]]
+
+_DAY_NS = 86_400 * 1_000_000_000
+
+# With the library's defaults a third of 5,000 connections that came at once was refused by the server itself.
+_ADMISSION = (
+    ("grpc.server.max_pending_requests", 100_000),
+    ("grpc.server.max_pending_requests_hard_limit", 200_000),
+)
+_COMMON = (*_ADMISSION, ("grpc.so_reuseport", 0), ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000))
+
+
+class ServerIdentity:
+    """The server's key and certificate, fresh whenever a handshake asks. Called from the library's threads."""
+
+    def __init__(self, authority: Authority, config: Config, clock: Clock) -> None:
+        self._authority = authority
+        self._config = config
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._pair = self._make()
+        self._renew_ns = self._next()
+
+    def credentials(self, *, clients_from: bytes | None) -> grpc.ServerCredentials:
+        """Credentials for a port; with `clients_from` (PEM) a certificate issued under it is asked of every client."""
+
+        def current() -> grpc.ServerCertificateConfiguration:
+            return grpc.ssl_server_certificate_configuration([self._current()], root_certificates=clients_from)
+
+        return grpc.dynamic_ssl_server_credentials(
+            current(), current, require_client_authentication=clients_from is not None
+        )
+
+    def _current(self) -> tuple[bytes, bytes]:
+        with self._lock:
+            if self._clock.now_ns() >= self._renew_ns:
+                self._pair = self._make()
+                self._renew_ns = self._next()
+            return self._pair
+
+    def _make(self) -> tuple[bytes, bytes]:
+        days = self._config.pki.server_certificate_days
+        names = self._config.advertise.names
+        return pki.server_certificate(self._authority, names, days=days, now_ns=self._clock.now_ns())
+
+    def _next(self) -> int:
+        return self._clock.now_ns() + int(self._config.pki.server_certificate_days * _DAY_NS * 2 / 3)
+
+
+class GrpcServers:
+    """Both servers. `start` once, `stop` once; the ports are known in between."""
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self.control = Control(front)
+        self._servers: list[grpc.aio.Server] = []
+        self.streams_port = 0
+        self.enrolment_port = 0
+
+    async def start(self) -> None:
+        """Listen on both addresses; raises ConfigError when one cannot be had."""
+        front, config = self._front, self._front.config
+        identity = ServerIdentity(front.authority, config, front.clock)
+        intake, enrolment = Intake(front), Enrolment(front)
+        streams = grpc.aio.server(options=_stream_options(config))
+        streams.add_generic_rpc_handlers(
+            (
+                _handlers("IntakeService", {"Upload": grpc.stream_stream_rpc_method_handler(intake.upload)}),
+                _handlers("ControlService", {"Control": grpc.stream_stream_rpc_method_handler(self.control.control)}),
+            )
+        )
+        enrolments = grpc.aio.server(options=_enrolment_options())
+        methods: Methods = {
+            "Enroll": grpc.unary_unary_rpc_method_handler(enrolment.enroll),
+            "Renew": grpc.unary_unary_rpc_method_handler(enrolment.renew),
+        }
+        enrolments.add_generic_rpc_handlers((_handlers("EnrolmentService", methods),))
+        root = pki.pem(front.authority.root)
+        self.streams_port = _bind(
+            streams, config.listen.streams, "listen.streams", identity.credentials(clients_from=root)
+        )
+        self.enrolment_port = _bind(
+            enrolments, config.listen.enrolment, "listen.enrolment", identity.credentials(clients_from=None)
+        )
+        advertised = config.advertise
+        front.streams_endpoints = _endpoints(advertised.names, advertised.streams_port or self.streams_port)
+        front.enrolment_endpoints = _endpoints(advertised.names, advertised.enrolment_port or self.enrolment_port)
+        for server in (streams, enrolments):
+            await server.start()
+            self._servers.append(server)
+
+    async def stop(self, *, grace_s: float = 5.0) -> None:
+        """Send every agent away with a time to come back, then close."""
+        self._front.draining = True
+        self._front.live.drain(self._front.config.limits.drain_window_s)
+        for server in reversed(self._servers):
+            await server.stop(grace_s)
+        self._servers.clear()
+
+
+def _stream_options(config: Config) -> tuple[tuple[str, int], ...]:
+    return (
+        *_COMMON,
+        # Twice what is allowed: a batch that is a little too large is refused by its number and not by the library.
+        ("grpc.max_receive_message_length", 2 * config.limits.max_batch_bytes),
+        ("grpc.max_send_message_length", 4 * 1024 * 1024),
+        ("grpc.max_concurrent_streams", 16),
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+    )
+
+
+def _enrolment_options() -> tuple[tuple[str, int], ...]:
+    return (
+        *_COMMON,
+        ("grpc.max_receive_message_length", ENROLMENT_MAX_BYTES),
+        ("grpc.max_concurrent_streams", 4),
+        ("grpc.max_connection_age_ms", 60_000),
+        ("grpc.max_connection_idle_ms", 30_000),
+    )
+
+
+def _handlers(service: str, methods: Methods) -> grpc.GenericRpcHandler:
+    # No serializers: the handlers see bytes, so that what cannot be parsed gets a clear answer.
+    return grpc.method_handlers_generic_handler(f"sitewarden.v1.{service}", methods)
+
+
+def _bind(server: grpc.aio.Server, address: str, key: str, credentials: grpc.ServerCredentials) -> int:
+    host, port = split_address(address, key)
+    shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        bound = server.add_secure_port(shown, credentials)
+    except RuntimeError as error:
+        raise ConfigError(f"{key}: cannot listen on {shown}; is the port taken? Choose another ({error})") from error
+    if not bound:
+        raise ConfigError(f"{key}: cannot listen on {shown}; is the port taken? Choose another")
+    return bound
+
+
+def _endpoints(names: Sequence[str], port: int) -> tuple[str, ...]:
+    return tuple(f"[{name}]:{port}" if ":" in name else f"{name}:{port}" for name in names)

@@ -1,0 +1,29 @@
+"""Forgetting in time: raw samples, observations, spent tokens. Evidence of an open ticket is kept (law of the house).
+
+One step deletes a bounded number of rows, so that intake never waits long for it.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from sitewarden_collector.config import Retention
+from sitewarden_collector.store import actions, lock, observations, samples, sessions, tokens
+
+ROWS_PER_STEP = 2_000
+USELESS_TOKEN_DAYS = 90
+_DAY_NS = 86_400 * 1_000_000_000
+
+
+def step(tx: Connection, policy: Retention, *, now_ns: int) -> int:
+    """Delete what is past its time; how many rows. Call again while it is not 0."""
+    if not lock.alone(tx, "retention"):
+        return 0
+    actions.expire(tx, now_ns=now_ns)
+    sessions.forget_old(tx, before_ns=now_ns - _DAY_NS)
+    tokens.forget_old(tx, before_ns=now_ns - USELESS_TOKEN_DAYS * _DAY_NS)
+    oldest_sample_ns = now_ns - int(policy.samples_days * _DAY_NS)
+    oldest_ns = now_ns - int(policy.observations_days * _DAY_NS)
+    return samples.forget_old(tx, before_ns=oldest_sample_ns, limit=ROWS_PER_STEP) + observations.forget_old(
+        tx, before_ns=oldest_ns, limit=ROWS_PER_STEP
+    )
