@@ -59,6 +59,7 @@ _PERCENT = re.compile(r"<\*>(?:%|°C?|\+(?!\w))")
 _VALUE = re.compile(
     r"(?<=[\w\])\"'])=(?!=)(?:[^\s,;()\[\]{}&|=<>\"']+|<\*>|(?=[,;)\]}\s]|$))(?:<\*>|[^\s,;()\[\]{}&|=<>])*"
 )
+_INSTANCE = re.compile(r"(?<![\w.<>*-])[A-Za-z]\w*(?:-\w+)*-<\*>(?![\w-])")
 _COMPOUND = re.compile(r"""[^\w<]*(?P<core>[\w<].*?)[)\]}"',.:;!?]*$""")
 
 
@@ -85,6 +86,8 @@ def mask(token: str) -> str:
         masked = _CHAIN.sub(WILD, masked)
         masked = _SIGN.sub(WILD, masked)
         masked = _PERCENT.sub(WILD, masked)
+        if "-<" in masked:
+            masked = _INSTANCE.sub(WILD, masked)
     if "=" in masked:
         return _CHAIN.sub(WILD, _VALUE.sub(f"={WILD}", masked))
     if ((ids >= 4 and masked.count(WILD) >= 2) or masked.count(WILD) >= 3) and "(" not in masked and "{" not in masked:
@@ -105,12 +108,16 @@ _DATE = re.compile(
 )
 _CLOCK_HINT = re.compile(r"\d:\d\d")
 _QUOTED_VALUE = re.compile(r"(?<=\w)=\s?(?:\"[^\"]*\"|'[^']*'(?!\w))")
-_STATE = (
-    r"(?:active|inactive|up|down|on|off|true|false|yes|no|ok|none|null|nil|failed|failure|success|succeeded|error|warning|critical|fatal|enabled|disabled"
-    r"|open|opened|closed|running|stopped|started|dead|alive|online|offline|degraded|healthy|unhealthy|full|empty|read-only|primary|secondary|standby|lost)"
+_STATE = (  # quoted words that say how things stand: they are the message, not a value
+    r"(?:active|inactive|up|down|on|off|true|false|yes|no|ok|none|null|nil|failed|failure|success|succeeded|error|warning"
+    r"|critical|fatal|enabled|disabled|open|opened|closed|running|stopped|started|dead|alive|online|offline|degraded|healthy"
+    r"|unhealthy|full|empty|read-only|primary|secondary|standby|lost)"
 )
-_DOUBLE = re.compile(rf"\"(?!(?i:{_STATE})\")(?:[^\"\s]*|[^\"]{{80,}})\"(?!\s?:)")
-_SINGLE = re.compile(rf"(?<![\w'])'(?!(?i:{_STATE})')(?:[^'\s]*|[^']{{80,}})'(?![\w'])(?!\s?:)")
+_KEY = (
+    r"(?!(?:(?<=[{,])|(?<=[{,]\s)|(?<=[{,]\s\s)|(?<=[{,]\s\s\s))(?:'[^']*'|\"[^\"]*\")\s?:)"  # a member's name in JSON
+)
+_DOUBLE = re.compile(rf"{_KEY}\"(?!(?i:{_STATE})\")(?:[^\"\s]*|[^\"]{{80,}})\"")
+_SINGLE = re.compile(rf"(?:(?<![\w'])|(?<=\b[bur])){_KEY}'(?!(?i:{_STATE})')(?:[^'\s]*|[^']{{80,}})'(?![\w'])")
 _BACK = re.compile(r"(?<![\w`])`[^`'\s]*['`](?!\w)")
 
 # Variables whose place tells them, masked in the joined template.
@@ -143,6 +150,7 @@ _HOST_PLACE = re.compile(
     r"\b(?P<word>(?:[Ff]rom|[Tt]o|[Hh]ost|[Ss]erver|[Cc]lient|[Pp]eer|[Nn]ode))"
     r" (?P<name>[\w-]+(?:\.[\w-]+)+|[A-Za-z][\w]*-[\w-]+)(?= \((?:<\*>)?\)| port <\*>|:<\*>)"
 )
+_STATEMENT = re.compile(r"\bstatement: .*", re.IGNORECASE)
 _METHOD = re.compile(r"\b(GET|POST|PUT|DELETE|HEAD|OPTIONS|PATCH|CONNECT|TRACE|PROPFIND) \S+(?= HTTP/)")
 _EMPTY = re.compile(r"(?<=<\*> )\(\)")
 _RUN = re.compile(r"<\*>(?:(?: ?[,;|] ?| )<\*>)+(?![\w/])")
@@ -169,6 +177,8 @@ def template(line: str) -> str:
     """The line with every evident variable as `<*>` and single blanks between its tokens."""
     if "HTTP/" in line:
         line = _METHOD.sub(rf"\1 {WILD}", line)
+    if "tatement: " in line or "STATEMENT: " in line:
+        line = _STATEMENT.sub(lambda found: f"{found[0][:10]} {WILD}", line)
     if '"' in line:
         line = _QUOTED_VALUE.sub(f"={WILD}", line)
         line = _DOUBLE.sub(WILD, line)

@@ -35,8 +35,9 @@ _ALWAYS = re.compile(
 )
 _STARTS_TRACE = re.compile(r"Traceback \(most recent call last\):\s*$|\s*\+ Exception Group Traceback")
 _EXCEPTION = re.compile(
-    r"(?:[A-Za-z_$][\w$]*(?:\.|::|\\))+[A-Z][\w$]*(?:Exception|Error|Throwable|Failure|Fault)(?:: |\s*$)"
+    r"(?:[A-Za-z_$][\w$]*(?:\.|::|\\|\$))*[A-Z][\w$]*(?:Exception|Error|Throwable|Failure|Fault)(?:: |\s*$)"
 )
+_QUALIFIED = re.compile(r"[A-Za-z_$][\w$]*(?:\.|::|\\)[A-Za-z]")
 _NODE_ERROR = re.compile(r"(?:Uncaught )?[A-Z]\w*(?:Error|Exception)?(?: \[\w+\])?: |throw |[A-Z]\w*Error\s*$")
 _NODE_HEAD = re.compile(r"(?:/|file://|node:|[A-Za-z]:\\)\S*:\d+\s*$")
 _CLOSING = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?::\s.*|:?\s*)$")
@@ -44,7 +45,7 @@ _PYTHON_FRAME = re.compile(r'[\s|]+File "')
 _RUST_PANIC = re.compile(r"thread '[^']*'(?: \(\d+\))? panicked at .*:$")
 _GO_FRAME = re.compile(r"[\w./~-]+\.[\w.()*\[\]{}·]+\(.*\)\s*$|created by |runtime\.|main\.")
 _GO_HEAD = re.compile(r"(?:panic|fatal error|runtime|SIG[A-Z]+)\b|goroutine \d+ \[")
-_JUL_HEAD = re.compile(r"[A-Z][a-z]{2} \d{1,2}, \d{4} \d{1,2}:\d\d:\d\d [AP]M (?:[\w$]+\.)+[\w$]+ [\w$<>]+\s*$")
+_JUL_HEAD = re.compile(r"[A-Z][a-z]{2} \d{1,2}, \d{4} \d{1,2}:\d\d:\d\d [AP]M [\w$.]+ [\w$<>]+\s*$")
 _JUL_LEVEL = re.compile(r"(?:SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): ")
 _HINT = re.compile(r"err|fail|exception|fatal|critical|crash|unhandled|unexpected|uncaught", re.IGNORECASE)
 _LEVEL = re.compile(
@@ -112,12 +113,19 @@ def _joins(record: Open, line: str) -> bool:
         return _NODE_ERROR.match(line) is not None
     if record.trace == "rust":  # the message of a panic stands on the line after it
         return record.lines == 1 and not record.blank and _HEADED.match(line) is None
-    if record.lines == 1 and not record.blank:
-        if _EXCEPTION.match(line) is not None:
-            return _HEADED.match(record.head) is not None or _reports_failure(record.head)
-        if _JUL_LEVEL.match(line) is not None:
-            return _JUL_HEAD.match(record.head) is not None
+    if record.lines == 1 and not record.blank and _JUL_LEVEL.match(line) is not None:
+        return _JUL_HEAD.match(record.head) is not None
+    if (record.lines == 1 or _JUL_LEVEL.match(record.previous) is not None) and not record.blank:
+        return _EXCEPTION.match(line) is not None and _announces_exception(record, line)
     return False
+
+
+def _announces_exception(record: Open, line: str) -> bool:
+    """Whether an exception on a line of its own belongs to the message before it."""
+    if record.lines > 1:
+        return True
+    headed = _HEADED.match(record.head) is not None
+    return (headed and _QUALIFIED.match(line) is not None) or _reports_failure(record.head)
 
 
 def _reports_failure(head: str) -> bool:

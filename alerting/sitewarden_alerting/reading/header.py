@@ -40,10 +40,11 @@ class Header:
 
 
 _LEVEL = (
-    r"EMERGENCY|EMERG|ALERT|CRITICAL|CRIT|CRT|FATAL|FTL|PANIC|DPANIC|SEVERE|ERROR|ERR|EROR|FAILURE|WARNING|WARN|WRN|NOTICE|INFORMATION|INFO|INF|LOG"
-    r"|AUDIT|CONFIG|STATEMENT|VERBOSE|DEBUG[1-5]?|DBUG|DBG|TRACE|TRC|FINEST|FINER|FINE"
+    r"EMERGENCY|EMERG|ALERT|CRITICAL|CRIT|CRT|FATAL|FTL|PANIC|DPANIC|SEVERE|ERROR|ERR|EROR|FAILURE|WARNING|WARN|WRN|NOTICE"
+    r"|INFORMATION|INFO|INF|LOG|AUDIT|CONFIG|STATEMENT|DETAIL|HINT|CONTEXT|QUERY|VERBOSE|DEBUG[1-5]?|DBUG|DBG|TRACE|TRC|FINEST|FINER|FINE"
 )
-_ANY_CASE = r"(?i:NOTE|" + _LEVEL.replace("|LOG", "").replace("|CONFIG", "").replace("|AUDIT", "") + r")"
+_PARTS = ("STATEMENT", "DETAIL", "HINT", "CONTEXT", "QUERY")
+_ANY_CASE = "(?i:NOTE|" + re.sub(r"\|(?:LOG|CONFIG|AUDIT|STATEMENT|DETAIL|HINT|CONTEXT|QUERY)\b", "", _LEVEL) + ")"
 
 # Before the first stamp: things no sentence starts with.
 _PRIORITY = re.compile(r"<(\d{1,3})>(?:1 (?=\d{4}-|- ))?")
@@ -75,6 +76,10 @@ _AHEAD = re.compile(
 _THREADTIME = re.compile(
     r"(?:\S+\s+)?\d+[\s-]+\d+\s+(?:\S+\s+)?(?P<letter>[VDIWEF])\s+(?=\S)"
 )  # logcat: pid tid level tag
+_LOGCAT_TAG = re.compile(r"(?P<name>[^\s:]+)\s*:\s*(?=\S)")
+_MARK = re.compile(r"(?P<mark>[.*#-])\s(?=\S)")  # Redis writes one sign for the level
+_MARKS = {".": Severity.DEBUG, "-": Severity.DEBUG, "*": Severity.INFO, "#": Severity.WARNING}
+_MARKED = re.compile(r"\d+:[A-Z] \d{1,2} [A-Z][a-z]{2} ")
 _BRACKET = re.compile(r"\[(?P<inner>[^\[\]]{0,240})\](?::(?=\s))?|<\d[\d.]*>|\(\w*\d[\w-]*\)|\d+\#\d+:|\*\d+(?=\s)")
 _INNER_LEVEL = re.compile(rf"(?:[\w.*-]*:|[^/\]]*/)?\s*(?P<level>{_ANY_CASE})(?:\s*[,|].*)?$")
 _NAME = r"[A-Za-z_][\w.$/@*~+-]*"
@@ -85,7 +90,7 @@ _TAG = re.compile(
     re.VERBOSE,
 )
 _LOGGER = re.compile(  # after a level
-    rf"""(?P<colon>{_NAME}(?::{_NAME})*(?:\[[\w.-]+\]|\([^()]{{0,60}}\))?(?::\d+)?):(?=\s)
+    rf"""(?P<colon>(?![a-z]+:){_NAME}(?::{_NAME})*(?:\[[\w.-]+\]|\([^()]{{0,60}}\))?(?::\d+)?):(?=\s)
     |(?P<dash>{_NAME}(?:::?[\w.$]+)*(?:\([^()]{{0,60}}\))?(?::\d+)?)\s+[-:|](?=\s)
     |(?P<dotted>[A-Za-z_][\w$-]*(?:(?:\.|::)[A-Za-z_$][\w$-]*)+)(?=\s)
     |(?P<column>{_NAME})(?=\s{{2,}}|\t)
@@ -178,6 +183,9 @@ class _Reading:
                 self.severity = severities.of_letter(text)
             elif text and name in ("bracketed", "angled", "upper", "lower", "channel"):
                 self.severity = severities.of_word(text)
+                if text in _PARTS:  # PostgreSQL: not a level but what this part of a report is; the message keeps it
+                    self.pos = found.start(name)
+                    return
         self.pos = found.end()
 
     def gap(self) -> None:
@@ -363,7 +371,13 @@ def _after_stamp(reading: _Reading) -> None:
     threadtime = _THREADTIME.match(line, reading.pos)
     if threadtime is not None:
         reading.level(threadtime)
-        _logger(reading)
+        tag = _LOGCAT_TAG.match(line, reading.pos)
+        if tag is not None:
+            reading.component, reading.pos = tag["name"], tag.end()
+        return
+    if _MARKED.match(line) is not None and (mark := _MARK.match(line, reading.pos - 2)) is not None:
+        reading.severity = _MARKS[mark["mark"]]
+        reading.pos = mark.end()
         return
     if _HERE.match(line, reading.pos) is None and _tag(reading):
         return
