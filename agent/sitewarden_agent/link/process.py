@@ -187,8 +187,11 @@ class _Link:
             await asyncio.wait({*tasks, *noting})
 
     async def _welcomed(self, current: Identity, endpoint: str) -> None:
-        if current.serial != self.doubted:
-            identity.confirm(self.config.state_dir)
+        with contextlib.suppress(IdentityError):
+            # Only the one in use: while the one before stands in for it, both are needed.
+            if identity.load(self.config.state_dir).serial == current.serial:
+                self.doubted = ""
+                identity.confirm(self.config.state_dir)
         await self.note("connected", endpoint=endpoint, since_ns=self.clock.wall_ns())
 
     def _learn(self, addresses: tuple[str, ...]) -> None:

@@ -104,7 +104,8 @@ def trim_tail(tx: sqlite3.Connection, *, before_spool_ns: int) -> None:
     ).fetchone()
     last = acked if found is None else int(found[0]) - 1
     (size,) = tx.execute("SELECT coalesce(sum(length(body)), 0) FROM batches WHERE seq <= ?", (last,)).fetchone()
-    tx.execute("DELETE FROM batches WHERE seq <= ?", (last,))
+    if tx.execute("DELETE FROM batches WHERE seq <= ?", (last,)).rowcount:
+        rows.put(tx, "dropped_seq", last)
     rows.add(tx, "tail_bytes", -size)
 
 
@@ -119,15 +120,16 @@ class Back:
 def go_back(tx: sqlite3.Connection, last_stored_seq: int) -> Back:
     """Headquarters lost what came after `last_stored_seq`: what the tail still has of it is to be sent again."""
     acked = int(rows.get(tx, "acked_seq", 0))
-    first, resent, size = tx.execute(
-        "SELECT min(seq), count(*), coalesce(sum(length(body)), 0) FROM batches WHERE seq > ? AND seq <= ?",
+    resent, size = tx.execute(
+        "SELECT count(*), coalesce(sum(length(body)), 0) FROM batches WHERE seq > ? AND seq <= ?",
         (last_stored_seq, acked),
     ).fetchone()
     tx.execute("UPDATE batches SET acked_spool_ns = NULL WHERE seq > ? AND seq <= ?", (last_stored_seq, acked))
     rows.add(tx, "tail_bytes", -size)
     rows.put(tx, "acked_seq", last_stored_seq)
-    missing_to = acked if first is None else int(first) - 1
-    lost = (last_stored_seq + 1, missing_to) if missing_to > last_stored_seq else None
+    # What is missing above the dropped tail was parked or split; that was told when it happened.
+    dropped = min(acked, int(rows.get(tx, "dropped_seq", 0)))
+    lost = (last_stored_seq + 1, dropped) if dropped > last_stored_seq else None
     return Back(int(resent), lost)
 
 
@@ -136,7 +138,13 @@ def begin_epoch(tx: sqlite3.Connection) -> str:
     numbers. Sealed batches stay behind: the original had sealed the same ones, and headquarters has passed them."""
     epoch = os.urandom(16).hex()
     tx.execute("DELETE FROM batches")
-    for key, value in (("epoch", epoch), ("last_sealed_seq", 0), ("acked_seq", 0), ("tail_bytes", 0)):
+    for key, value in (
+        ("epoch", epoch),
+        ("last_sealed_seq", 0),
+        ("acked_seq", 0),
+        ("dropped_seq", 0),
+        ("tail_bytes", 0),
+    ):
         rows.put(tx, key, value)
     return epoch
 

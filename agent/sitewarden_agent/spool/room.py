@@ -140,6 +140,7 @@ def _drop_tail(tx: sqlite3.Connection, need: int, limit: int) -> bool:
             return False
         tx.execute("DELETE FROM batches WHERE seq = ?", (found[0],))
         rows.add(tx, "tail_bytes", -found[1])
+        rows.put(tx, "dropped_seq", found[0])
     return True
 
 
