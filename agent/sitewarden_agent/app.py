@@ -1,0 +1,119 @@
+"""Wires the agent: configuration to spool to one of the two processes. Nothing else knows how things are built."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+from sitewarden_agent import confine
+from sitewarden_agent.clock import Clock, SystemClock
+from sitewarden_agent.config import Config
+from sitewarden_agent.errors import ConfigError, Transient
+from sitewarden_agent.spool import Spool, SpoolLimits
+
+SPOOL = "spool.db"
+LOCK_WAIT_S = 10.0
+
+Process = Callable[[Config, Spool, Clock, asyncio.Event], Awaitable[None]]
+
+
+@contextlib.contextmanager
+def opened_spool(config: Config, clock: Clock) -> Iterator[Spool]:
+    """The spool of that state folder, made when there is none. Raises ConfigError, SpoolDamaged."""
+    state_dir(config)
+    spool = Spool.open(spool_path(config), clock=clock, limits=limits(config))
+    try:
+        yield spool
+    finally:
+        spool.close()
+
+
+def spool_path(config: Config) -> Path:
+    return config.state_dir / SPOOL
+
+
+def state_dir(config: Config) -> Path:
+    """The state folder, made when there is none. Raises ConfigError when it cannot be written."""
+    folder = config.state_dir
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"state_dir {folder} cannot be made ({error.strerror}); make it for the agent's user"
+        ) from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(
+            f"state_dir {folder} cannot be written by this user; run as the agent's user, or change its owner"
+        )
+    return folder
+
+
+def limits(config: Config) -> SpoolLimits:
+    settings = config.spool
+    return SpoolLimits(
+        max_bytes=settings.max_bytes,
+        max_age_s=settings.max_age_h * 3_600,
+        max_disk_share=settings.max_disk_share,
+        acked_keep_s=settings.acked_keep_h * 3_600,
+        parked_max=settings.parked_max,
+    )
+
+
+def observe(config: Config) -> int:
+    """Be the observing process until told to stop."""
+    from sitewarden_agent.observe import process
+
+    return _serve("observe", config, process.run, confine.for_observe(config))
+
+
+def link(config: Config) -> int:
+    """Be the process that speaks to headquarters until told to stop."""
+    from sitewarden_agent.link import process
+
+    return _serve("link", config, process.run, confine.for_link(config))
+
+
+def _serve(name: str, config: Config, process: Process, rules: confine.Rules) -> int:
+    logging.basicConfig(level=logging.INFO, format=f"{name}: %(levelname)s %(message)s")
+    folder = state_dir(config)
+    with _alone(name, folder):
+        os.environ["SQLITE_TMPDIR"] = str(folder)  # the only place that stays writable
+        confinement = confine.enter(rules)
+        clock = SystemClock()
+        with opened_spool(config, clock) as spool:
+            with contextlib.suppress(Transient):
+                spool.note(f"confinement_{name}", {"state": confinement.state, "detail": confinement.detail})
+            asyncio.run(_until_told(config, spool, clock, process))
+    return 0
+
+
+@contextlib.contextmanager
+def _alone(name: str, folder: Path) -> Iterator[None]:
+    """One process of each kind a state folder. One that is just ending is waited for. Raises ConfigError."""
+    with (folder / f"{name}.lock").open("w") as lock:
+        deadline_s = time.monotonic() + LOCK_WAIT_S
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if time.monotonic() >= deadline_s:
+                    message = f"another agent runs `{name}` with state_dir {folder}; stop it, or use another state_dir"
+                    raise ConfigError(message) from None
+                time.sleep(0.05)
+        yield
+
+
+async def _until_told(config: Config, spool: Spool, clock: Clock, process: Process) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await process(config, spool, clock, stop)
