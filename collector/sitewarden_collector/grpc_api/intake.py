@@ -132,7 +132,6 @@ class Intake:
             epoch=epoch,
             seq=seq,
             previous_seq=previous_seq,
-            why=why,
             now_ns=self._front.clock.now_ns(),
         )
         self._front.telemetry.batches.labels("refused").inc()

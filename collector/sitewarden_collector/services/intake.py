@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from sitewarden_alerting.observations import Gap, What
+from sitewarden_alerting.observations import What
 from sitewarden_collector.errors import Refused
 from sitewarden_collector.store import agents, observations, samples, spools
 from sitewarden_collector.store.observations import Arrived
@@ -49,18 +49,10 @@ def accept(tx: Connection, agent_id: str, *, batch: Decoded, now_ns: int) -> Acc
     return Accepted(batch.seq, repeat=False, observations=len(batch.arrived))
 
 
-def pass_over(
-    tx: Connection, agent_id: str, *, epoch: str, seq: int, previous_seq: int, why: Refused, now_ns: int
-) -> None:
-    """Count a batch that is refused for good as passed, so that the next one can follow it.
-
-    A gap stands in its place: should the refusal be lost on its way, the loss is still known here.
-    """
-    agent = agents.by_id(tx, agent_id)
-    if _take(tx, agent_id, epoch, seq=seq, previous_seq=previous_seq, now_ns=now_ns):
-        detail = f"{why.reason}: {why}"[:500]
-        gap = Gap("refused", kind="", count=-1, from_ns=0, to_ns=0, first_seq=seq, last_seq=seq, detail=detail)
-        observations.add(tx, agent, epoch=epoch, seq=seq, arrived=[Arrived(0, now_ns, gap)], received_ns=now_ns)
+def pass_over(tx: Connection, agent_id: str, *, epoch: str, seq: int, previous_seq: int, now_ns: int) -> None:
+    """Let the next batch follow one that is refused for good; raises Refused (OUT_OF_ORDER)."""
+    claim = spools.pass_over(tx, agent_id, epoch, seq=seq, previous_seq=previous_seq, now_ns=now_ns)
+    _check_order(claim, seq=seq, previous_seq=previous_seq)
 
 
 def note(tx: Connection, agent_id: str, what: What, *, now_ns: int) -> None:
@@ -75,13 +67,17 @@ def note(tx: Connection, agent_id: str, what: What, *, now_ns: int) -> None:
 def _take(tx: Connection, agent_id: str, epoch: str, *, seq: int, previous_seq: int, now_ns: int) -> bool:
     """True: the batch is ours to store; False: it was stored before."""
     claim = spools.claim(tx, agent_id, epoch, seq=seq, previous_seq=previous_seq, now_ns=now_ns)
+    _check_order(claim, seq=seq, previous_seq=previous_seq)
+    return claim.verdict == "new"
+
+
+def _check_order(claim: spools.Claim, *, seq: int, previous_seq: int) -> None:
     if claim.verdict == "ahead":
         raise Refused(
             "OUT_OF_ORDER",
             f"batch {seq} says that it follows {previous_seq}, but the last one stored is {claim.last_seq}: "
             f"send the one that follows {claim.last_seq}",
         )
-    return claim.verdict == "new"
 
 
 def _check_schemas(tx: Connection, agent_id: str, arrived: Sequence[Arrived]) -> None:

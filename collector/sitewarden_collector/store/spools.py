@@ -7,6 +7,7 @@ transaction of its decisions. Because the cursor is per spool, the order in whic
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,6 +37,7 @@ spools = Table(
     Column("agent_id", Id, ForeignKey("agents.id"), primary_key=True),
     Column("epoch", String(32), primary_key=True),
     Column("last_seq", BigInteger, nullable=False),
+    Column("passed_seq", BigInteger, nullable=False),  # the newest batch refused for good; matters while > last_seq
     Column("evaluated_seq", BigInteger, nullable=False),
     Column("created_ns", Ns, nullable=False),
     Column("last_ns", Ns, nullable=False),  # when the newest batch was stored
@@ -65,10 +67,15 @@ class Claim:
 
 def claim(tx: Connection, agent_id: str, epoch: str, *, seq: int, previous_seq: int, now_ns: int) -> Claim:
     """Take the batch `seq`, which follows `previous_seq`, for this transaction alone."""
-    if previous_seq < seq and _claimed(tx, agent_id, epoch, seq=seq, previous_seq=previous_seq, now_ns=now_ns):
-        return Claim("new", seq)
-    stored = last_seq(tx, agent_id, epoch)
-    return Claim("repeat" if seq <= stored else "ahead", stored)
+    return _claim(tx, agent_id, epoch, seq=seq, previous_seq=previous_seq, now_ns=now_ns, stores=True)
+
+
+def pass_over(tx: Connection, agent_id: str, epoch: str, *, seq: int, previous_seq: int, now_ns: int) -> Claim:
+    """Let the next batch follow `seq`, which is refused for good, without counting `seq` as stored.
+
+    Should the refusal be lost on its way, the agent is told an older batch at its next hello, and sends this one again.
+    """
+    return _claim(tx, agent_id, epoch, seq=seq, previous_seq=previous_seq, now_ns=now_ns, stores=False)
 
 
 def last_seq(tx: Connection, agent_id: str, epoch: str) -> int:
@@ -109,20 +116,38 @@ def lag(tx: Connection) -> tuple[int, int]:
     return int(row[0]), int(row[1] or 0)
 
 
-def _claimed(tx: Connection, agent_id: str, epoch: str, *, seq: int, previous_seq: int, now_ns: int) -> bool:
+def _claim(
+    tx: Connection, agent_id: str, epoch: str, *, seq: int, previous_seq: int, now_ns: int, stores: bool
+) -> Claim:
+    if previous_seq < seq:
+        values = {"last_seq": seq, "last_ns": now_ns} if stores else {"passed_seq": seq}
+        if _moved(tx, agent_id, epoch, previous_seq=previous_seq, values=values):
+            return Claim("new", seq)
+        if previous_seq == 0 and _begun(tx, agent_id, epoch, values=values, now_ns=now_ns):
+            return Claim("new", seq)
+    stored = last_seq(tx, agent_id, epoch)
+    return Claim("repeat" if seq <= stored else "ahead", stored)
+
+
+def _moved(tx: Connection, agent_id: str, epoch: str, *, previous_seq: int, values: Mapping[str, int]) -> bool:
+    follows_stored = spools.c.last_seq == previous_seq
+    follows_passed = (spools.c.passed_seq == previous_seq) & (spools.c.passed_seq > spools.c.last_seq)
     moved = tx.execute(
         update(spools)
-        .where(spools.c.agent_id == agent_id, spools.c.epoch == epoch, spools.c.last_seq == previous_seq)
-        .values(last_seq=seq, last_ns=now_ns)
+        .where(spools.c.agent_id == agent_id, spools.c.epoch == epoch, follows_stored | follows_passed)
+        .values(**values)
     )
-    if moved.rowcount == 1:
-        return True
-    if previous_seq != 0 or last_seq(tx, agent_id, epoch) != 0:
+    return moved.rowcount == 1
+
+
+def _begun(tx: Connection, agent_id: str, epoch: str, *, values: Mapping[str, int], now_ns: int) -> bool:
+    """Begin a spool; False when it has begun already."""
+    if tx.execute(select(spools.c.epoch).where(spools.c.agent_id == agent_id, spools.c.epoch == epoch)).first():
         return False
-    first = {"last_seq": seq, "evaluated_seq": 0, "created_ns": now_ns, "last_ns": now_ns}
+    first = {"last_seq": 0, "passed_seq": 0, "evaluated_seq": 0, "created_ns": now_ns, "last_ns": now_ns}
     try:
         with tx.begin_nested():
-            tx.execute(insert(spools).values(agent_id=agent_id, epoch=epoch, **first))
+            tx.execute(insert(spools).values(agent_id=agent_id, epoch=epoch, **(first | dict(values))))
     except IntegrityError:
-        return False  # another writer made it in between
+        return False  # another writer began it in between
     return True

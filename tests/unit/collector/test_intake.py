@@ -64,11 +64,36 @@ def test_a_new_spool_may_begin_only_at_its_beginning(db: Database) -> None:
     assert db.read_now(spools.last_seq, agent.id, EPOCH) == 7
 
 
-def test_a_batch_refused_for_good_counts_as_passed(db: Database) -> None:
+def _pass(db: Database, agent_id: str, seq: int, previous_seq: int) -> None:
+    db.write_now(intake.pass_over, agent_id, epoch=EPOCH, seq=seq, previous_seq=previous_seq, now_ns=NOON)
+
+
+def test_what_was_under_way_behind_a_batch_refused_for_good_can_follow_it(db: Database) -> None:
     agent = db.write_now(cast.settle_agent)
-    db.write_now(intake.pass_over, agent.id, epoch=EPOCH, seq=1, previous_seq=0, now_ns=NOON)
-    _accept(db, agent.id, cast.batch(2, cast.error_line()))
-    assert [one.key.seq for one in db.read_now(observations.of_batches, agent.id, EPOCH, 0, 9)] == [2]
+    _pass(db, agent.id, 1, 0)
+    _pass(db, agent.id, 2, 1)
+    assert db.read_now(spools.last_seq, agent.id, EPOCH) == 0
+    _accept(db, agent.id, cast.batch(3, cast.error_line(), previous_seq=2))
+    _accept(db, agent.id, cast.batch(4, cast.error_line()))
+    assert db.read_now(spools.last_seq, agent.id, EPOCH) == 4
+
+
+def test_a_batch_whose_refusal_was_lost_is_not_taken_for_stored(db: Database) -> None:
+    agent = db.write_now(cast.settle_agent)
+    _accept(db, agent.id, cast.batch(1, cast.error_line()))
+    _pass(db, agent.id, 2, 1)
+    assert db.read_now(spools.last_seq, agent.id, EPOCH) == 1
+    _pass(db, agent.id, 2, 1)  # sent and refused again
+    (taken,) = _accept(db, agent.id, cast.batch(3, cast.error_line(), previous_seq=1))
+    assert not taken.repeat
+
+
+def test_nothing_can_follow_a_refused_batch_that_what_came_later_has_overtaken(db: Database) -> None:
+    agent = db.write_now(cast.settle_agent)
+    _pass(db, agent.id, 1, 0)
+    _accept(db, agent.id, cast.batch(2, cast.error_line(), previous_seq=1))
+    with pytest.raises(Refused, match="follows 2"):
+        _accept(db, agent.id, cast.batch(3, cast.error_line(), previous_seq=1))
 
 
 async def test_of_many_that_send_the_same_batch_at_once_one_is_stored(db: Database) -> None:

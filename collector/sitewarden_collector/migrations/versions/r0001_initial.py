@@ -27,6 +27,27 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_customers_name")),
     )
     op.create_table(
+        "faults_apart",
+        sa.Column("first", sa.String(length=128), nullable=False),
+        sa.Column("second", sa.String(length=128), nullable=False),
+        sa.PrimaryKeyConstraint("first", "second", name=op.f("pk_faults_apart")),
+    )
+    op.create_table(
+        "fingerprints",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("fingerprint", sa.String(length=128), nullable=False),
+        sa.Column("fault", sa.String(length=128), nullable=False),
+        sa.Column("template", sa.Text(), nullable=False),
+        sa.Column("severity", sa.Integer(), nullable=False),
+        sa.Column("link_to", sa.String(length=128), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("first_ns", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_fingerprints")),
+        sa.UniqueConstraint("fingerprint", name=op.f("uq_fingerprints_fingerprint")),
+    )
+    op.create_index(op.f("ix_fingerprints_fault"), "fingerprints", ["fault"], unique=False)
+    op.create_table(
         "notices",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
@@ -53,11 +74,48 @@ def upgrade() -> None:
     op.create_index(op.f("ix_notices_state_next_attempt_ns"), "notices", ["state", "next_attempt_ns"], unique=False)
     op.create_index(op.f("ix_notices_ticket_id"), "notices", ["ticket_id"], unique=False)
     op.create_table(
+        "numbers",
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("last", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", name=op.f("pk_numbers")),
+    )
+    op.create_table(
+        "parked_evaluations",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("site_id", sa.String(length=36), nullable=False),
+        sa.Column("agent_id", sa.String(length=36), nullable=False),
+        sa.Column("epoch", sa.String(length=32), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("rule", sa.String(length=64), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("times", sa.BigInteger(), nullable=False),
+        sa.Column("first_ns", sa.BigInteger(), nullable=False),
+        sa.Column("last_ns", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_parked_evaluations")),
+    )
+    op.create_index(
+        "uq_parked_evaluations_what", "parked_evaluations", ["agent_id", "epoch", "seq", "rule"], unique=True
+    )
+    op.create_table(
         "settings",
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_settings")),
     )
+    op.create_table(
+        "silences",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("from_ns", sa.BigInteger(), nullable=False),
+        sa.Column("until_ns", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("site", sa.String(length=255), nullable=False),
+        sa.Column("rule", sa.String(length=255), nullable=False),
+        sa.Column("fault", sa.String(length=255), nullable=False),
+        sa.Column("held", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_silences")),
+    )
+    op.create_index(op.f("ix_silences_until_ns"), "silences", ["until_ns"], unique=False)
     op.create_table(
         "sites",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -88,6 +146,102 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_agents")),
     )
     op.create_index(op.f("ix_agents_site_id"), "agents", ["site_id"], unique=False)
+    op.create_table(
+        "assessments",
+        sa.Column("site_id", sa.String(length=36), nullable=False),
+        sa.Column("at_ns", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name=op.f("fk_assessments_site_id_sites")),
+        sa.PrimaryKeyConstraint("site_id", name=op.f("pk_assessments")),
+    )
+    op.create_index(op.f("ix_assessments_at_ns"), "assessments", ["at_ns"], unique=False)
+    op.create_table(
+        "level_trail",
+        sa.Column("site_id", sa.String(length=36), nullable=False),
+        sa.Column("subject", sa.String(length=255), nullable=False),
+        sa.Column("at_ns", sa.BigInteger(), nullable=False),
+        sa.Column("used", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name=op.f("fk_level_trail_site_id_sites")),
+        sa.PrimaryKeyConstraint("site_id", "subject", "at_ns", name=op.f("pk_level_trail")),
+    )
+    op.create_index("ix_level_trail_at", "level_trail", ["at_ns"], unique=False)
+    op.create_table(
+        "risks",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("number", sa.String(length=24), nullable=False),
+        sa.Column("site_id", sa.String(length=36), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("subject", sa.String(length=255), nullable=False),
+        sa.Column("open_key", sa.String(length=64), nullable=True),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("likelihood", sa.Integer(), nullable=False),
+        sa.Column("impact", sa.Integer(), nullable=False),
+        sa.Column("factors", sa.Text(), nullable=False),
+        sa.Column("response", sa.Text(), nullable=False),
+        sa.Column("due_ns", sa.BigInteger(), nullable=True),
+        sa.Column("expected_ns", sa.BigInteger(), nullable=True),
+        sa.Column("early_ns", sa.BigInteger(), nullable=True),
+        sa.Column("late_ns", sa.BigInteger(), nullable=True),
+        sa.Column("raised_ns", sa.BigInteger(), nullable=False),
+        sa.Column("assessed_ns", sa.BigInteger(), nullable=False),
+        sa.Column("below_since_ns", sa.BigInteger(), nullable=True),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("told_likelihood", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_risks_customer_id_customers")),
+        sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name=op.f("fk_risks_site_id_sites")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_risks")),
+        sa.UniqueConstraint("number", name=op.f("uq_risks_number")),
+        sa.UniqueConstraint("open_key", name=op.f("uq_risks_open_key")),
+    )
+    op.create_index(op.f("ix_risks_site_id"), "risks", ["site_id"], unique=False)
+    op.create_index(op.f("ix_risks_state"), "risks", ["state"], unique=False)
+    op.create_table(
+        "rule_states",
+        sa.Column("site_id", sa.String(length=36), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name=op.f("fk_rule_states_site_id_sites")),
+        sa.PrimaryKeyConstraint("site_id", name=op.f("pk_rule_states")),
+    )
+    op.create_table(
+        "tickets",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("number", sa.String(length=24), nullable=False),
+        sa.Column("site_id", sa.String(length=36), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("fault", sa.String(length=255), nullable=False),
+        sa.Column("open_key", sa.String(length=64), nullable=True),
+        sa.Column("rule", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("severity", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("opened_ns", sa.BigInteger(), nullable=False),
+        sa.Column("last_ns", sa.BigInteger(), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("entries", sa.BigInteger(), nullable=False),
+        sa.Column("page", sa.Boolean(), nullable=False),
+        sa.Column("heads", sa.Text(), nullable=False),
+        sa.Column("assignee", sa.String(length=200), nullable=False),
+        sa.Column("acknowledged_ns", sa.BigInteger(), nullable=True),
+        sa.Column("recovered_ns", sa.BigInteger(), nullable=True),
+        sa.Column("resolved_ns", sa.BigInteger(), nullable=True),
+        sa.Column("resolution", sa.Text(), nullable=False),
+        sa.Column("merged_into", sa.String(length=36), nullable=False),
+        sa.Column("previous", sa.String(length=64), nullable=False),
+        sa.Column("flips", sa.Text(), nullable=False),
+        sa.Column("reopenings", sa.Integer(), nullable=False),
+        sa.Column("reopened_count", sa.BigInteger(), nullable=False),
+        sa.Column("notices", sa.Integer(), nullable=False),
+        sa.Column("suppressed", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_tickets_customer_id_customers")),
+        sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name=op.f("fk_tickets_site_id_sites")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tickets")),
+        sa.UniqueConstraint("number", name=op.f("uq_tickets_number")),
+        sa.UniqueConstraint("open_key", name=op.f("uq_tickets_open_key")),
+    )
+    op.create_index(op.f("ix_tickets_site_id_fault"), "tickets", ["site_id", "fault"], unique=False)
+    op.create_index(op.f("ix_tickets_state"), "tickets", ["state"], unique=False)
     op.create_table(
         "tokens",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -162,6 +316,21 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_certificates_agent_id"), "certificates", ["agent_id"], unique=False)
     op.create_table(
+        "evidence",
+        sa.Column("ticket_id", sa.String(length=36), nullable=False),
+        sa.Column("entry", sa.BigInteger(), nullable=False),
+        sa.Column("agent_id", sa.String(length=36), nullable=False),
+        sa.Column("epoch", sa.String(length=32), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("idx", sa.Integer(), nullable=False),
+        sa.Column("at_ns", sa.BigInteger(), nullable=False),
+        sa.Column("hostname", sa.String(length=255), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("record", sa.String(length=255), nullable=False),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_evidence_ticket_id_tickets")),
+        sa.PrimaryKeyConstraint("ticket_id", "entry", name=op.f("pk_evidence")),
+    )
+    op.create_table(
         "last_values",
         sa.Column("agent_id", sa.String(length=36), nullable=False),
         sa.Column("schema_id", sa.String(length=16), nullable=False),
@@ -207,6 +376,7 @@ def upgrade() -> None:
         sa.Column("agent_id", sa.String(length=36), nullable=False),
         sa.Column("epoch", sa.String(length=32), nullable=False),
         sa.Column("last_seq", sa.BigInteger(), nullable=False),
+        sa.Column("passed_seq", sa.BigInteger(), nullable=False),
         sa.Column("evaluated_seq", sa.BigInteger(), nullable=False),
         sa.Column("created_ns", sa.BigInteger(), nullable=False),
         sa.Column("last_ns", sa.BigInteger(), nullable=False),
@@ -231,6 +401,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_takeovers")),
     )
     op.create_index(op.f("ix_takeovers_agent_id"), "takeovers", ["agent_id"], unique=False)
+    op.create_table(
+        "ticket_history",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("ticket_id", sa.String(length=36), nullable=False),
+        sa.Column("at_ns", sa.BigInteger(), nullable=False),
+        sa.Column("what", sa.String(length=32), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_ticket_history_ticket_id_tickets")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ticket_history")),
+    )
+    op.create_index(op.f("ix_ticket_history_ticket_id"), "ticket_history", ["ticket_id"], unique=False)
 
 
 def downgrade() -> None:
