@@ -85,7 +85,8 @@ class _Link:
     learned: tuple[str, ...] = ()
     doubted: str = ""
     """Serial of a certificate that headquarters did not take, while the one before is tried."""
-    renewal_noted: str = ""
+    renewal_noted: tuple[str, bool] | None = None
+    """Serial, and whether its renewal was noted as due."""
 
     async def serve(self) -> None:
         fingerprint = await asyncio.to_thread(machine_fingerprint, self.config.state_dir)
@@ -215,19 +216,14 @@ class _Link:
             await self.clock.sleep(min(left_s, LOOK_FOR_IDENTITY_S))
 
     async def _note_renewal(self, current: Identity, *, why: str = "") -> None:
-        """Say once for each certificate that it is to be renewed; the supervisor starts the renewal."""
-        if not why and self.clock.wall_ns() + self.offset.offset_ns < identity.renewal_due_ns(current):
+        """Say once for each certificate whether it is to be renewed; the supervisor starts the renewal."""
+        due = bool(why) or self.clock.wall_ns() + self.offset.offset_ns >= identity.renewal_due_ns(current)
+        if self.renewal_noted in ((current.serial, due), (current.serial, True)):
             return
-        if self.renewal_noted == current.serial:
-            return
+        note = {"due": due, "serial": current.serial, "why": why or ("most of its life is over" if due else "")}
         with contextlib.suppress(AgentError):
-            note = {
-                "due": True,
-                "serial": current.serial,
-                "why": why or "two thirds of the certificate's life are over",
-            }
             await asyncio.to_thread(self.spool.note, "renew_due", note)
-            self.renewal_noted = current.serial
+            self.renewal_noted = current.serial, due
 
     async def _note_ending(self, ending: Ending, *, endpoint: str, wait_s: float) -> None:
         if ending.follow is Follow.AT_ONCE:
