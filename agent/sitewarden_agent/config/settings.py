@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")]
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_. \-]{0,63}$")]
 Seconds = Annotated[float, Meta(gt=0)]
 Severity = Literal["debug", "info", "warning", "error", "critical"]
 PseudonymKind = Literal["mail", "phone", "id", "ip", "user"]
@@ -107,7 +107,7 @@ class HttpProbe(_ProbeBase, frozen=True, kw_only=True, tag="http"):
     url: str
     """http:// or https://, without user and password."""
     expect_status: tuple[Annotated[int, Meta(ge=100, le=599)], ...] = (200, 204)
-    """Statuses that count as healthy. Redirects are followed on the same host only."""
+    """Statuses that count as healthy. Redirects are followed on the same host and port."""
     expect_text: str = ""
     """Text that the first 64 KiB of the answer must hold."""
     verify: bool = True
