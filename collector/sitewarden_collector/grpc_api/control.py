@@ -129,8 +129,9 @@ class Control:
         now_ns = self._front.clock.now_ns()
         if action.expires_ns <= now_ns:
             return
-        await talk.say(self._reply(action=_on_the_wire(action)))
+        # Marked first: what is marked and never arrived is sent again at the next hello, until its outcome comes.
         await self._front.db.run(actions.mark_sent, [action.id], now_ns=now_ns)
+        await talk.say(self._reply(action=_on_the_wire(action)))
 
     def _give(self, action: Action) -> bool:
         stream = self._front.live.control_of(action.agent_id)

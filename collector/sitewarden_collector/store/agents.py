@@ -88,14 +88,14 @@ def heard(tx: Connection, seen: Mapping[str, int], *, spools: Mapping[str, str] 
     if seen:
         tx.execute(
             update(agents)
-            .where(agents.c.id == bindparam("agent"), agents.c.last_seen_ns < bindparam("seen"))
-            .values(last_seen_ns=bindparam("seen")),
-            [{"agent": agent_id, "seen": at_ns} for agent_id, at_ns in seen.items()],
+            .where(agents.c.id == bindparam("its_id"), agents.c.last_seen_ns < bindparam("its_time"))
+            .values(last_seen_ns=bindparam("its_time")),
+            [{"its_id": agent_id, "its_time": at_ns} for agent_id, at_ns in seen.items()],
         )
     if spools:
         tx.execute(
-            update(agents).where(agents.c.id == bindparam("agent")).values(spool=bindparam("state")),
-            [{"agent": agent_id, "state": state} for agent_id, state in spools.items()],
+            update(agents).where(agents.c.id == bindparam("its_id")).values(spool=bindparam("its_spool")),
+            [{"its_id": agent_id, "its_spool": state} for agent_id, state in spools.items()],
         )
 
 
