@@ -13,6 +13,7 @@ from typing import Literal
 
 from sitewarden_alerting.decisions import KeepRisk, LowerRisk, NotifyRisk, RaiseRisk, RiskDecision
 from sitewarden_alerting.forecast import Reach, Trend, fit, foresee
+from sitewarden_alerting.identity import key
 from sitewarden_alerting.model import DAY_NS, MINUTE_NS, SECOND_NS, Risk, RiskPolicy, RiskState
 from sitewarden_alerting.risk import impact, likelihood_of_expiry, likelihood_of_full
 from sitewarden_alerting.wording import duration, exact_moment, moment, size
@@ -47,11 +48,11 @@ class Expiring:
 
 
 def filling_subject(filling: Filling) -> str:
-    return f"{filling.kind}:{filling.agent_id}:{filling.subject}"
+    return key(filling.kind, filling.agent_id, filling.subject)
 
 
 def expiring_subject(expiring: Expiring) -> str:
-    return f"certificate:{expiring.agent_id}:{expiring.probe}"
+    return key("certificate", expiring.agent_id, expiring.probe)
 
 
 def full(filling: Filling, policy: RiskPolicy, *, now_ns: int) -> Risk | None:

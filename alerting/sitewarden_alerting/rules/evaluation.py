@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from sitewarden_alerting.identity import key
 from sitewarden_alerting.model import Signal
 from sitewarden_alerting.observations import Change, Gap, LogEvent, Observation, ProbeResult, Samples
 from sitewarden_alerting.rules import events, levels, logs, ticking
@@ -25,7 +26,7 @@ from sitewarden_alerting.rules.rulebook import (
     Storm,
     Threshold,
 )
-from sitewarden_alerting.rules.state import Certificate, Evaluated, RuleFailure, SiteState, Working, key
+from sitewarden_alerting.rules.state import Certificate, Evaluated, RuleFailure, SiteState, Working
 
 
 def evaluate(rulebook: Rulebook, state: SiteState, observations: Iterable[Observation], *, now_ns: int) -> Evaluated:

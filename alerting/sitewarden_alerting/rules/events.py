@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
+from sitewarden_alerting.identity import key
 from sitewarden_alerting.model import Evidence, Signal, SignalKind, SignalState
 from sitewarden_alerting.observations import Change, Gap, Observation, ProbeResult
 from sitewarden_alerting.rules.rulebook import Changed, DataLost, ProbeFailed
-from sitewarden_alerting.rules.state import Streak, Working, key
+from sitewarden_alerting.rules.state import Streak, Working
 from sitewarden_alerting.wording import exact_moment
 
 GAP_WORDS = {

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
+from sitewarden_alerting.identity import key
 from sitewarden_alerting.model import SECOND_NS, Evidence, Signal, SignalKind, SignalState
 from sitewarden_alerting.observations import Observation, Samples, Series
 from sitewarden_alerting.rules.rulebook import Threshold
-from sitewarden_alerting.rules.state import Level, Working, key
+from sitewarden_alerting.rules.state import Level, Working
 from sitewarden_alerting.wording import duration, quantity, series_text
 
 
@@ -82,7 +83,7 @@ def _walk(
     level = work.levels.get(name)
     for tick, raw in enumerate(values):
         value = raw if under is None else (raw / under[tick] if under[tick] > 0 else math.nan)
-        if math.isnan(value):
+        if not math.isfinite(value):
             continue
         at_ns = min(times_ns[tick], now_ns)
         if level is not None and level.signal is not None:

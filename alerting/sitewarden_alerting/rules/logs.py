@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sitewarden_alerting.identity import first_of, key
 from sitewarden_alerting.model import EVIDENCE_TEXT_CHARS, SECOND_NS, Evidence, Signal, SignalKind, SignalState
 from sitewarden_alerting.observations import LogEvent, Observation
 from sitewarden_alerting.rules.rulebook import NewFault, Rate, Storm
-from sitewarden_alerting.rules.state import FULLS_MAX, HEADS_MAX, Head, StormState, Window, Working, key, rule_of
+from sitewarden_alerting.rules.state import FULLS_MAX, HEADS_MAX, Head, StormState, Window, Working
 from sitewarden_alerting.wording import cut, log_title, severity_word
 
 BUCKETS = 60
 STORM_FAULTS_MAX = 500
+HEAD_TEXT_CHARS = 500
 
 
 def record_name(observation: Observation, event: LogEvent) -> str:
@@ -91,7 +93,8 @@ def new_fault(
     signal = signal_of(rule, observation, event, fault=home, at_ns=at_ns)
     if event.part == "head":
         reason = f"{signal.reason}; its first line is all of it"
-        alone = replace(signal, fault=own, head=False, alone=True, moved_from=home, reason=reason)
+        short = tuple(replace(one, text=cut(one.text, HEAD_TEXT_CHARS)) for one in signal.evidence)
+        alone = replace(signal, fault=own, head=False, alone=True, moved_from=home, reason=reason, evidence=short)
         remember_head(work, file_name(observation, event), Head(event.offset, own, home, at_ns, alone))
     elif event.part == "full" and head is not None:
         if head.own != own:
@@ -171,9 +174,9 @@ def rate_over(work: Working, rule: Rate, *, now_ns: int) -> None:
     window_ns = round(rule.window_s * SECOND_NS)
     for name, window in list(work.windows.items()):
         number = (
-            total(window.buckets, window_ns, at_ns=max(now_ns, window.last_ns)) if rule_of(name) == rule.name else 1
+            total(window.buckets, window_ns, at_ns=max(now_ns, window.last_ns)) if first_of(name) == rule.name else 1
         )
-        if window.signal is not None and number < rule.count and rule_of(name) == rule.name:
+        if window.signal is not None and number < rule.count and first_of(name) == rule.name:
             reason = f"{number} events within {rule.window_s:g} s; {rule.count} are too many"
             over = replace(
                 window.signal, state=SignalState.RECOVERED, count=0, evidence=(), reason=reason, at_ns=now_ns

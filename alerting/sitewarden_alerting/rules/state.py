@@ -1,7 +1,7 @@
 """What the rules remember of one site between two batches: plain values, so that it can rest as JSON.
 
 A state is never changed: `evaluate` and `tick` work on a copy (`Working`) and hand back the next one. Keys of the maps
-are a rule's name and a subject, joined by `key`.
+are a rule's name and a subject, joined by `identity.key`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,8 @@ from dataclasses import dataclass, field
 from sitewarden_alerting.model import Signal
 from sitewarden_alerting.observations import Key
 
-HEADS_MAX = 2000
-FULLS_MAX = 2000
-
-
-def key(rule: str, *subject: str) -> str:
-    return "|".join((rule, *subject))
-
-
-def rule_of(joined: str) -> str:
-    return joined.partition("|")[0]
+HEADS_MAX = 500
+FULLS_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from sitewarden_alerting.identity import first_of, key
 from sitewarden_alerting.model import MINUTE_NS, SECOND_NS, AgentSeen, Signal, SignalKind, SignalState
 from sitewarden_alerting.observations import LogEvent, Observation, ProbeResult, Samples
 from sitewarden_alerting.rules import logs
 from sitewarden_alerting.rules.rulebook import Absence, AgentSilent, Rate, Rulebook, Storm
-from sitewarden_alerting.rules.state import Awaited, Evaluated, RuleFailure, SiteState, Working, key, rule_of
+from sitewarden_alerting.rules.state import Awaited, Evaluated, RuleFailure, SiteState, Working
 from sitewarden_alerting.wording import duration, exact_moment
 
 FRESH_NS = 15 * MINUTE_NS
@@ -85,7 +86,7 @@ def _silent(work: Working, rule: AgentSilent, agents: Sequence[AgentSeen], *, no
         name = key(rule.name, agent.agent_id)
         if not everybody or name in work.silent:
             wanted[name] = _silence(rule, agent, (), now_ns=now_ns)
-    for name in [name for name in work.silent if rule_of(name) == rule.name and name not in wanted]:
+    for name in [name for name in work.silent if first_of(name) == rule.name and name not in wanted]:
         before = work.silent.pop(name)
         said = f"{before.subject} is heard of again"
         work.signals.append(replace(before, state=SignalState.RECOVERED, count=0, reason=said, at_ns=now_ns))
@@ -156,7 +157,7 @@ def _remind(work: Working, rulebook: Rulebook, *, now_ns: int) -> None:
     """Say again what goes on and was seen lately; forget what belongs to rules that are gone."""
     names = {rule.name for rule in rulebook.rules}
     for kept in (work.levels, work.probes, work.windows, work.storms, work.awaited, work.silent):
-        for name in [name for name in kept if rule_of(name) not in names]:
+        for name in [name for name in kept if first_of(name) not in names]:
             del kept[name]
     firing = [level.signal for level in work.levels.values() if now_ns - level.last_ns <= FRESH_NS]
     firing += [streak.signal for streak in work.probes.values() if now_ns - streak.last_ns <= FRESH_NS]

@@ -1,0 +1,206 @@
+"""Assessment: from series to risk warnings.
+
+`examine` reads, site by site, how full folders and disks have been: the last hour from sample blocks, the weeks before
+from an hourly trail; and which certificates probes have seen. `record` writes what that means: risks raised, kept and
+lowered, notices, the trail. `step` is both in one transaction; a shell may run `examine` on a reader instead, so that
+the writer is not held up. Sites take turns: those that wait longest come first.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import Literal
+
+from sqlalchemy import Connection
+
+from sitewarden_alerting import assess, routing
+from sitewarden_alerting.assess import Expiring, Filling
+from sitewarden_alerting.decisions import LowerRisk, NotifyRisk, RaiseRisk, RiskDecision
+from sitewarden_alerting.model import DAY_NS, HOUR_NS, SECOND_NS, Policy, Risk
+from sitewarden_alerting.observations import Series
+from sitewarden_alerting.wording import cut
+from sitewarden_collector.store import agents, evaluations, lock, notices, risks, samples, tickets
+from sitewarden_collector.store.agents import Agent
+from sitewarden_collector.store.base import new_id
+from sitewarden_collector.store.numbers import next_number
+
+SITES_PER_STEP = 8
+INTERVAL_NS = 4 * SECOND_NS  # a site's next turn is not before that
+RECENT_NS = HOUR_NS
+TRAIL_NS = 30 * DAY_NS
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What was found at one site: risks by subject, for every subject that there are data of; levels for the trail."""
+
+    site_id: str
+    agents: frozenset[str]
+    found: Mapping[str, Risk | None]
+    levels: Mapping[str, float]
+
+
+def step(tx: Connection, policy: Policy, *, now_ns: int) -> int:
+    """Assess the sites whose turn it is; how many. Call again while it is not 0."""
+    return record(tx, examine(tx, policy, now_ns=now_ns), policy, now_ns=now_ns)
+
+
+def examine(tx: Connection, policy: Policy, *, now_ns: int, limit: int = SITES_PER_STEP) -> list[Examined]:
+    """Look at the sites whose turn it is. Reads only."""
+    due = risks.due_sites(tx, before_ns=now_ns - INTERVAL_NS, limit=limit)
+    return [_examine_site(tx, site_id, policy, now_ns=now_ns) for site_id in due]
+
+
+def record(tx: Connection, examined: Sequence[Examined], policy: Policy, *, now_ns: int) -> int:
+    """Write what `examined` means for the register; how many sites that were."""
+    if not examined or not lock.alone(tx, "assessment"):
+        return 0
+    active = risks.active_of(tx, [one.site_id for one in examined])
+    for one in examined:
+        mine = {subject: risk for (site_id, subject), risk in active.items() if site_id == one.site_id}
+        # What there are no data of stays as it is: a silent site says nothing of its disks. An agent that is gone does.
+        gone = {subject: None for subject in mine if subject.split("|")[1] not in one.agents}
+        for subject, found in {**one.found, **gone}.items():
+            risk = mine.get(subject)
+            for decision in assess.decide(risk, found, policy.risk, now_ns=now_ns):
+                risk = _apply(tx, decision, risk, policy, now_ns=now_ns)
+        hour_ns = now_ns // HOUR_NS * HOUR_NS
+        for subject, used in one.levels.items():
+            risks.add_trail(tx, one.site_id, subject, at_ns=hour_ns, used=used)
+        risks.mark_assessed(tx, one.site_id, now_ns=now_ns)
+    risks.forget_trail(tx, before_ns=now_ns - TRAIL_NS)
+    return len(examined)
+
+
+# -- looking ---------------------------------------------------------------------------------------------------------
+
+
+def _examine_site(tx: Connection, site_id: str, policy: Policy, *, now_ns: int) -> Examined:
+    here = {agent.id: agent for agent in agents.of_site(tx, site_id) if agent.state == "active"}
+    trail = risks.trail_of(tx, site_id, before_ns=now_ns - RECENT_NS)
+    found: dict[str, Risk | None] = {}
+    levels: dict[str, float] = {}
+    for filling in _fillings(tx, site_id, here, now_ns=now_ns):
+        subject = assess.filling_subject(filling)
+        levels[subject] = median(filling.used)
+        found[subject] = assess.full(_with_trail(filling, trail.get(subject, ())), policy.risk, now_ns=now_ns)
+    for expiring in _expiring(tx, site_id, here):
+        found[assess.expiring_subject(expiring)] = assess.certificate(expiring, policy.risk, now_ns=now_ns)
+    return Examined(site_id, frozenset(here), found, levels)
+
+
+def _fillings(tx: Connection, site_id: str, here: Mapping[str, Agent], *, now_ns: int) -> list[Filling]:
+    last: dict[str, dict[tuple[str, tuple[tuple[str, str], ...]], float]] = defaultdict(dict)
+    for one in samples.last(tx, site_id=site_id):
+        last[one.series.name][one.agent_id, one.series.labels] = one.number
+    fillings = []
+    wanted: tuple[tuple[str, str, Literal["folder_full", "filesystem_full"]], ...] = (
+        ("folder_used_bytes", "folder_limit_bytes", "folder_full"),
+        ("filesystem_avail_bytes", "filesystem_size_bytes", "filesystem_full"),
+    )
+    for name, limit_name, kind in wanted:
+        if name not in last or limit_name not in last:
+            continue
+        for track in samples.series(tx, site_id, name, now_ns - RECENT_NS, until_ns=now_ns):
+            agent = here.get(track.agent_id)
+            limit = last[limit_name].get((track.agent_id, track.series.labels))
+            if agent is None or not limit or limit <= 0:
+                continue
+            used = track.numbers if kind == "folder_full" else tuple(limit - free for free in track.numbers)
+            fillings.append(
+                Filling(
+                    site_id=site_id,
+                    customer_id=agent.customer_id,
+                    agent_id=agent.id,
+                    hostname=agent.hostname,
+                    kind=kind,
+                    subject=_called(track.series),
+                    limit=limit,
+                    times_ns=track.times_ns,
+                    used=used,
+                )
+            )
+    return fillings
+
+
+def _called(series: Series) -> str:
+    """What people call the folder or disk: its path, and its name where it has one."""
+    labels = dict(series.labels)
+    path = next((labels[name] for name in ("path", "mountpoint", "mount") if labels.get(name)), "")
+    name = next((labels[name] for name in ("folder", "name") if labels.get(name)), "")
+    if path and name and name != path:
+        return f"{path} ({name})"
+    return path or name or ", ".join(value for _, value in series.labels) or series.name
+
+
+def _with_trail(filling: Filling, trail: Sequence[tuple[int, float]]) -> Filling:
+    """The hours before the first sample, and then the samples."""
+    first_ns = filling.times_ns[0]
+    older = [(at_ns, used) for at_ns, used in trail if at_ns < first_ns]
+    return replace(
+        filling,
+        times_ns=(*(at_ns for at_ns, _ in older), *filling.times_ns),
+        used=(*(used for _, used in older), *filling.used),
+    )
+
+
+def _expiring(tx: Connection, site_id: str, here: Mapping[str, Agent]) -> list[Expiring]:
+    found = []
+    for name, certificate in evaluations.peek(tx, site_id).certificates.items():
+        agent_id, _, probe = name.partition("|")
+        if (agent := here.get(agent_id)) is not None:
+            found.append(
+                Expiring(
+                    site_id=site_id,
+                    customer_id=agent.customer_id,
+                    agent_id=agent_id,
+                    hostname=certificate.hostname,
+                    probe=probe,
+                    target=certificate.target,
+                    expires_ns=certificate.expires_ns,
+                )
+            )
+    return found
+
+
+# -- writing ---------------------------------------------------------------------------------------------------------
+
+
+def _apply(tx: Connection, decision: RiskDecision, before: Risk | None, policy: Policy, *, now_ns: int) -> Risk:
+    risk = decision.risk
+    match decision:
+        case RaiseRisk():
+            risk = replace(risk, id=new_id(), number=next_number(tx, "RSK"))
+            risks.save(tx, risk, new=True)
+        case NotifyRisk():
+            assert before is not None, "a risk is raised before it is told"
+            risk = before
+            _tell(tx, risk, decision, policy, now_ns=now_ns)
+        case LowerRisk() | _:
+            risks.save(tx, risk, new=False)
+    return risk
+
+
+def _tell(tx: Connection, risk: Risk, decision: NotifyRisk, policy: Policy, *, now_ns: int) -> None:
+    route = routing.first(policy.on_call, "risk")
+    if route is None:
+        return
+    site, customer = tickets.names(tx, risk.site_id)
+    factors = "\n".join(f"  {factor.weight:+d}  {factor.name}: {factor.text}" for factor in risk.factors)
+    notices.add(
+        tx,
+        kind="risk",
+        person=route.person,
+        channel=route.channel,
+        subject=cut(f"[{risk.number}] {site}: {risk.title}", 200),
+        body=f"{risk.text}.\nAt {site} ({customer}).\n\n"
+        f"Likelihood {risk.likelihood} x impact {risk.impact} = {risk.score}:\n{factors}\n"
+        f"To do: {risk.response}.\n\nLook:  sitewarden risk list",
+        risk_id=risk.id,
+        urgency=route.urgency,
+        now_ns=now_ns,
+        dedup_key=f"{risk.id}:{decision.occasion}",
+    )

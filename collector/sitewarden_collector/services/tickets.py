@@ -1,0 +1,243 @@
+"""Tickets in use: writing down what triage decided, and what people do with them.
+
+`apply` stores decisions with their evidence, history and notices in the caller's transaction. `acknowledge` and
+`resolve` are a person's moves; both stop every page of the ticket that has not gone out. Not here: deciding
+(`alerting.triage`), sending (`services.notifying`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import Connection
+
+from sitewarden_alerting import decisions as made
+from sitewarden_alerting import routing
+from sitewarden_alerting import tickets as moves
+from sitewarden_alerting.decisions import TicketDecision
+from sitewarden_alerting.model import Evidence, Person, Policy, Ticket
+from sitewarden_alerting.wording import cut, exact_moment, severity_word
+from sitewarden_collector.errors import Conflict
+from sitewarden_collector.store import notices, silences, tickets
+from sitewarden_collector.store.base import new_id
+from sitewarden_collector.store.numbers import next_number
+from sitewarden_collector.store.tickets import Event, Listed
+
+BY_RULES = "rules"
+FLIPS_WRITTEN = 6  # further ups and downs of a flapping ticket are counted, not written
+COUNTED = (made.AddEvidence, made.ReplaceEvidence, made.ConfirmEvidence, made.Notify)  # no line of history
+MOVED = (made.RekeyTicket, made.MergeTicket, made.ReopenTicket, made.ResolveTicket, made.CloseTicket)
+BODY_CHARS = 1500
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Everything about one ticket."""
+
+    ticket: Ticket
+    site: str
+    customer: str
+    evidence: tuple[Evidence, ...]
+    history: tuple[Event, ...]
+    merged_into: str
+
+
+def listing(tx: Connection, *, states: Sequence[str] = (), site: str = "", limit: int = 200) -> list[Listed]:
+    """Tickets, the newest first."""
+    return tickets.listing(tx, states=states, site=site, limit=limit)
+
+
+def show(tx: Connection, number: str) -> Shown:
+    """One ticket with evidence and history. Raises NotFound."""
+    ticket = tickets.by_number(tx, number)
+    site, customer = tickets.names(tx, ticket.site_id)
+    into = tickets.by_id(tx, ticket.merged_into) if ticket.merged_into else None
+    return Shown(
+        ticket,
+        site,
+        customer,
+        tuple(tickets.evidence_of(tx, ticket.id)),
+        tuple(tickets.history_of(tx, ticket.id)),
+        "" if into is None else into.number,
+    )
+
+
+def acknowledge(tx: Connection, number: str, who: str, *, now_ns: int) -> Ticket:
+    """`who` has taken the ticket: no further page goes out. Raises NotFound, Conflict."""
+    return _moved(tx, number, "acknowledged", who, now_ns=now_ns, how="")
+
+
+def resolve(tx: Connection, number: str, who: str, how: str, *, now_ns: int) -> Ticket:
+    """The ticket is solved, by `how`. Raises NotFound, Conflict."""
+    return _moved(tx, number, "resolved", who, now_ns=now_ns, how=how)
+
+
+def _moved(tx: Connection, number: str, what: str, who: str, *, now_ns: int, how: str) -> Ticket:
+    ticket = tickets.by_number(tx, number, for_update=True)
+    try:
+        if what == "acknowledged":
+            ticket = moves.acknowledged(ticket, who, now_ns=now_ns)
+        else:
+            ticket = moves.resolved(ticket, how or f"resolved by {who}", now_ns=now_ns)
+    except moves.IllegalMove as error:
+        raise Conflict(str(error)) from error
+    tickets.save(tx, ticket, new=False)
+    notices.cancel_for_ticket(tx, ticket.id)
+    tickets.add_history(tx, ticket.id, [Event(now_ns, what, who, how or f"{what} by {who}")])
+    return ticket
+
+
+# -- what triage decided ---------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Writing:
+    """Decisions on their way into the database: evidence is gathered and written once a ticket."""
+
+    tx: Connection
+    policy: Policy
+    now_ns: int
+    ids: dict[str, tuple[str, str]] = field(default_factory=dict)  # new:1 -> id, number
+    evidence: dict[str, dict[int, Evidence]] = field(default_factory=dict)
+    latest: dict[str, Ticket] = field(default_factory=dict)
+    history: dict[str, list[Event]] = field(default_factory=dict)
+    notify: list[tuple[made.Notify, str]] = field(default_factory=list)
+    held: dict[str, int] = field(default_factory=dict)
+
+
+def apply(tx: Connection, decisions: Sequence[TicketDecision], policy: Policy, *, now_ns: int) -> int:
+    """Write down what was decided, in its order; how many tickets were opened or reopened."""
+    work = _Writing(tx, policy, now_ns)
+    for decision in decisions:
+        _write(work, decision)
+    _flush(work)
+    for ticket in work.latest.values():
+        tickets.save(tx, ticket, new=False)
+    for ticket_id, events in work.history.items():
+        tickets.add_history(tx, ticket_id, events)
+    for decision, ticket_id in work.notify:
+        if not work.latest[ticket_id].merged_into:
+            _tell(tx, decision, work.latest[ticket_id], policy.on_call, now_ns=now_ns)
+    for silence_id, number in work.held.items():
+        silences.count_held(tx, silence_id, number)
+    return sum(isinstance(decision, made.OpenTicket | made.ReopenTicket) for decision in decisions)
+
+
+def _write(work: _Writing, decision: TicketDecision) -> None:
+    if isinstance(decision, made.Suppress) and decision.silence_id:
+        work.held[decision.silence_id] = work.held.get(decision.silence_id, 0) + 1
+    if decision.ticket is None:
+        return
+    ticket = _new(work, decision.ticket) if isinstance(decision, made.OpenTicket) else _real(work, decision.ticket)
+    match decision:
+        case made.AddEvidence():
+            entries = work.evidence.setdefault(ticket.id, {})
+            entries.update(enumerate(decision.evidence, start=decision.first_entry))
+        case made.ReplaceEvidence():
+            _replace(work, ticket.id, decision.evidence)
+        case made.WithdrawEvidence():
+            _flush(work)
+            tickets.drop_evidence(work.tx, ticket.id, decision.record)
+        case made.MergeTicket():
+            into = _real(work, decision.into)
+            work.latest[into.id] = into
+            ticket = replace(ticket, merged_into=into.id)
+            _flush(work)
+            tickets.move_evidence(work.tx, ticket.id, into.id, shift=into.entries - ticket.entries)
+            notices.cancel_for_ticket(work.tx, ticket.id)
+            _remember(work, into.id, decision, f"took over {ticket.number}: {decision.reason}")
+        case made.ResolveTicket() | made.CloseTicket():
+            notices.cancel_for_ticket(work.tx, ticket.id)
+        case made.Notify():
+            work.notify.append((decision, ticket.id))
+    work.latest[ticket.id] = ticket
+    if isinstance(decision, MOVED):  # at once: the next decision may need the key that this one gives up
+        tickets.save(work.tx, ticket, new=False)
+    if not isinstance(decision, COUNTED) and len(ticket.flips) <= FLIPS_WRITTEN:
+        _remember(work, ticket.id, decision, decision.reason)
+
+
+def _new(work: _Writing, ticket: Ticket) -> Ticket:
+    """Give the ticket its id and number, and make its row, so that evidence can refer to it."""
+    work.ids[ticket.id] = (new_id(), next_number(work.tx, "INC"))
+    ticket = _real(work, ticket)
+    tickets.save(work.tx, ticket, new=True)
+    return ticket
+
+
+def _real(work: _Writing, ticket: Ticket) -> Ticket:
+    """The ticket under the id that it has in the database."""
+    into = work.ids.get(ticket.merged_into, (ticket.merged_into, ""))[0]
+    if ticket.id in work.ids:
+        ticket_id, number = work.ids[ticket.id]
+        return replace(ticket, id=ticket_id, number=number, merged_into=into)
+    return replace(ticket, merged_into=into)
+
+
+def _replace(work: _Writing, ticket_id: str, one: Evidence) -> None:
+    for entry, gathered in work.evidence.get(ticket_id, {}).items():
+        if gathered.record == one.record:
+            work.evidence[ticket_id][entry] = one
+            return
+    tickets.replace_evidence(work.tx, ticket_id, one)
+
+
+def _flush(work: _Writing) -> None:
+    """Write the evidence gathered so far."""
+    for ticket_id, entries in work.evidence.items():
+        tickets.add_evidence(work.tx, ticket_id, entries, total=work.latest[ticket_id].entries)
+    work.evidence.clear()
+
+
+def _remember(work: _Writing, ticket_id: str, decision: TicketDecision, text: str) -> None:
+    what = re.sub(r"(?<!^)(?=[A-Z])", "_", type(decision).__name__).lower()
+    work.history.setdefault(ticket_id, []).append(Event(decision.at_ns, what, BY_RULES, text))
+
+
+# -- telling ---------------------------------------------------------------------------------------------------------
+
+
+def _tell(tx: Connection, decision: made.Notify, ticket: Ticket, on_call: Sequence[Person], *, now_ns: int) -> None:
+    route = routing.first(on_call, decision.kind)
+    if route is None:
+        text = "nobody is told: add people with channels under [[on_call]] in the configuration"
+        tickets.add_history(tx, ticket.id, [Event(now_ns, "nobody_to_tell", BY_RULES, text)])
+        return
+    site, customer = tickets.names(tx, ticket.site_id)
+    notices.add(
+        tx,
+        kind=decision.kind,
+        person=route.person,
+        channel=route.channel,
+        subject=cut(f"[{ticket.number}] {site}: {_news(decision)}{ticket.title}", 200),
+        body=_body(tx, decision, ticket, site, customer),
+        ticket_id=ticket.id,
+        urgency=route.urgency,
+        now_ns=now_ns,
+        dedup_key=f"{ticket.id}:{decision.occasion}",
+    )
+    text = f"{decision.kind} to {route.person} by {route.channel} ({route.reason.value}): {decision.reason}"
+    tickets.add_history(tx, ticket.id, [Event(now_ns, "notify", BY_RULES, text)])
+
+
+def _news(decision: made.Notify) -> str:
+    if decision.kind == "recovery":
+        return "recovered: "
+    return "" if decision.ticket.reopenings == 0 else "again: "
+
+
+def _body(tx: Connection, decision: made.Notify, ticket: Ticket, site: str, customer: str) -> str:
+    shown = tickets.evidence_of(tx, ticket.id)[:1]
+    lines = [
+        f"{severity_word(ticket.severity)} at {site} ({customer}), first seen {exact_moment(ticket.opened_ns)}.",
+        decision.reason,
+        "",
+        *(cut(one.text, BODY_CHARS) for one in shown),
+        "",
+        f"Look:  sitewarden ticket show {ticket.number}",
+    ]
+    if decision.kind == "page":
+        lines.append(f"Take:  sitewarden ticket ack {ticket.number} --by YOUR-NAME")
+    return "\n".join(lines)

@@ -1,0 +1,116 @@
+"""What evaluation keeps: the rules' state of each site, and what was parked because it could not be evaluated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    String,
+    Table,
+    Text,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from sitewarden_alerting.rules import SiteState
+from sitewarden_collector.store.base import Id, Ns, RowId, metadata
+
+ERROR_MAX_CHARS = 1000
+
+rule_states = Table(
+    "rule_states",
+    metadata,
+    Column("site_id", Id, ForeignKey("sites.id"), primary_key=True),
+    Column("state", Text, nullable=False),  # JSON of alerting.rules.SiteState
+)
+
+parked = Table(
+    "parked_evaluations",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("site_id", Id, nullable=False),
+    Column("agent_id", Id, nullable=False),
+    Column("epoch", String(32), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("rule", String(64), nullable=False),  # empty: the batch as a whole
+    Column("error", Text, nullable=False),
+    Column("times", BigInteger, nullable=False),
+    Column("first_ns", Ns, nullable=False),
+    Column("last_ns", Ns, nullable=False),
+    Index("uq_parked_evaluations_what", "agent_id", "epoch", "seq", "rule", unique=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A batch, or a rule on a batch, that failed. `seq` 0 and no agent: a rule that failed on time going by."""
+
+    site_id: str
+    agent_id: str
+    epoch: str
+    seq: int
+    rule: str
+    error: str
+    times: int
+    first_ns: int
+    last_ns: int
+
+
+def state_of(tx: Connection, site_id: str) -> SiteState:
+    """The rules' state of a site, locked for this transaction; a fresh one for a site that had none.
+
+    A state that this program cannot read (written by a newer one) is begun anew: rules forget, nothing is lost.
+    """
+    query = select(rule_states.c.state).where(rule_states.c.site_id == site_id)
+    return _decode(tx.execute(query.with_for_update()).scalar_one_or_none())
+
+
+def peek(tx: Connection, site_id: str) -> SiteState:
+    """The rules' state of a site, only to look at."""
+    return _decode(tx.execute(select(rule_states.c.state).where(rule_states.c.site_id == site_id)).scalar_one_or_none())
+
+
+def _decode(text: str | None) -> SiteState:
+    if text is None:
+        return SiteState()
+    try:
+        return msgspec.json.decode(text, type=SiteState)
+    except msgspec.ValidationError:
+        return SiteState()
+
+
+def save_state(tx: Connection, site_id: str, state: SiteState) -> None:
+    text = msgspec.json.encode(state).decode()
+    if tx.execute(update(rule_states).where(rule_states.c.site_id == site_id).values(state=text)).rowcount == 0:
+        tx.execute(insert(rule_states).values(site_id=site_id, state=text))
+
+
+def park(
+    tx: Connection, *, site_id: str, agent_id: str, epoch: str, seq: int, rule: str, error: str, now_ns: int
+) -> None:
+    """Note what failed, once a batch and rule; a repetition is counted."""
+    write = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+    row = {"site_id": site_id, "agent_id": agent_id, "epoch": epoch, "seq": seq, "rule": rule[:64]}
+    row |= {"error": error[:ERROR_MAX_CHARS], "times": 1, "first_ns": now_ns, "last_ns": now_ns}
+    again = {"times": parked.c.times + 1, "last_ns": now_ns, "error": error[:ERROR_MAX_CHARS]}
+    key = [parked.c.agent_id, parked.c.epoch, parked.c.seq, parked.c.rule]
+    tx.execute(write(parked).values(row).on_conflict_do_update(index_elements=key, set_=again))
+
+
+def parked_listing(tx: Connection, *, limit: int = 200) -> list[Parked]:
+    """What is parked, the newest first."""
+    rows = tx.execute(select(parked).order_by(parked.c.last_ns.desc(), parked.c.id.desc()).limit(limit))
+    return [Parked(**{name: getattr(row, name) for name in Parked.__slots__}) for row in rows]
+
+
+def parked_count(tx: Connection) -> int:
+    return int(tx.execute(select(func.count()).select_from(parked)).scalar_one())

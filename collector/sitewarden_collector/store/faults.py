@@ -1,0 +1,102 @@
+"""Fingerprints that were seen, the faults that they stand for, and what grouping has learned.
+
+A row of `fingerprints` leads from a fingerprint to its fault in one look-up, and says why. `id` is the order in which
+they were first seen: grouping is a function of that stream, so its state is a snapshot and the rows after it. Not here:
+what the snapshot says (`alerting.grouping`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import BigInteger, Column, Connection, Integer, String, Table, Text, func, insert, select, update
+
+from sitewarden_collector.store.base import Ns, RowId, metadata
+
+fingerprints = Table(
+    "fingerprints",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("fingerprint", String(128), nullable=False, unique=True),
+    Column("fault", String(128), nullable=False, index=True),
+    Column("template", Text, nullable=False),
+    Column("severity", Integer, nullable=False),
+    Column("reason", Text, nullable=False),  # of the merge into its fault; empty: a fault of its own
+    Column("by", String(200), nullable=False),
+    Column("first_ns", Ns, nullable=False),
+)
+
+snapshots = Table(
+    "grouping_snapshots",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
+    Column("revision", BigInteger, nullable=False),
+    Column("last_id", BigInteger, nullable=False),  # the newest fingerprint that it knows
+    Column("state", Text, nullable=False),  # JSON
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A fingerprint and what it stands for."""
+
+    fingerprint: str
+    fault: str
+    template: str
+    severity: int
+    reason: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Changes whenever a fingerprint was seen for the first time or an engineer corrected something."""
+
+    last_id: int
+    revision: int
+
+
+def of(tx: Connection, wanted: Collection[str]) -> dict[str, str]:
+    """The faults of those fingerprints that were seen before."""
+    query = select(fingerprints.c.fingerprint, fingerprints.c.fault).where(fingerprints.c.fingerprint.in_(list(wanted)))
+    return {row.fingerprint: row.fault for row in tx.execute(query)}
+
+
+def add(tx: Connection, seen: Seen, *, now_ns: int) -> None:
+    row = {name: getattr(seen, name) for name in Seen.__slots__}
+    tx.execute(insert(fingerprints).values(row | {"first_ns": now_ns}))
+
+
+def point(tx: Connection, fingerprint: str, *, fault: str, reason: str, by: str) -> None:
+    """A fingerprint stands for another fault from now on."""
+    said = {"fault": fault, "reason": reason, "by": by}
+    tx.execute(update(fingerprints).where(fingerprints.c.fingerprint == fingerprint).values(said))
+
+
+def since(tx: Connection, last_id: int) -> list[Seen]:
+    """The fingerprints first seen after `last_id`, in their order."""
+    rows = tx.execute(select(fingerprints).where(fingerprints.c.id > last_id).order_by(fingerprints.c.id))
+    return [Seen(**{name: getattr(row, name) for name in Seen.__slots__}) for row in rows]
+
+
+def mark(tx: Connection) -> Mark:
+    last_id = tx.execute(select(func.max(fingerprints.c.id))).scalar_one()
+    revision = tx.execute(select(snapshots.c.revision)).scalar_one_or_none()
+    return Mark(int(last_id or 0), int(revision or 0))
+
+
+def snapshot(tx: Connection) -> tuple[int, dict[str, Any]]:
+    """What grouping had learned, and the newest fingerprint that it knew then; (0, {}) when there is none."""
+    row = tx.execute(select(snapshots)).one_or_none()
+    return (0, {}) if row is None else (row.last_id, msgspec.json.decode(row.state))
+
+
+def save_snapshot(tx: Connection, state: dict[str, Any]) -> None:
+    """Keep what grouping has learned by now."""
+    now = mark(tx)
+    row = {"revision": now.revision + 1, "last_id": now.last_id, "state": msgspec.json.encode(state).decode()}
+    if tx.execute(update(snapshots).values(row)).rowcount == 0:
+        tx.execute(insert(snapshots).values(row | {"id": 1}))

@@ -1,0 +1,303 @@
+"""Tickets, their evidence and their history.
+
+A row of `tickets` is `alerting.model.Ticket`. `open_key` is set while the ticket is open and unique, so that the
+database itself refuses a second open ticket of one fault at one site. Evidence carries copies of what was observed:
+observations may be aged out, evidence is not. History is only ever added to.
+
+Rows that a transaction means to change are read with `for_update`, so that an acknowledgement and the evaluation cannot
+overwrite each other. Not here: what happens to a ticket (`alerting.triage`), and applying it (`services.tickets`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, fields
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    Row,
+    Select,
+    String,
+    Table,
+    Text,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from sitewarden_alerting.model import (
+    EVIDENCE_HEAD,
+    EVIDENCE_TAIL,
+    Evidence,
+    SignalKind,
+    Ticket,
+    TicketState,
+)
+from sitewarden_collector.errors import NotFound
+from sitewarden_collector.store.base import Id, Ns, RowId, id_column, metadata
+from sitewarden_collector.store.sites import customers, sites
+
+OPEN = tuple(state.value for state in TicketState if state not in (TicketState.RESOLVED, TicketState.CLOSED))
+SPECIAL = (SignalKind.STORM.value, SignalKind.SILENCE.value)
+
+tickets = Table(
+    "tickets",
+    metadata,
+    id_column(),
+    Column("number", String(24), nullable=False, unique=True),
+    Column("site_id", Id, ForeignKey("sites.id"), nullable=False),
+    Column("customer_id", Id, ForeignKey("customers.id"), nullable=False),
+    Column("fault", String(255), nullable=False),
+    Column("open_key", String(64), unique=True),
+    Column("rule", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("severity", Integer, nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("opened_ns", Ns, nullable=False),
+    Column("last_ns", Ns, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("entries", BigInteger, nullable=False),
+    Column("page", Boolean, nullable=False),
+    Column("heads", Text, nullable=False),  # JSON list; empty text: none
+    Column("assignee", String(200), nullable=False),
+    Column("acknowledged_ns", Ns),
+    Column("recovered_ns", Ns),
+    Column("resolved_ns", Ns),
+    Column("resolution", Text, nullable=False),
+    Column("merged_into", Id, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("flips", Text, nullable=False),  # JSON list
+    Column("reopenings", Integer, nullable=False),
+    Column("reopened_count", BigInteger, nullable=False),
+    Column("notices", Integer, nullable=False),
+    Column("suppressed", BigInteger, nullable=False),
+    Index(None, "site_id", "fault"),
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("ticket_id", Id, ForeignKey("tickets.id"), primary_key=True),
+    Column("entry", BigInteger, primary_key=True),  # the place among all entries that there ever were
+    Column("agent_id", Id, nullable=False),
+    Column("epoch", String(32), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("idx", Integer, nullable=False),
+    Column("at_ns", Ns, nullable=False),
+    Column("hostname", String(255), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("record", String(255), nullable=False),
+)
+
+history = Table(
+    "ticket_history",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("ticket_id", Id, ForeignKey("tickets.id"), nullable=False, index=True),
+    Column("at_ns", Ns, nullable=False),
+    Column("what", String(32), nullable=False),
+    Column("by", String(200), nullable=False),
+    Column("text", Text, nullable=False),
+)
+
+_FIELDS = tuple(field.name for field in fields(Ticket))
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of a ticket's history."""
+
+    at_ns: int
+    what: str
+    by: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A ticket with the names of its site and customer."""
+
+    ticket: Ticket
+    site: str
+    customer: str
+
+
+def concerned(tx: Connection, site_id: str, faults: Collection[str]) -> list[Ticket]:
+    """What triage must know to decide about signals of `faults` at a site: their tickets that are not closed, those
+    with open first lines, and those of storms and silence. Locked for this transaction."""
+    wanted = or_(tickets.c.fault.in_(list(faults)), tickets.c.heads != "", tickets.c.kind.in_(SPECIAL))
+    return _locked(tx, and_(tickets.c.site_id == site_id, wanted))
+
+
+def of_faults(tx: Connection, faults: Collection[str]) -> list[Ticket]:
+    """The tickets of some faults at all sites that are not closed, locked for this transaction."""
+    return _locked(tx, tickets.c.fault.in_(list(faults)))
+
+
+def aging(tx: Connection, *, resolved_before_ns: int, limit: int = 500) -> list[Ticket]:
+    """Tickets that time may change: recovered ones, and those resolved before a time. Locked."""
+    recovered = and_(tickets.c.state.in_(OPEN), tickets.c.recovered_ns.is_not(None))
+    settled = and_(tickets.c.state == TicketState.RESOLVED.value, tickets.c.resolved_ns < resolved_before_ns)
+    return [
+        _read(row) for row in tx.execute(select(tickets).where(or_(recovered, settled)).limit(limit).with_for_update())
+    ]
+
+
+def by_number(tx: Connection, number: str, *, for_update: bool = False) -> Ticket:
+    """The ticket with this number, in any case of letters; raises NotFound."""
+    query = select(tickets).where(tickets.c.number == number.strip().upper())
+    row = tx.execute(query.with_for_update() if for_update else query).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no ticket {number}; `sitewarden ticket list` shows those that there are")
+    return _read(row)
+
+
+def by_id(tx: Connection, ticket_id: str) -> Ticket | None:
+    row = tx.execute(select(tickets).where(tickets.c.id == ticket_id)).one_or_none()
+    return None if row is None else _read(row)
+
+
+def listing(tx: Connection, *, states: Collection[str] = (), site: str = "", limit: int = 200) -> list[Listed]:
+    """Tickets with their names, the newest first; of some states and one site, or of all."""
+    query = _named().order_by(tickets.c.opened_ns.desc(), tickets.c.id.desc()).limit(limit)
+    if states:
+        query = query.where(tickets.c.state.in_(list(states)))
+    if site:
+        query = query.where(sites.c.name == site)
+    return [Listed(_read(row), row.site_name, row.customer_name) for row in tx.execute(query)]
+
+
+def names(tx: Connection, site_id: str) -> tuple[str, str]:
+    """The names of a site and its customer."""
+    query = select(sites.c.name, customers.c.name).join_from(sites, customers).where(sites.c.id == site_id)
+    row = tx.execute(query).one_or_none()
+    return (site_id, "") if row is None else (str(row[0]), str(row[1]))
+
+
+def save(tx: Connection, ticket: Ticket, *, new: bool) -> None:
+    """Write a ticket as it is now."""
+    row = {name: getattr(ticket, name) for name in _FIELDS}
+    row |= {"kind": ticket.kind.value, "state": ticket.state.value}
+    row |= {"heads": _pack(ticket.heads), "flips": _pack(ticket.flips), "open_key": _open_key(ticket)}
+    if new:
+        tx.execute(insert(tickets).values(row))
+    else:
+        tx.execute(update(tickets).where(tickets.c.id == row.pop("id")).values(row))
+
+
+def add_evidence(tx: Connection, ticket_id: str, entries: Mapping[int, Evidence], *, total: int) -> None:
+    """Add entries by their places and keep the first and the last of the `total` that there ever were."""
+    kept = {entry: one for entry, one in entries.items() if entry < EVIDENCE_HEAD or entry >= total - EVIDENCE_TAIL}
+    if kept:
+        tx.execute(insert(evidence), [_entry(ticket_id, entry, one) for entry, one in kept.items()])
+    between = (evidence.c.entry >= EVIDENCE_HEAD, evidence.c.entry < total - EVIDENCE_TAIL)
+    if total > EVIDENCE_HEAD + EVIDENCE_TAIL:
+        tx.execute(delete(evidence).where(evidence.c.ticket_id == ticket_id, *between))
+
+
+def replace_evidence(tx: Connection, ticket_id: str, one: Evidence) -> None:
+    """Put the complete record in the place of its first line, where that is kept."""
+    row = _entry(ticket_id, 0, one)
+    del row["ticket_id"], row["entry"]
+    tx.execute(update(evidence).where(evidence.c.ticket_id == ticket_id, evidence.c.record == one.record).values(row))
+
+
+def drop_evidence(tx: Connection, ticket_id: str, record: str) -> None:
+    """Take out a record that belongs elsewhere."""
+    tx.execute(delete(evidence).where(evidence.c.ticket_id == ticket_id, evidence.c.record == record))
+
+
+def move_evidence(tx: Connection, from_id: str, to_id: str, *, shift: int) -> None:
+    """Give one ticket's evidence to another, behind what that had: `shift` entries."""
+    moved = {"ticket_id": to_id, "entry": evidence.c.entry + shift}
+    tx.execute(update(evidence).where(evidence.c.ticket_id == from_id).values(moved))
+
+
+def evidence_of(tx: Connection, ticket_id: str) -> list[Evidence]:
+    """What is kept of a ticket's evidence, in the order in which it came."""
+    rows = tx.execute(select(evidence).where(evidence.c.ticket_id == ticket_id).order_by(evidence.c.entry))
+    return [
+        Evidence(row.agent_id, row.epoch, row.seq, row.idx, row.at_ns, row.hostname, row.text, row.record)
+        for row in rows
+    ]
+
+
+def add_history(tx: Connection, ticket_id: str, events: Iterable[Event]) -> None:
+    rows = [
+        {"ticket_id": ticket_id, "at_ns": event.at_ns, "what": event.what, "by": event.by, "text": event.text}
+        for event in events
+    ]
+    if rows:
+        tx.execute(insert(history), rows)
+
+
+def history_of(tx: Connection, ticket_id: str) -> list[Event]:
+    """What happened to a ticket, the oldest first."""
+    rows = tx.execute(select(history).where(history.c.ticket_id == ticket_id).order_by(history.c.id))
+    return [Event(row.at_ns, row.what, row.by, row.text) for row in rows]
+
+
+def count_by_state(tx: Connection) -> dict[str, int]:
+    """How many tickets there are of each state; every state is there."""
+    counted = dict.fromkeys((state.value for state in TicketState), 0)
+    for state, number in tx.execute(select(tickets.c.state, func.count()).group_by(tickets.c.state)):
+        counted[state] = int(number)
+    return counted
+
+
+def _locked(tx: Connection, where: Any) -> list[Ticket]:
+    alive = tickets.c.state != TicketState.CLOSED.value
+    query = select(tickets).where(where, alive).order_by(tickets.c.id).with_for_update()
+    return [_read(row) for row in tx.execute(query)]
+
+
+def _named() -> Select[Any]:
+    return select(tickets, sites.c.name.label("site_name"), customers.c.name.label("customer_name")).select_from(
+        tickets.join(sites, tickets.c.site_id == sites.c.id).join(customers, tickets.c.customer_id == customers.c.id)
+    )
+
+
+def _open_key(ticket: Ticket) -> str | None:
+    return sha256(f"{ticket.site_id}|{ticket.fault}".encode()).hexdigest() if ticket.is_open else None
+
+
+def _pack(values: tuple[Any, ...]) -> str:
+    return msgspec.json.encode(values).decode() if values else ""
+
+
+def _entry(ticket_id: str, entry: int, one: Evidence) -> dict[str, Any]:
+    return {
+        "ticket_id": ticket_id,
+        "entry": entry,
+        "agent_id": one.agent_id,
+        "epoch": one.epoch,
+        "seq": one.seq,
+        "idx": one.index,
+        "at_ns": one.at_ns,
+        "hostname": one.hostname,
+        "text": one.text,
+        "record": one.record,
+    }
+
+
+def _read(row: Row[Any]) -> Ticket:
+    values = {name: getattr(row, name) for name in _FIELDS if name != "count"}
+    values["count"] = row._mapping["count"]  # a row is a tuple too, and has a method of that name
+    values |= {"kind": SignalKind(row.kind), "state": TicketState(row.state)}
+    values["heads"] = msgspec.json.decode(row.heads, type=tuple[str, ...]) if row.heads else ()
+    values["flips"] = msgspec.json.decode(row.flips, type=tuple[int, ...]) if row.flips else ()
+    return Ticket(**values)
