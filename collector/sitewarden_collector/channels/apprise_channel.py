@@ -31,11 +31,10 @@ class AppriseChannel:
         """`url` as apprise documents it, e.g. `mailtos://user:password@mail.example?to=ada@example`."""
         self.name = name
         self.deadline_s = deadline_s
-        scheme = url.partition(":")[0]
         service = instantiate(url)
         if service is None:
             raise ConfigError(
-                f"channel {name}: apprise cannot use this {scheme}:// url: compare it with the page of that service at "
+                f"channel {name}: apprise cannot use its url: compare it with the page of that service at "
                 "https://appriseit.com/services/ (the url is not shown here because it holds a secret)"
             )
         self._service = str(service.service_name)

@@ -34,7 +34,7 @@ class BotChannel:
         plugin = instantiate(url)
         if plugin is None:
             raise ConfigError(
-                f"channel {name}: this {self._scheme}:// url is not complete: compare it with the page of that service "
+                f"channel {name}: its url is not complete: compare it with the page of that service "
                 "at https://appriseit.com/services/ (the url is not shown here because it holds a secret)"
             )
         self._plugin = plugin
@@ -45,7 +45,7 @@ class BotChannel:
         answer = http.post_json(
             self.name, self._address(), self._payload(notice), headers={}, deadline_s=self.deadline_s
         )
-        code = _code(answer)
+        code = code_of(answer)
         if code == 0:
             return Receipt(detail=f"taken by {self._service}")
         if code is None or code in MAY_PASS:
@@ -90,10 +90,11 @@ class BotChannel:
                 return {"msg_type": "text", "content": {"text": text}}
 
 
-def _code(answer: bytes) -> int | None:
+def code_of(answer: bytes) -> int | None:
+    """The service's own code in its answer, 0 for taken; None when there is none to be found."""
     try:
         said = json.loads(answer)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(said, dict):
         return None
