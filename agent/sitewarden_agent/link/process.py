@@ -30,6 +30,7 @@ from sitewarden_agent.link.wake import watching
 from sitewarden_agent.spool import Spool
 
 LOOK_FOR_IDENTITY_S = 2.0
+SLOW_LOOK_S = 60.0
 
 log = logging.getLogger("sitewarden.link")
 
@@ -89,7 +90,6 @@ class _Link:
     """Serial, and whether its renewal was noted as due."""
 
     async def serve(self) -> None:
-        fingerprint = await asyncio.to_thread(machine_fingerprint, self.config.state_dir)
         backoff = Backoff(self.config.link.backoff_base_s, self.config.link.backoff_cap_s)
         endpoints = Endpoints((), self.chance)
         async with watching(self.spool, self.clock) as wake:
@@ -100,6 +100,12 @@ class _Link:
                 if endpoint is None:
                     await self.note("waiting", advice="No collector is known. Set `endpoints` under [link].")
                     await self._pause(LOOK_FOR_IDENTITY_S)
+                    continue
+                try:
+                    fingerprint = await asyncio.to_thread(machine_fingerprint, self.config.state_dir)
+                except IdentityError as error:
+                    await self.note("waiting", reason="NO_FINGERPRINT", advice=str(error))
+                    await self._pause(SLOW_LOOK_S)
                     continue
                 await self._note_renewal(current)
                 await self.note("connecting", endpoint=endpoint)

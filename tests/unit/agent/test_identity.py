@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -83,19 +86,43 @@ def test_the_fingerprint_of_a_machine_is_the_same_each_time_and_for_every_user(t
     assert len(bytes.fromhex(first)) == 32
 
 
+def test_the_confined_link_finds_the_same_fingerprint_as_enrolment(tmp_path: Path) -> None:
+    """Otherwise headquarters takes every agent for a copy of itself and quarantines it."""
+    program = (
+        "import sys; from pathlib import Path; from sitewarden_agent import confine;"
+        "from sitewarden_agent.config import Config; from sitewarden_agent.link import session;"
+        "folder = Path(sys.argv[1]); found = confine.enter(confine.for_link(Config(state_dir=folder)));"
+        "print(found.state, session.machine_fingerprint(folder))"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    state, found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split(maxsplit=1)
+    if state != "confined":
+        pytest.skip("this kernel has no Landlock (Linux 5.13 and newer have it)")
+    assert found.strip() == session.machine_fingerprint(tmp_path)
+
+
 def test_a_copy_of_a_machine_has_another_fingerprint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "machine-id").write_text("c0ffee\n")
     monkeypatch.setattr(session, "_MACHINE_IDS", (tmp_path / "machine-id",))
     monkeypatch.setattr(session, "_NETWORK", tmp_path / "net")
+    monkeypatch.setattr(socket, "if_nameindex", lambda: [(1, "eth0"), (2, "br0")])
+    (tmp_path / "net" / "eth0" / "device").mkdir(parents=True)
+    (tmp_path / "net" / "br0").mkdir()  # a bridge has no device: its address does not count
     found = []
-    for address in ("52:54:00:00:00:01", "52:54:00:00:00:02"):
-        card = tmp_path / "net" / "eth0"
-        (card / "device").mkdir(parents=True, exist_ok=True)
-        (card / "address").write_text(address)
-        (tmp_path / "net" / "br0").mkdir(exist_ok=True)  # a bridge has no device: it does not count
-        (tmp_path / "net" / "br0" / "address").write_text("00:00:00:00:00:01")
+    for last in ("01", "02"):
+        addresses = {"eth0": f"52:54:00:00:00:{last}", "br0": "00:00:00:00:00:01"}
+        monkeypatch.setattr(session, "_address", lambda _, name, known=addresses: known[name])
         found.append(session.machine_fingerprint(tmp_path))
     assert found[0] != found[1]
+
+
+def test_what_may_not_be_read_is_said_and_not_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(_: object) -> str:
+        raise PermissionError(13, "Permission denied", "/etc/machine-id")
+
+    monkeypatch.setattr(Path, "read_text", denied)
+    with pytest.raises(IdentityError, match="machine-id may not be read"):
+        session.machine_fingerprint(tmp_path)
 
 
 def test_a_machine_without_a_number_draws_one_and_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
