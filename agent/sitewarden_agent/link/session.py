@@ -61,7 +61,7 @@ def machine_fingerprint(state_dir: Path) -> str:
         parts = [_machine_id(), _hardware_address()]
     except PermissionError as error:
         raise IdentityError(
-            f"{error.filename or 'The network cards'} may not be read, and without it this machine looks like a copy of "
+            f"{error.filename or 'The network cards'} may not be read; without it this machine looks like a copy of "
             "another. Let the agent's user read it, and look at the restrictions of its service unit."
         ) from error
     if not any(parts):
