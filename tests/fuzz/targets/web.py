@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import tempfile
 from collections.abc import MutableMapping
@@ -12,6 +13,7 @@ from typing import Any
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from sitewarden_agent.observe import probe_http
 from sitewarden_collector.channels import bots, http, open_channel
 from sitewarden_collector.errors import ConfigError
 from sitewarden_collector.http_api.app import make
@@ -91,7 +93,44 @@ def open_any(data: bytes) -> str:
     return "opened"
 
 
+def probe(data: bytes) -> str:
+    """Whatever a product's page answers, the probe has a result or a reason."""
+
+    async def look() -> str:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                await reader.readuntil(b"\r\n\r\n")
+                writer.write(data)
+                await writer.drain()
+            writer.transport.abort() if data[:1] == b"!" else writer.close()
+
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            try:
+                async with asyncio.timeout(5):
+                    page = await probe_http.get(f"http://127.0.0.1:{port}/health", with_body=True)
+            except (OSError, probe_http.BadAnswer) as error:
+                return type(error).__name__
+            assert 200 <= page.status <= 599
+            assert len(page.body) <= probe_http.BODY_MAX_BYTES
+            return str(page.status // 100)
+
+    return asyncio.run(look())
+
+
 TARGETS = (
+    Target(
+        "page of a product",
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 503 Busy\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"3\r\nabc\r\n0\r\n\r\n",
+            b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/x\r\n\r\n",
+            b"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n",
+            b"HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1:eighty/\r\n\r\n",
+        ),
+        probe,
+    ),
     Target("http request", (b"/healthz\nGET\naccept: */*\n", b"/metrics?a=b\nGET\n", b"/ca.pem\nHEAD\n\n{}"), ask),
     Target("bot's answer", (b'{"errcode":0,"errmsg":"ok"}', json.dumps({"code": 19024}).encode(), b"[]"), read_answer),
     Target("webhook's url", (f"https://u:{SECRET}@h.example:8443/p?q=1#f".encode(), b"http://[::1]:80/"), read_url),
