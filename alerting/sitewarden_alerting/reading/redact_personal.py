@@ -19,13 +19,17 @@ _NOT_TOP_LEVEL: Final = words("""
     service socket timer mount automount scope slice target device swap path so jar war js ts py java go rb rs c h cpp
     html css png jpg svg json xml yaml yml toml sh log txt gz zip conf
 """)
-_LONG_NUMBER: Final = re.compile(r"\d{11}|\+\d|\d{3,6}[ \-]\d{2,4}")
-_PHONE_BARE: Final = re.compile(r"(?<![\w.\-+/])(?:\+?86[ \-]?)?(1[3-9]\d{9})(?![\w\-]|\.\d)")
-_PHONE_CHINESE_GROUPED: Final = re.compile(
-    r"(?<![\w.\-+/])(?:\+?86[ \-]?)?(1[3-9]\d[ \-]\d{4}[ \-]\d{4})(?![\w\-]|\.\d)"
+# A pattern that begins with a character class is searched for several times faster than one that begins with a look
+# behind; so the look behind stands after the first character and looks over it.
+_ELEVEN_DIGITS: Final = re.compile(r"\d{11}")
+_GROUPED_DIGITS: Final = re.compile(r"\d{3,4}[ \-]\d{3,4}")
+_PHONE_BARE: Final = re.compile(r"1(?<![\w.\-+/].)[3-9]\d{9}(?![\w\-]|\.\d)")
+_PHONE_GROUPED: Final = re.compile(r"1(?<![\w.\-+/].)[3-9]\d[ \-]\d{4}[ \-]\d{4}(?![\w\-]|\.\d)")
+_PHONE_CHINA: Final = re.compile(
+    r"[+8](?<![\w.\-+/].)(?:(?<=\+)8)?6[ \-]?(1[3-9]\d[ \-]?\d{4}[ \-]?\d{4})(?![\w\-]|\.\d)"
 )
-_PHONE_GLOBAL: Final = re.compile(r"(?<![\w.+])\+[1-9]\d{0,2}[ \-]?\(?\d{2,4}\)?(?:[ \-]?\d{2,4}){2,3}(?![\w\-]|\.\d)")
-_PHONE_AMERICAN: Final = re.compile(r"(?<![\w.\-+/])(?:\(\d{3}\) |\d{3}-)\d{3}-\d{4}(?![\w\-]|\.\d)")
+_PHONE_GLOBAL: Final = re.compile(r"\+(?<![\w.+].)[1-9]\d{0,2}[ \-]?\(?\d{2,4}\)?(?:[ \-]?\d{2,4}){2,3}(?![\w\-]|\.\d)")
+_PHONE_AMERICAN: Final = re.compile(r"[\d(](?<![\w.\-+/].)(?:(?<=\()\d{3}\) |(?<=\d)\d{2}-)\d{3}-\d{4}(?![\w\-]|\.\d)")
 # What the word before an eleven-digit number says when the number is a size or a counter.
 _COUNTS: Final = re.compile(
     r"(?:size|bytes?|len|length|offset|pos|position|count|total|used|free|avail\w{0,6}|limit|max|min|mem\w{0,6}|heap\w{0,6}|time|ts|at|seq\w{0,5}"
@@ -37,14 +41,15 @@ _UNIT: Final = re.compile(
     re.I,
 )
 _ID_CHINESE: Final = re.compile(
-    r"(?<![\w.])(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|[78][12]|91)\d{4}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx](?!\w)"
+    r"[1-9](?<![\w.].)(?:(?<=1)[1-5]|(?<=2)[1-3]|(?<=3)[1-7]|(?<=4)[1-6]|(?<=5)[0-4]|(?<=6)[1-5]|(?<=[78])[12]|(?<=9)1)"
+    r"\d{4}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx](?!\w)"
 )
 _CARD: Final = re.compile(
-    r"(?<![\w.\-])(?:4\d{3}|5[1-5]\d{2}|2[2-7]\d{2}|6[025]\d{2}|3[47]\d{2})(?:[ \-]?\d{4}){2}[ \-]?\d{1,7}"
-    r"(?![\w\-]|\.\d)"
+    r"[2-6](?<![\w.\-].)(?:(?<=4)\d{3}|(?<=5)[1-5]\d{2}|(?<=2)[2-7]\d{2}|(?<=6)[025]\d{2}|(?<=3)[47]\d{2})"
+    r"(?:[ \-]?\d{4}){2}[ \-]?\d{1,7}(?![\w\-]|\.\d)"
 )
-_ID_AMERICAN: Final = re.compile(r"(?<![\w.\-+/])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w\-]|\.\d)")
-_IPV4: Final = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d|-\d)")
+_ID_AMERICAN: Final = re.compile(r"[0-8](?<![\w.\-+/].)\d{2}(?<!000)(?<!666)-(?!00)\d{2}-(?!0000)\d{4}(?![\w\-]|\.\d)")
+_IPV4: Final = re.compile(r"\d(?<![\w.].)\d{0,2}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\w]|\.\d|-\d)")
 _IPV4_DASHED: Final = re.compile(r"\bip-((?:\d{1,3}-){3}\d{1,3})(?!\d)")
 _FILE_ENDING: Final = re.compile(
     r"\.(?:jar|war|so|zip|gz|tgz|rpm|deb|dll|exe|whl|tar|js|css|min|el\d|x86_64|noarch)\b", re.I
@@ -84,23 +89,35 @@ class Finder:
         if "user" in kinds and ("user" in lowered or " for " in lowered or "role" in lowered):
             text = _USER_IN_WORDS.sub(lambda m: m[1] + _user(m[2], token), text)
             text = _USER_QUOTED.sub(lambda m: m[1] + _user(m[2], token), text)
-        if _LONG_NUMBER.search(text):
-            if "id" in kinds:
-                text = _ID_CHINESE.sub(lambda m: _number("id", m, token), text)
-                text = _CARD.sub(lambda m: _number("id", m, token) if _luhn(m[0]) else m[0], text)
-                text = _ID_AMERICAN.sub(lambda m: _number("id", m, token), text)
-            if "phone" in kinds:
-                text = _PHONE_BARE.sub(lambda m: m[0] if _is_a_count(m) else _number("phone", m, token, m[1]), text)
-                text = _PHONE_CHINESE_GROUPED.sub(lambda m: _number("phone", m, token, m[1]), text)
-                text = _PHONE_GLOBAL.sub(lambda m: _number("phone", m, token), text)
-                text = _PHONE_AMERICAN.sub(lambda m: _number("phone", m, token), text)
+        text = self._numbers(text, token)
         if "ip" in kinds:
             if "." in text:
                 text = _IPV4.sub(lambda m: _address(m, token), text)
-            if text.count(":") > 1:
+            if "::" in text or text.count(":") >= 7:
                 text = _IPV6.sub(lambda m: _address6(m, token), text)
             if "ip-" in lowered:
                 text = _IPV4_DASHED.sub(lambda m: token("ip", m[1].replace("-", ".")), text)
+        return text
+
+    def _numbers(self, text: str, token: Token) -> str:
+        long, grouped = _ELEVEN_DIGITS.search(text), _GROUPED_DIGITS.search(text)
+        if "id" in self._kinds:
+            if long:
+                text = _ID_CHINESE.sub(lambda m: _number("id", m, token), text)
+            if long or grouped:
+                text = _CARD.sub(lambda m: _number("id", m, token) if _luhn(m[0]) else m[0], text)
+            if "-" in text:
+                text = _ID_AMERICAN.sub(lambda m: _number("id", m, token), text)
+        if "phone" in self._kinds:
+            if long:
+                text = _PHONE_BARE.sub(lambda m: m[0] if _is_a_count(m) else _number("phone", m, token), text)
+            if grouped:
+                text = _PHONE_GROUPED.sub(lambda m: _number("phone", m, token), text)
+                text = _PHONE_AMERICAN.sub(lambda m: _number("phone", m, token), text)
+            if "86" in text:
+                text = _PHONE_CHINA.sub(lambda m: _number("phone", m, token, m[1]), text)
+            if "+" in text:
+                text = _PHONE_GLOBAL.sub(lambda m: _number("phone", m, token), text)
         return text
 
 

@@ -78,8 +78,9 @@ _BARE: Final = re.compile(r"[^\s\"'`<>]++")
 _END_OF_BARE: Final = re.compile(r"[,;&|)}\]](?=[,;)}\]]|[\w.\-]{1,60}[=:]|\\?$)|\\[nrt\"']|\.$|[,;:]$")
 # What programs print for an object of theirs: `token=AppWindowToken{9f4ef63`, `sessionid: 0x14ede63a5a70001`.
 _HANDLE: Final = re.compile(r"(?:[A-Z][a-z]+){2,6}\{|0x[0-9a-fA-F]{1,16}\b")
-_INDENTED: Final = re.compile(
-    r"(?:[|>][+-]?)?[ \t]{0,8}\r?\n(?P<indent>[ \t]{1,40})(?![ \t])(?P<body>[^\n:=]++(?:\n(?P=indent)[^\n]++)*+)"
+_BLOCK: Final = re.compile(  # YAML: the indented lines after | or >, or the one word on the next line
+    r"[|>][+-]?[ \t]{0,8}\r?\n(?P<indent>[ \t]{1,40})(?![ \t])(?P<body>[^\n]++(?:\n(?P=indent)[^\n]++)*+)"
+    r"|[ \t]{0,8}\r?\n[ \t]{1,40}(?P<word>[^\s:=(]{1,512}+)(?=\s|$)"
 )
 _XML: Final = re.compile(r"<([\w:.\-]{1,80}+)(\s[^<>]{0,200}+)?>([^<]{1,4096}+)(?=</)")
 _SQL: Final = re.compile(r"\b(identified\s{1,4}by|password)(\s{1,4})'((?:[^'\\]|\\.){1,512}+)'", re.I)
@@ -175,8 +176,9 @@ def _value(text: str, match: re.Match[str]) -> tuple[int, int]:
         return (start, line.end()) if line else (start, start)
     if scheme := _SCHEME.match(text, start):
         start = scheme.end()
-    if match["separator"].startswith(":") and (block := _INDENTED.match(text, start)):
-        return block.span("body")
+    if match["separator"].startswith(":") and (block := _BLOCK.match(text, start)):
+        span = block.span("body" if block["body"] is not None else "word")
+        return (start, start) if PSEUDONYM.match(text, span[0]) else span
     if bracketed := _BRACKETED.match(text, start):
         return (start, start) if PSEUDONYM.match(text, start) else bracketed.span(1)
     if text.startswith(("${", "{", "[", "("), start):
