@@ -54,13 +54,13 @@ def main() -> int:
         base = Path(tempfile.mkdtemp(prefix="sitewarden-torture-"))
         server = postgres.running() if engine == "postgres" else nullcontext("")
         with small_disk(base / "disk") as disk, server as url:
-            torture = Torture(base / "disk" / "stage", seed, kills, database_url=url, disk=disk)
+            torture = Torture(base / "disk" / "stage", base / "logs", seed, kills, database_url=url, disk=disk)
             report = torture.run()
             print(report, flush=True)
             holds = report.verdict is not None and report.verdict.holds
             good = good and holds
             if arguments.keep and not holds:
-                shutil.copytree(base / "disk" / "stage", base / "kept", dirs_exist_ok=True)
+                shutil.copytree(base / "disk" / "stage", base / "kept", ignore=shutil.ignore_patterns("*.bell"))
                 print(f"kept: {base / 'kept'}", flush=True)
         if holds or not arguments.keep:
             shutil.rmtree(base, ignore_errors=True)

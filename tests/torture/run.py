@@ -58,6 +58,7 @@ class Report:
 @dataclass
 class Torture:
     folder: Path
+    logs: Path  # not on `disk`: what fills up is the agent's disk and headquarters', not the product's
     seed: int
     kills: int
     database_url: str = ""
@@ -68,8 +69,7 @@ class Torture:
         self._random = random.Random(self.seed)
         report = Report(self.seed, "postgres" if self.database_url else "sqlite")
         started = time.monotonic()
-        logs = self.folder / "logs"
-        logs.mkdir(parents=True)
+        self.logs.mkdir(parents=True)
         ports = free_ports(3)
         cable = Cable(ports[0])
         self._stage = stage = Stage(
@@ -79,11 +79,11 @@ class Torture:
             enrolment_port=ports[1],
             http_port=ports[2],
             agent_link_toml=f'endpoints = ["127.0.0.1:{cable.port}"]\nbackoff_base_s = 0.1',
-            agent_toml=_AGENT.format(logs=logs),
+            agent_toml=_AGENT.format(logs=self.logs),
             collector_toml="[limits]\nbatches_per_s = 1000.0\nbatch_burst = 1000\n",
         )
         stage.write_configs()
-        workload = Workload(logs / "ledger.log", self.seed, records_per_s=self.records_per_s)
+        workload = Workload(self.logs / "ledger.log", self.seed, records_per_s=self.records_per_s)
         try:
             stage.start_collector()
             stage.enrol()
