@@ -283,6 +283,9 @@ _KINDS: dict[str, tuple[type[Any], Mapping[str, _Field]]] = {
 }
 
 
+KIND_NAMES: dict[type[Any], str] = {make: name for name, (make, _) in _KINDS.items()}
+
+
 class _Reader:
     """Turns parsed TOML into rules and gathers complaints on the way."""
 

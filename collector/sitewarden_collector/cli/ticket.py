@@ -1,0 +1,174 @@
+"""`sitewarden ticket list | show | ack | resolve`: the incidents, and taking and solving them."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import time
+from contextlib import closing
+from typing import Any
+
+from sitewarden_alerting.model import Evidence, Ticket, TicketState
+from sitewarden_alerting.wording import severity_word
+from sitewarden_collector.cli import _common
+from sitewarden_collector.cli._common import iso
+from sitewarden_collector.services import tickets as ticketing
+from sitewarden_collector.services.tickets import Shown
+from sitewarden_collector.store.tickets import OPEN, Listed
+
+STATES = ("open", *(state.value for state in TicketState), "all")
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    group = subparsers.add_parser("ticket", help="list, show, acknowledge and resolve tickets")
+    commands = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    listing = commands.add_parser("list", help="tickets, the newest first")
+    listing.add_argument("--state", choices=STATES, default="all", help="only those in this state (default: all)")
+    listing.add_argument("--site", default="", metavar="NAME", help="only those of this site")
+    listing.add_argument("--limit", type=int, default=200, metavar="N", help="at most so many (default: 200)")
+    listing.set_defaults(run=_list)
+
+    show = commands.add_parser("show", help="one ticket with its evidence and history")
+    show.set_defaults(run=_show)
+
+    ack = commands.add_parser("ack", help="take a ticket: no further page goes out for it")
+    ack.set_defaults(run=_ack)
+
+    resolve = commands.add_parser("resolve", help="say that a ticket is solved, and how")
+    resolve.add_argument("--how", default="", metavar="TEXT", help="what solved it")
+    resolve.set_defaults(run=_resolve)
+
+    for one in (show, ack, resolve):
+        one.add_argument("number", metavar="NUMBER", help="as INC-1001")
+    for one in (ack, resolve):
+        one.add_argument("--by", default="", metavar="NAME", help="who does it (default: your login name)")
+    for one in (listing, show, ack, resolve):
+        _common.add_config_option(one)
+        _common.add_json_option(one)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    states = {"all": (), "open": OPEN}.get(arguments.state, (arguments.state,))
+    with closing(_common.open_database(_common.load_config(arguments))) as db:
+        found = db.read_now(ticketing.listing, states=states, site=arguments.site, limit=arguments.limit)
+    if arguments.json:
+        _common.print_json([_row(one) for one in found])
+        return 0
+    headers = ("NUMBER", "STATE", "SITE", "COUNT", "LAST", "ASSIGNEE", "TITLE")
+    rows = [
+        (t.number, t.state.value, one.site, t.count, iso(t.last_ns), t.assignee, t.title)
+        for one in found
+        for t in (one.ticket,)
+    ]
+    _common.print_table(headers, rows, empty="no tickets: nothing is wrong that a rule looks for")
+    return 0
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    with closing(_common.open_database(_common.load_config(arguments))) as db:
+        shown = db.read_now(ticketing.show, arguments.number)
+    if arguments.json:
+        _common.print_json(_whole(shown))
+    else:
+        _print(shown)
+    return 0
+
+
+def _ack(arguments: argparse.Namespace) -> int:
+    with closing(_common.open_database(_common.load_config(arguments))) as db:
+        who = arguments.by or getpass.getuser()
+        ticket = db.write_now(ticketing.acknowledge, arguments.number, who, now_ns=time.time_ns())
+    return _say(arguments, ticket, f"{ticket.number} is {ticket.assignee}'s now; no further page goes out")
+
+
+def _resolve(arguments: argparse.Namespace) -> int:
+    with closing(_common.open_database(_common.load_config(arguments))) as db:
+        who = arguments.by or getpass.getuser()
+        ticket = db.write_now(ticketing.resolve, arguments.number, who, arguments.how, now_ns=time.time_ns())
+    return _say(arguments, ticket, f"{ticket.number} is resolved; it reopens by itself should the fault come back")
+
+
+def _say(arguments: argparse.Namespace, ticket: Ticket, text: str) -> int:
+    if arguments.json:
+        _common.print_json({"number": ticket.number, "state": ticket.state.value, "assignee": ticket.assignee})
+    else:
+        print(text)
+    return 0
+
+
+def _row(one: Listed) -> dict[str, Any]:
+    ticket = one.ticket
+    return {
+        "number": ticket.number,
+        "state": ticket.state.value,
+        "severity": severity_word(ticket.severity).lower(),
+        "site": one.site,
+        "customer": one.customer,
+        "title": ticket.title,
+        "kind": ticket.kind.value,
+        "rule": ticket.rule,
+        "fault": ticket.fault,
+        "count": ticket.count,
+        "opened": iso(ticket.opened_ns),
+        "last": iso(ticket.last_ns),
+        "assignee": ticket.assignee,
+        "acknowledged": iso(ticket.acknowledged_ns),
+        "recovered": iso(ticket.recovered_ns),
+        "resolved": iso(ticket.resolved_ns),
+        "resolution": ticket.resolution,
+        "reopenings": ticket.reopenings,
+        "suppressed": ticket.suppressed,
+        "id": ticket.id,
+    }
+
+
+def _whole(shown: Shown) -> dict[str, Any]:
+    return _row(Listed(shown.ticket, shown.site, shown.customer)) | {
+        "merged_into": shown.merged_into,
+        "previous": shown.ticket.previous,
+        "evidence": [_evidence(one) for one in shown.evidence],
+        "history": [
+            {"at": iso(event.at_ns), "what": event.what, "by": event.by, "text": event.text} for event in shown.history
+        ],
+    }
+
+
+def _evidence(one: Evidence) -> dict[str, Any]:
+    return {
+        "at": iso(one.at_ns),
+        "host": one.hostname,
+        "text": one.text,
+        "agent": one.agent_id,
+        "epoch": one.epoch,
+        "seq": one.seq,
+        "index": one.index,
+    }
+
+
+def _print(shown: Shown) -> None:
+    ticket = shown.ticket
+    print(f"{ticket.number}  {ticket.title}")
+    print(f"  {ticket.state.value}, {shown.site} ({shown.customer}), seen {ticket.count} times")
+    print(f"  opened {iso(ticket.opened_ns)}, last {iso(ticket.last_ns)}, fault {ticket.fault}")
+    for said in (
+        f"taken by {ticket.assignee}" if ticket.assignee else "",
+        f"recovered {iso(ticket.recovered_ns)}" if ticket.recovered_ns else "",
+        f"resolved {iso(ticket.resolved_ns)}: {ticket.resolution}" if ticket.resolved_ns else "",
+        f"merged into {shown.merged_into}" if shown.merged_into else "",
+        f"the ticket before: {ticket.previous}" if ticket.previous else "",
+        f"{ticket.suppressed} signals that follow from it opened no ticket" if ticket.suppressed else "",
+    ):
+        if said:
+            print(f"  {said}")
+    print("\nEvidence:" if shown.evidence else "\nNo evidence is kept.")
+    for one in shown.evidence:
+        print(f"  {iso(one.at_ns)} {one.hostname}")
+        for line in one.text.splitlines():
+            print(f"    {line}")
+    hidden = ticket.entries - len(shown.evidence)
+    if hidden > 0:
+        print(f"  ({hidden} more, between the first and the last, are counted and not kept)")
+    print("\nHistory:")
+    for event in shown.history:
+        print(f"  {iso(event.at_ns)} {event.what} by {event.by}: {event.text}")
