@@ -89,6 +89,7 @@ class Sender:
         self._patience = patience
         self._jitter = jitter
         self._on_settled = on_settled
+        self._begins = True
         self._under_way: set[asyncio.Task[None]] = set()
         self._busy: Counter[str] = Counter()
         # Twice the slots: a call that outlived its deadline keeps its thread until its own timeout.
@@ -96,6 +97,10 @@ class Sender:
 
     async def step(self) -> int:
         """Claim what is due and there is room for, start sending it, return how many."""
+        if self._begins and self._db.is_sqlite:
+            # Exactly one collector runs on SQLite, so what is claimed now was claimed by one that is no more.
+            await self._db.run(notices.release)
+        self._begins = False
         room = SLOTS - len(self._under_way)
         if room <= 0:
             return 0
