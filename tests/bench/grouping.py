@@ -108,7 +108,9 @@ def main(arguments: Sequence[str]) -> None:
     split = tomllib.loads((data / "split.toml").read_text()) if (data / "split.toml").exists() else {}
     part = {name: kind for kind, names in split.items() for name in names}
     folders = sorted(folder for folder in data.iterdir() if (folder / "labels.csv").exists())
-    print(f"{'data set':14}{'part':6}{'records':>8}{'events':>7}   stateless GA  FGA   group GA  FGA   drain3 GA  FGA  records/s")
+    print(
+        f"{'data set':14}{'part':6}{'records':>8}{'events':>7}   stateless GA  FGA   group GA  FGA   drain3 GA  FGA  records/s"
+    )
     totals: dict[str, list[tuple[float, ...]]] = defaultdict(list)
     for folder in folders:
         cut = records(folder)
@@ -116,7 +118,11 @@ def main(arguments: Sequence[str]) -> None:
         started = time.perf_counter()
         read = events(cut)
         rate = len(cut) / (time.perf_counter() - started)
-        scores = (score([seen.fingerprint for seen in read], truth), score(group(read), truth), score(drain(cut), truth))
+        scores = (
+            score([seen.fingerprint for seen in read], truth),
+            score(group(read), truth),
+            score(drain(cut), truth),
+        )
         figures = tuple(figure for each in scores for figure in (each.ga, each.fga))
         kind = part.get(folder.name, "")
         totals["all"].append(figures)

@@ -18,12 +18,13 @@ _TLD = (
     "|cn|hk|tw|jp|kr|sg|au|nz|uk|de|fr|nl|be|ch|at|it|es|pt|se|no|fi|dk|cz|ru|ua|br|mx|ar|ca|us|eu|tv|za|il|tr|gr|hu|ro|ie|th|vn|my|id|ir"
 )
 _FILE = (
-    "log|txt|xml|json|ya?ml|toml|conf|cfg|ini|csv|gz|tgz|tar|zip|bz2|xz|zst|jar|war|ear|exe|dll|sys|tmp|bak|old|pid|sock|lock|db|sqlite3?|dat"
-    "|bin|img|iso|png|jpe?g|gif|svg|ico|pdf|docx?|xlsx?|html?|css|php|aspx?|jsp|properties|deb|rpm|cab|pem|crt|key|sql|dump|war|swp|service|mount"
+    "log|txt|xml|json|ya?ml|toml|conf|cfg|ini|csv|gz|tgz|tar|zip|bz2|xz|zst|jar|war|ear|exe|dll|sys|tmp|bak|old|pid"
+    "|sock|lock|db|sqlite3?|dat|bin|img|iso|png|jpe?g|gif|svg|ico|pdf|docx?|xlsx?|html?|css|php|aspx?|jsp|properties|deb|rpm"
+    "|cab|pem|crt|key|sql|dump|swp|service|mount"
 )
 
 _VARIABLE = re.compile(
-    rf"""<[a-z]+(?:[_-][a-z]+)*:[0-9A-Za-z]{{4,64}}>                                # a pseudonym of the redactor
+    rf"""<[a-z]+(?:[_-][a-z]+)*:[0-9A-Za-z]{{4,64}}>(?:[.-][\w.-]*\w)?  # a pseudonym of the redactor
     |(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>,;)\]}}]*                     # a URL
     |[\w.+%-]+@[\w-]+(?:\.[\w-]+)+                                                   # an e-mail address
     |(?<![0-9A-Za-z])[0-9a-fA-F]{{8}}-(?:[0-9a-fA-F]{{4}}-){{3}}[0-9a-fA-F]{{12}}    # a UUID
@@ -38,6 +39,7 @@ _VARIABLE = re.compile(
     |(?<![\w.$/-])[A-Za-z][\w-]*(?:[.-][\w-]+)+(?=:\d{{2,5}}(?![\w.:]))                # a host before a port
     |(?<![\w.-])localhost(?:\.localdomain)?(?![\w.-]\w)
     |(?<![\w.])[\w.+~-]*\w\.(?:{_FILE})(?:\.\d+)?(?![\w(]|\.\w)                      # a file of data
+    |(?<![\w+/=-])(?=(?:[A-Za-z+/_-]*\d){{3}})(?=[\d+/_a-z-]*[A-Z])(?=[\d+/_A-Z-]*[a-z])[\w+/-]{{24,}}={{0,2}}(?![\w+/=-])
     |[A-Za-z]*[0-9][A-Za-z0-9]*                                                      # a word with digits
     """,
     re.VERBOSE,
@@ -57,7 +59,7 @@ _CHAIN = re.compile(r"<\*>(?:[-.:,/_#|+x@~=%&;^\\]{0,3}<\*>)+")
 _SIGN = re.compile(r"(?:(?<![\w>)\]])|(?<=_))[-+#*$€£~≈]+<\*>|(?<![\w>=<-])[<>]=?<\*>(?!>)")
 _PERCENT = re.compile(r"<\*>(?:%|°C?|\+(?!\w))")
 _VALUE = re.compile(
-    r"(?<=[\w\])\"'])=(?!=)(?:[^\s,;()\[\]{}&|=<>\"']+|<\*>|(?=[,;)\]}\s]|$))(?:<\*>|[^\s,;()\[\]{}&|=<>])*"
+    r"(?<=[\w\])\"'])=(?!=)(?:[^\s,;()\[\]{}&|=<>\"']+|<\*>|(?=[,;)\]}\s]|$))(?:<\*>|[^\s,;()\[\]{}&|=<>]|\|(?!\w+=))*"
 )
 _INSTANCE = re.compile(r"(?<![\w.<>*-])[A-Za-z]\w*(?:-\w+)*-<\*>(?![\w-])")
 _COMPOUND = re.compile(r"""[^\w<]*(?P<core>[\w<].*?)[)\]}"',.:;!?]*$""")
@@ -139,7 +141,8 @@ _STOP = (  # words after "user" that are no names
     r"|cache|config|event|events|store|\*)"
 )
 _PERSON = re.compile(
-    rf"\b(?P<word>(?:[Uu]ser(?:name)?|USER|[Ll]ogin name|[Pp]rincipal|[Aa]ccount name)(?:[:=]| is| was| named)?)"
+    r"\b(?P<word>(?:[Uu]ser(?:name)?|USER|[Ll]ogin name|[Pp]rincipal|[Aa]ccount name|[Cc]ustomer|[Tt]enant)"
+    r"(?:[:=]| is| was| named)?)"
     rf" (?!{_STOP}(?![\w.@-]))"
     r"(?P<name>[A-Za-z_][\w.@\\-]*(?:<\*>)?[\w.@-]*(?:<\*>)?)(?![\w(*])"
 )
@@ -161,7 +164,14 @@ _SERVER_ERROR = re.compile(r"(HTTP/<\*>\" |status: |status=|\bstatus code )5\d\d
 @lru_cache(maxsize=1 << 13)
 def _finish(joined: str) -> str:
     """Mask what only the neighbourhood of a token tells."""
-    if "ser" in joined or "rincipal" in joined or "USER" in joined or "name" in joined:
+    if (
+        "ser" in joined
+        or "ustomer" in joined
+        or "enant" in joined
+        or "rincipal" in joined
+        or "USER" in joined
+        or "name" in joined
+    ):
         joined = _PERSON.sub(rf"\g<word> {WILD}", joined)
     if "for " in joined:
         joined = _FOR_FROM.sub(rf"\g<for> {WILD} ", joined)

@@ -19,6 +19,9 @@ from sitewarden_alerting.grouping import evidence
 MAX_VALUES = 48
 """Values remembered of one open place: more prove nothing further."""
 
+MAX_VOCABULARY = 5_000
+"""Plain words proven to be values (names of people, of queues, of shops) that are remembered."""
+
 LEARNED = "learned"
 
 
@@ -47,6 +50,7 @@ class _Known:
     template: str
     severity: int
     count: int
+    born: int  # the position in the stream, so that of two faults the older one survives
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,8 @@ class Grouping:
     known: dict[str, _Known] = field(default_factory=dict)
     links: dict[str, _Link] = field(default_factory=dict)
     apart: set[tuple[str, str]] = field(default_factory=set)
+    vocabulary: dict[str, None] = field(default_factory=dict)
+    born: int = 0
     _places: dict[int, dict[str, str]] = field(default_factory=dict)  # frame -> value in the open place -> fingerprint
     _members: dict[str, list[str]] = field(default_factory=dict)  # fault -> the fingerprints under it
 
@@ -89,9 +95,21 @@ def observe(state: Grouping, fingerprint: str, template: str, *, severity: int) 
         known.count += 1
         return Observed(fault_of(state, fingerprint))
     _make_room(state)
-    state.known[fingerprint] = _Known(template, severity, 1)
-    aliases = tuple(_learn(state, fingerprint, template, severity))
-    return Observed(fault_of(state, fingerprint), aliases)
+    state.born += 1
+    state.known[fingerprint] = _Known(template, severity, 1, state.born)
+    words = len(state.vocabulary)
+    aliases = list(_learn(state, fingerprint))
+    while len(state.vocabulary) > words:
+        # New words of the vocabulary may prove places that were undecided.
+        fresh = set(list(state.vocabulary)[words:])
+        words = len(state.vocabulary)
+        for other in [
+            key
+            for key, seen in state.known.items()
+            if not fresh.isdisjoint(map(evidence.bare, seen.template.split(" ")))
+        ]:
+            aliases.extend(_learn(state, other))
+    return Observed(fault_of(state, fingerprint), tuple(aliases))
 
 
 def merge(state: Grouping, fingerprint: str, into: str, *, by: str, reason: str = "") -> tuple[Alias, ...]:
@@ -119,8 +137,7 @@ def split(state: Grouping, fingerprint: str, *, by: str) -> tuple[Alias, ...]:
     moved = list(_below(state, fingerprint))
     state._members[rest] = others
     state._members[fingerprint] = moved
-    for other in others:
-        state.apart.add(_pair(fingerprint, other))
+    state.apart.update(_pair(member, other) for member in moved for other in others)
     return tuple(Alias(member, fingerprint, f"{by} said that it is a fault of its own", by) for member in moved)
 
 
@@ -151,7 +168,9 @@ def to_data(state: Grouping) -> dict[str, Any]:
     return {
         "version": 1,
         "max_known": state.max_known,
-        "known": [[key, known.template, known.severity, known.count] for key, known in state.known.items()],
+        "known": [[key, seen.template, seen.severity, seen.count, seen.born] for key, seen in state.known.items()],
+        "vocabulary": list(state.vocabulary),
+        "born": state.born,
         "links": [[key, link.to, link.reason, link.by] for key, link in state.links.items()],
         "apart": sorted(list(pair) for pair in state.apart),
     }
@@ -164,7 +183,11 @@ def from_data(data: dict[str, Any]) -> Grouping:
             f"grouping state has version {data.get('version')!r}; this release reads version 1; restore a backup"
         )
     state = Grouping(max_known=data["max_known"])
-    state.known = {key: _Known(template, severity, count) for key, template, severity, count in data["known"]}
+    state.known = {
+        key: _Known(template, severity, count, born) for key, template, severity, count, born in data["known"]
+    }
+    state.vocabulary = dict.fromkeys(data["vocabulary"])
+    state.born = data["born"]
     state.links = {key: _Link(to, reason, by) for key, to, reason, by in data["links"]}
     state.apart = {(first, second) for first, second in data["apart"]}
     for key in state.links:
@@ -176,20 +199,30 @@ def from_data(data: dict[str, Any]) -> Grouping:
     return state
 
 
-def _learn(state: Grouping, fingerprint: str, template: str, severity: int) -> Iterator[Alias]:
-    for frame, value, around in evidence.frames(template, severity):
+def _learn(state: Grouping, fingerprint: str) -> Iterator[Alias]:
+    """Enter a fingerprint into its frames, and join it with those that a frame proves to be the same."""
+    known = state.known[fingerprint]
+    for frame, value, around in evidence.frames(known.template, known.severity):
         place = _remember(state, frame, value, fingerprint)
         if len(place) < 2 or place.get(value) != fingerprint:
             continue
-        proven = evidence.variable(place, around)
+        proven = evidence.variable(place, around, vocabulary=state.vocabulary)
         if value not in proven:
             continue
+        _extend_vocabulary(state, proven)
         for other in sorted(proven):
             if fault_of(state, place[other]) == fault_of(state, fingerprint):
                 continue
             yield from _join(
                 state, fingerprint, place[other], _because(state, fingerprint, place[other], proven), LEARNED
             )
+
+
+def _extend_vocabulary(state: Grouping, proven: Iterable[str]) -> None:
+    for value in proven:
+        word = evidence.bare(value)
+        if len(state.vocabulary) < MAX_VOCABULARY and evidence.shape(word) is evidence.Shape.WORD:
+            state.vocabulary.setdefault(word)
 
 
 def _remember(state: Grouping, frame: int, value: str, fingerprint: str) -> dict[str, str]:
@@ -215,7 +248,7 @@ def _join(state: Grouping, one: str, other: str, reason: str, by: str) -> Iterat
     mine, theirs = _tree(state, first), _tree(state, second)
     if by == LEARNED and state.apart and any(_pair(a, b) in state.apart for a in mine for b in theirs):
         return
-    older, newer = (second, first) if by != LEARNED or _age(state, second) <= _age(state, first) else (first, second)
+    older, newer = (second, first) if by != LEARNED or _born(state, second) <= _born(state, first) else (first, second)
     moved = mine if newer == first else theirs
     state.links[newer] = _Link(older, reason, by)
     state._members[older] = [*_tree(state, older), *moved]
@@ -224,11 +257,9 @@ def _join(state: Grouping, one: str, other: str, reason: str, by: str) -> Iterat
         yield Alias(member, older, reason, by)
 
 
-def _age(state: Grouping, fingerprint: str) -> int:
-    for position, key in enumerate(state.known):
-        if key == fingerprint:
-            return position
-    return -1
+def _born(state: Grouping, fingerprint: str) -> int:
+    known = state.known.get(fingerprint)
+    return 0 if known is None else known.born
 
 
 def _tree(state: Grouping, member: str) -> list[str]:

@@ -11,7 +11,7 @@ Promises: pure functions of templates. Not here: the stream and what is remember
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Container, Iterator
 from enum import IntEnum
 from hashlib import blake2b
 
@@ -61,7 +61,7 @@ class Shape(IntEnum):
 
 # How many values must be seen in a place, by shape and constant words around it: (words, values) from strict to lax.
 _WITNESSES = {
-    Shape.WORD: ((8, 5), (5, 6), (3, 10), (2, 20)),
+    Shape.WORD: ((12, 3), (8, 5), (5, 6), (3, 10), (2, 20)),
     Shape.JOINED: ((6, 3), (4, 4), (3, 5), (2, 8)),
     Shape.NUMBERED: ((3, 2), (2, 3)),
 }
@@ -71,6 +71,8 @@ _BESIDE_MASK = {
     Shape.JOINED: ((3, 2), (2, 3)),
     Shape.NUMBERED: ((2, 2),),
 }
+SAME_TRACE = 8
+"""Templates with the same exceptions at the same place have more in common than their words: it counts as so many."""
 FIRST_PLACE = 2
 """A message begins with its verb or function rather than with a value: there, so many words around do not count."""
 
@@ -104,7 +106,7 @@ def frames(template: str, severity: int) -> Iterator[tuple[int, str, int]]:
     trace = template[len(text) :]
     tokens = text.split(" ")
     words = [len(_WORD.findall(token.replace(WILD, " "))) if token != WILD else 0 for token in tokens]
-    total = sum(1 for count in words if count) + (2 if trace else 0)
+    total = sum(1 for count in words if count) + (SAME_TRACE if trace else 0)
     for place, token in enumerate(tokens[:MAX_TOKENS]):
         key = _key(severity, trace, [*tokens[:place], OPEN, *tokens[place + 1 :]])
         yield key, token, total - (1 if words[place] else 0) - (FIRST_PLACE if place == 0 else 0)
@@ -120,12 +122,22 @@ def _key(severity: int, trace: str, tokens: list[str]) -> int:
     return int.from_bytes(blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "big")
 
 
-def variable(values: Collection[str], around: int) -> set[str]:
-    """Which of the values seen in an open place are proven to be values of one variable; empty when nothing is proven.
+def bare(token: str) -> str:
+    """A token without the punctuation around it, as the vocabulary keeps it."""
+    return token.strip("()[]{}<>\"'`.,:;!?")
 
-    `around` is the number of constant words that the templates share.
+
+def variable(values: Collection[str], around: int, *, vocabulary: Container[str] = ()) -> set[str]:
+    """Which of the values seen in an open place are proven to be values of one variable; empty when nothing is
+    proven.
+
+    `around` is the number of constant words that the templates share. `vocabulary` holds plain words which other
+    places have proven to be values (`alice`, `bob`): they are believed as readily as identifiers.
     """
     shapes = {value: shape(value) for value in values}
+    for value, kind in shapes.items():
+        if kind is Shape.WORD and bare(value) in vocabulary:
+            shapes[value] = Shape.JOINED
     usable = [value for value in values if shapes[value] is not Shape.MEANING or value == WILD]
     proven: set[str] = set()
     for least in (Shape.NUMBERED, Shape.JOINED, Shape.WORD):

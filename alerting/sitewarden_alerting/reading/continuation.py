@@ -109,8 +109,8 @@ def _joins(record: Open, line: str) -> bool:
         return False
     if record.trace == "go":
         return _GO_FRAME.match(line) is not None and _HEADED.match(line) is None
-    if record.trace == "node" and record.blank:
-        return _NODE_ERROR.match(line) is not None
+    if record.trace == "node":  # place, source line, caret, blank, error
+        return record.lines == 1 or (record.blank and _NODE_ERROR.match(line) is not None)
     if record.trace == "rust":  # the message of a panic stands on the line after it
         return record.lines == 1 and not record.blank and _HEADED.match(line) is None
     if record.lines == 1 and not record.blank and _JUL_LEVEL.match(line) is not None:

@@ -21,7 +21,8 @@ class Severity(IntEnum):
 
 _WORDS = {
     Severity.DEBUG: "debug dbg debug1 debug2 debug3 debug4 debug5 trace trc verbose fine finer finest silly dbug",
-    Severity.INFO: "info inf information informational notice note log config audit statement detail hint context query success default http ok",
+    Severity.INFO: "ok http default success detail hint context query "
+    "info inf information informational notice note log config audit statement",
     Severity.WARNING: "warn warning wrn warnings",
     Severity.ERROR: "err error errors severe failure eror fail dpanic",
     Severity.CRITICAL: "crit critical fatal ftl emerg emergency alert panic disaster crt",

@@ -142,6 +142,21 @@ def _take(fields: dict[str, str], names: tuple[str, ...]) -> str:
     return ""
 
 
+def _is_error(name: str) -> bool:
+    return name in _ERROR or name.startswith(("error.", "err.", "exception."))
+
+
+def _told(errors: list[str], message: str) -> str:
+    """What the members about an error add to the message: the stack, which has type and text too, or else what they
+    say.
+    """
+    stack = next((error for error in errors if "\n" in error), "")
+    if stack:
+        return f"\n{stack}"
+    new = (error for error in errors if error not in ("", "null") and error not in message)
+    return "".join(f" error={error}" for error in new)
+
+
 def _fields(fields: dict[str, str]) -> Fields | None:
     names = len(fields)
     level = _take(fields, _LEVEL)
@@ -154,14 +169,8 @@ def _fields(fields: dict[str, str]) -> Fields | None:
         return None
     if names == len(fields) + 1 and message and not level:
         return None  # one member that happens to be called message does not make a log record
-    errors = [
-        fields.pop(name) for name in list(fields) if name in _ERROR or name.startswith(("error.", "err.", "exception."))
-    ]
-    shown = "".join(
-        f"\n{error}" if "\n" in error else f" error={error}"
-        for error in errors
-        if error not in ("", "null") and error not in message
-    )
+    errors = [fields.pop(name) for name in list(fields) if _is_error(name)]
+    shown = _told(errors, message)
     details = " ".join(f"{key}={value}" for key, value in fields.items())
     if not message:
         # No message at all: the names of the members are what stays the same from record to record.

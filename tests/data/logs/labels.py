@@ -339,7 +339,8 @@ EVENTS = {
     """,
     "dnsmasq": """
         query = query\\[
-        forwarded = forwarded
+        forwarded = : forwarded
+        reply name only = reply .* is <CNAME>
         reply nodata = reply .* is NODATA
         reply nxdomain = reply .* is NXDOMAIN
         reply servfail = reply error is SERVFAIL
@@ -350,7 +351,7 @@ EVENTS = {
         config nxdomain = config .* is NXDOMAIN
         config nodata = config .* is NODATA
         config = config .* is
-        hosts = /hosts|/etc/hosts .* is
+        hosts = hosts \\S+ is
         read = read .* names
         server statistics = queries sent
         started = started, version
