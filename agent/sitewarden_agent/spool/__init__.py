@@ -6,6 +6,7 @@ its limits, and a full or damaged spool is a state with a message, not a crash.
 
     words     the values that go in and come out, and SpoolFull
     spool     `Spool`: the one class, each method one transaction
+    books     what every transaction keeps straight: time, level, gaps, age
     file      opening, the tables, the transaction, setting a damaged file aside
     rows      what waits, by class: insert, count, give up, seal from
     room      how full it is and what goes first

@@ -27,14 +27,12 @@ from sitewarden_agent.model import (
     Outcome,
     OutcomeState,
     SiteNotice,
-    What,
 )
 from sitewarden_agent.spool import batches, desk, file, room, rows
-from sitewarden_agent.spool.age import Tick, advance
 from sitewarden_agent.spool.bell import Bell
+from sitewarden_agent.spool.books import Books
 from sitewarden_agent.spool.file import QUEUES, Commit
 from sitewarden_agent.spool.words import (
-    NANOSECONDS,
     DiskUsage,
     Resume,
     Sealed,
@@ -45,7 +43,6 @@ from sitewarden_agent.spool.words import (
 )
 
 OBSERVATION_MAX_BYTES = 1024 * 1024
-TIDY_EVERY_NS = 60 * NANOSECONDS
 
 
 class Spool:
@@ -63,16 +60,11 @@ class Spool:
     ) -> None:
         self._connection = connection
         self._path = path
-        self._limits = limits
         self._clock = clock
         self._commit = commit
-        self._disk_usage = disk_usage
         self._lock = threading.RLock()
         self._inode = path.stat().st_ino
-        self._tick: Tick | None = None
-        self._tidied_ns: int | None = None
-        self._give_back = False
-        self._unwritten: dict[str, rows.Taken] = {}
+        self._books = Books(connection, path, limits=limits, clock=clock, disk_usage=disk_usage)
         self.bell = Bell(path)
 
     @classmethod
@@ -101,7 +93,7 @@ class Spool:
         if aside is not None:
             with spool._writing("spool_lost"):
                 detail = f"the spool was damaged, set aside as {aside.name} and begun anew"
-                spool._gap(Gap(GapReason.SPOOL_LOST, detail=detail))
+                spool._books.gap(Gap(GapReason.SPOOL_LOST, detail=detail))
         return spool
 
     def close(self) -> None:
@@ -120,20 +112,20 @@ class Spool:
         wanted = self._rows(observations)
         try:
             with self._writing("append"):
-                self._write_unwritten()
-                self._tidy()
-                kept, shed = room.make_room(self._connection, wanted, capacity=self._capacity())
+                self._books.write_remembered()
+                self._books.tidy()
+                kept, shed = room.make_room(self._connection, wanted, capacity=self._books.capacity())
                 for kind, taken in shed.taken.items():
-                    self._shed_gap(kind, taken)
-                rows.insert(self._connection, kept, spool_ns=self._now().spool_ns)
+                    self._books.shed(kind, taken)
+                rows.insert(self._connection, kept, spool_ns=self._books.now().spool_ns)
                 desk.set_marks(self._connection, marks)
-                self._tell_level()
+                self._books.tell_level()
         except SpoolFull:
             if marks or any(each.queue not in room.GIVEN_UP for each in wanted):
                 raise
-            self._remember_unwritten(wanted)
+            self._books.remember(wanted)
             return
-        self._unwritten.clear()
+        self._books.forget_remembered()
         self.bell.ring()
 
     def marks(self, source: str | None = None) -> tuple[FileMark, ...]:
@@ -214,9 +206,9 @@ class Spool:
     def acknowledge(self, through_seq: int) -> None:
         """Headquarters has committed all up to and with this batch."""
         with self._writing("acknowledge") as tx:
-            batches.acknowledge(tx, through_seq, spool_ns=self._now().spool_ns)
-            self._tidy()
-            self._tell_level()
+            batches.acknowledge(tx, through_seq, spool_ns=self._books.now().spool_ns)
+            self._books.tidy()
+            self._books.tell_level()
 
     def seek(self, last_stored_seq: int) -> Resume:
         """Headquarters said at hello what it stored last: find what to send next.
@@ -229,21 +221,21 @@ class Spool:
             if last_stored_seq > int(rows.get(tx, "last_sealed_seq", 0)):
                 old = str(rows.get(tx, "epoch"))
                 new = batches.begin_epoch(tx)
-                self._insert(Change("spool", subject="copied or restored", before=old, after=new))
+                self._books.insert(Change("spool", subject="copied or restored", before=old, after=new))
                 return Resume(0, new_epoch=True)
             if last_stored_seq >= int(rows.get(tx, "acked_seq", 0)):
-                batches.acknowledge(tx, last_stored_seq, spool_ns=self._now().spool_ns)
+                batches.acknowledge(tx, last_stored_seq, spool_ns=self._books.now().spool_ns)
                 return Resume(last_stored_seq)
             back = batches.go_back(tx, last_stored_seq)
             if back.lost is not None:
                 detail = "headquarters was restored to a state older than what this site keeps"
-                self._gap(Gap(GapReason.RESTORED, first_seq=back.lost[0], last_seq=back.lost[1], detail=detail))
+                self._books.gap(Gap(GapReason.RESTORED, first_seq=back.lost[0], last_seq=back.lost[1], detail=detail))
             return Resume(last_stored_seq, resent=back.resent, lost=back.lost)
 
     def park(self, seq: int, reason: str) -> bool:
         """Headquarters will never take this batch: move it aside and write a gap. False when it is not there."""
         with self._writing("park"):
-            return self._park(seq, reason)
+            return self._books.park(seq, reason)
 
     def split(self, seq: int) -> bool:
         """A batch was too large: number its halves anew. False when it can't be split: park it then."""
@@ -264,7 +256,7 @@ class Spool:
             outcome = known.outcome or Outcome(
                 action_id, OutcomeState.FAILED, "the agent stopped while this was being done; it is not repeated"
             )
-            self._settle(outcome)
+            self._books.settle(outcome)
         self.bell.ring()
         return False
 
@@ -272,7 +264,7 @@ class Spool:
         """Store the outcome of an action and report it, once and for all: a later, other outcome changes nothing."""
         with self._writing("finish_action") as tx:
             known = desk.begin(tx, outcome.action_id, wall_ns=self._clock.wall_ns())
-            self._settle(outcome if known is None or known.outcome is None else known.outcome)
+            self._books.settle(outcome if known is None or known.outcome is None else known.outcome)
         self.bell.ring()
 
     def add_notice(self, notice: SiteNotice, *, outcome: Outcome) -> bool:
@@ -282,7 +274,7 @@ class Spool:
             settled = known.outcome if known is not None else None
             if settled is None:
                 desk.put_notice(tx, notice)
-            self._settle(settled or outcome)
+            self._books.settle(settled or outcome)
         self.bell.ring()
         return settled is None
 
@@ -299,8 +291,8 @@ class Spool:
             oldest = (sealed.oldest_ns, *(rows.oldest_wall_ns(tx, queue) for queue in QUEUES))
             return SpoolState(
                 epoch=str(rows.get(tx, "epoch")),
-                bytes=self._used(),
-                bytes_max=self._capacity(),
+                bytes=self._books.used(),
+                bytes_max=self._books.capacity(),
                 held=sealed.observations + sum(rows.count(tx, queue) for queue in QUEUES),
                 unacked=sealed.batches,
                 shed=int(rows.get(tx, "shed", 0)),
@@ -330,8 +322,8 @@ class Spool:
             self._same_file()
             with file.transaction(self._connection, step, path=self._path, commit=self._commit):
                 yield self._connection
-            if self._give_back:
-                self._give_back = False
+            if self._books.give_back:
+                self._books.give_back = False
                 with contextlib.suppress(sqlite3.Error):  # the next minute tries again
                     room.give_back(self._connection)
 
@@ -361,89 +353,6 @@ class Spool:
             wanted.append(row)
         return wanted
 
-    def _now(self) -> Tick:
-        """The spool's time. Read from the file once, then it advances with the clock."""
-        if self._tick is None:
-            self._tick = self._stored_tick()
-        self._tick = advance(
-            self._tick,
-            wall_ns=self._clock.wall_ns(),
-            monotonic_ns=self._clock.monotonic_ns(),
-            boot_id=self._clock.boot_id(),
-        )
-        return self._tick
-
-    def _stored_tick(self) -> Tick | None:
-        stored = rows.get(self._connection, "tick")
-        if stored is None:
-            return None
-        spool_ns, wall_ns, monotonic_ns, boot_id = msgspec.msgpack.decode(stored)
-        return Tick(spool_ns, wall_ns, monotonic_ns, boot_id)
-
-    def _tidy(self) -> None:
-        """Once a minute: give up what is too old, let go of the old tail, give space back."""
-        now = self._now()
-        if self._tidied_ns is not None and now.spool_ns - self._tidied_ns < TIDY_EVERY_NS:
-            return
-        self._tidied_ns = now.spool_ns
-        tx = self._connection
-        stored = self._stored_tick()
-        if stored is None or now.spool_ns >= stored.spool_ns:
-            rows.put(tx, "tick", msgspec.msgpack.encode((now.spool_ns, now.wall_ns, now.monotonic_ns, now.boot_id)))
-        expired_before = now.spool_ns - int(self._limits.max_age_s * NANOSECONDS)
-        for queue in QUEUES:
-            taken = rows.drop_oldest(tx, queue, before_spool_ns=expired_before)
-            if taken is not None:
-                self._gap(Gap(GapReason.EXPIRED, queue, taken.count, taken.from_ns, taken.to_ns))
-                rows.add(tx, "shed", taken.count)
-        batches.trim_tail(tx, before_spool_ns=now.spool_ns - int(self._limits.acked_keep_s * NANOSECONDS))
-        self._give_back = True
-
-    def _capacity(self) -> int:
-        return room.capacity_bytes(self._connection, self._limits, path=self._path, disk_usage=self._disk_usage)
-
-    def _used(self) -> int:
-        return max(0, room.used_bytes(self._connection) - int(rows.get(self._connection, "tail_bytes", 0)))
-
-    def _tell_level(self) -> None:
-        before = str(rows.get(self._connection, "level", "ok"))
-        after = room.level(self._used(), capacity=self._capacity(), before=before)
-        if after != before:
-            rows.put(self._connection, "level", after)
-            self._insert(Change("shedding", subject="spool", before=before, after=after))
-
-    def _insert(self, what: What) -> None:
-        rows.insert(self._connection, [rows.row(self._seen(what))], spool_ns=self._now().spool_ns)
-
-    def _seen(self, what: What) -> Observation:
-        return Observation(what, self._clock.wall_ns(), self._clock.boot_id(), self._clock.monotonic_ns())
-
-    def _gap(self, gap: Gap) -> None:
-        rows.write_gap(self._connection, gap, seen=self._seen(gap), spool_ns=self._now().spool_ns)
-
-    def _shed_gap(self, kind: str, taken: rows.Taken) -> None:
-        self._gap(Gap(GapReason.SHED, kind, taken.count, taken.from_ns, taken.to_ns, detail="the spool was full"))
-        rows.add(self._connection, "shed", taken.count)
-
-    def _remember_unwritten(self, wanted: Sequence[rows.Row]) -> None:
-        """Not even a gap could be written (the disk is full): the next write that works tells it."""
-        shed = room.Shed(self._unwritten)
-        for each in wanted:
-            shed.add(each.queue, rows.Taken(1, each.wall_ns, each.wall_ns))
-
-    def _write_unwritten(self) -> None:
-        for kind, taken in self._unwritten.items():
-            self._shed_gap(kind, taken)
-
-    def _park(self, seq: int, reason: str) -> bool:
-        count = batches.park(
-            self._connection, seq, reason=reason, wall_ns=self._clock.wall_ns(), keep=self._limits.parked_max
-        )
-        if count is None:
-            return False
-        self._gap(Gap(GapReason.REFUSED, count=count, first_seq=seq, last_seq=seq, detail=reason))
-        return True
-
     def _opened(self, packed: batches.Packed) -> Sealed | None:
         """None for a batch with something of a newer agent in it (after a downgrade): it is parked."""
         try:
@@ -451,7 +360,3 @@ class Spool:
         except msgspec.DecodeError as error:
             self.park(packed.seq, f"cannot be read by this version of the agent: {error}")
             return None
-
-    def _settle(self, outcome: Outcome) -> None:
-        desk.settle(self._connection, outcome)
-        self._insert(outcome)
