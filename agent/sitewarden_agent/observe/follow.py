@@ -11,6 +11,8 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 
+import msgspec
+
 from sitewarden_agent.clock import Clock
 from sitewarden_agent.config import Log
 from sitewarden_agent.model import FileMark, Gap, GapReason
@@ -39,6 +41,8 @@ COPYING_NS = 10 * NANOSECONDS
 """A copy that changed within this time may still be growing."""
 LAST_LINE_BYTES = 64 * 1024
 _KNOWN = "known"
+_DONE = ""
+"""The path of a file that was read to its end: should its mark outlive a kill, nothing is looked for."""
 
 
 class Follower:
@@ -71,6 +75,9 @@ class Follower:
     def restore(self, marks: tuple[FileMark, ...]) -> None:
         """Find the files of the last run, wherever they are now, and go on where it stopped."""
         self._seen_before = bool(marks)
+        for mark in marks:
+            if mark.path == _DONE and mark.file_id != _KNOWN:
+                self._gathered.forget(self.log.name, mark.file_id)
         for key, lives in _by_file(marks).items():
             for born_ns, mark in lives[:-1]:  # cut since: the rest of such a life can only be in a copy
                 self._read_rest_in_a_copy(key, born_ns, mark=mark)
@@ -256,6 +263,7 @@ class Follower:
     def _finish(self, file: LogFile) -> None:
         """Nothing follows any more: close the last record, forget the file."""
         self._gather(file, file.finish(self._clock.wall_ns()))
+        self._gathered.mark(msgspec.structs.replace(file.mark, path=_DONE))
         self._let_go(file)
         self._gathered.forget(self.log.name, file.file_id)
 
@@ -321,7 +329,7 @@ def _by_file(marks: tuple[FileMark, ...]) -> dict[FileKey, list[tuple[int, FileM
     """The lives of each file with their births, the latest last."""
     lives: dict[FileKey, list[tuple[int, FileMark]]] = {}
     for mark in marks:
-        if mark.file_id != _KNOWN:
+        if mark.file_id != _KNOWN and mark.path != _DONE:
             key, born_ns = parse_file_id(mark.file_id)
             lives.setdefault(key, []).append((born_ns, mark))
     for each in lives.values():

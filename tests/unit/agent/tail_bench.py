@@ -107,7 +107,8 @@ class Site:
             self.start()
         assert self.tail is not None
         for _ in range(turns):
-            self.tail.turn()
+            while self.tail.turn() == 0:
+                pass
             self.clock.pass_s(1.1)
 
     def at_once(self) -> float:
