@@ -10,6 +10,7 @@ Every line has `at` (ISO 8601 with its zone, or nanoseconds since 1970) and `kin
     gap       reason; gap_kind, count, detail
     change    change; subject, before, after
     tick      nothing more: time goes on to `at`
+    silent    the agent is not heard of from `at` on, until it observes something again
 
 Example: {"at": "2026-11-24T03:10:00Z", "kind": "probe", "probe": "health", "ok": false, "detail": "HTTP 503"}
 
@@ -47,9 +48,10 @@ class BadRecording(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Time goes on; nothing was observed."""
+    """Time goes on; nothing was observed. `silent` names an agent that is not heard of from now on."""
 
     at_ns: int
+    silent: str = ""
 
 
 def read(lines: Iterable[str], name: str = "recording") -> Iterator[Observation | Tick]:
@@ -71,16 +73,18 @@ def read(lines: Iterable[str], name: str = "recording") -> Iterator[Observation 
 
 def _observation(raw: Mapping[str, Any], number: int) -> Observation | Tick:
     at_ns = _time(raw["at"])
-    if raw["kind"] == "tick":
-        return Tick(at_ns)
     agent = str(raw.get("agent", "agent"))
+    if raw["kind"] in ("tick", "silent"):
+        return Tick(at_ns, agent if raw["kind"] == "silent" else "")
     place = Place(
         customer_id="customer",
         site_id=str(raw.get("site", "site")),
         agent_id=agent,
         hostname=str(raw.get("host", agent)),
     )
-    return Observation(place, Key("recorded", number, 0), at_ns, at_ns, _what(raw, at_ns))
+    what = _what(raw, at_ns)
+    seen_ns = max(what.times_ns) if isinstance(what, Samples) else at_ns  # a block is sent when it is complete
+    return Observation(place, Key("recorded", number, 0), seen_ns, seen_ns, what)
 
 
 def _what(raw: Mapping[str, Any], at_ns: int) -> What:
@@ -107,7 +111,7 @@ def _what(raw: Mapping[str, Any], at_ns: int) -> What:
             parts = (str(raw.get(part, "")) for part in ("subject", "before", "after"))
             return Change(str(raw["change"]), *parts)
         case other:
-            raise ValueError(f"unknown kind {other!r}; the kinds are log, samples, probe, gap, change, tick")
+            raise ValueError(f"unknown kind {other!r}; the kinds are log, samples, probe, gap, change, tick, silent")
 
 
 def _log(raw: Mapping[str, Any], at_ns: int) -> LogEvent:

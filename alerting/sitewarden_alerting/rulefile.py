@@ -182,7 +182,7 @@ def _number(value: Any) -> float:
         raise _Wrong(f'it must be a number, or text such as "95 %" or "10 GiB", not {_shown(value)}')
     if found[2] and found[2] not in _SIZES:
         raise _Wrong(f"unknown unit {found[2]!r}{_near(found[2], _SIZES)}; the units are {', '.join(_SIZES)}")
-    return float(found[1]) * _SIZES.get(found[2], 1.0)
+    return float(found[1]) / 100 if found[2] == "%" else float(found[1]) * _SIZES.get(found[2], 1.0)
 
 
 def _severity(value: Any) -> Severity:
