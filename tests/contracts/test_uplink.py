@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from sitewarden_agent.clock import SystemClock
@@ -240,6 +241,34 @@ async def test_a_copied_spool_goes_on_under_a_new_epoch(
     assert log(1) in [each.what for body in headquarters.bodies(new) for each in wire.from_body(body)]
 
 
+async def test_a_new_enrolment_does_not_send_the_former_agents_day_again(
+    headquarters: Headquarters, spool: Spool, tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "LOOK_FOR_IDENTITY_S", 0.02)
+    enrol(tmp_path, authority, headquarters.endpoint)
+    append(spool, log(1))
+    async with linked(tmp_path):
+        await headquarters.until(lambda: len(logs(headquarters)) == 1 and spool.unacked() == ())
+        other = authority.identity(headquarters.endpoint)
+        identity.store(tmp_path, msgspec.structs.replace(other, agent_id="agent-2"))
+        await headquarters.until(lambda: len(headquarters.hellos) == 2)
+        append(spool, log(2))
+        await headquarters.until(lambda: len(headquarters.stored) == 2)
+    new = headquarters.hellos[1].epoch.hex()
+    assert [each.what for body in headquarters.bodies(new) for each in wire.from_body(body)] == [log(2)]
+
+
+async def test_a_headquarters_that_always_knows_more_is_not_hammered(
+    headquarters: Headquarters, spool: Spool, tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Headquarters, "last", lambda self, epoch: 1_000)
+    enrol(tmp_path, authority, headquarters.endpoint)
+    async with linked(tmp_path, backoff_base_s=5.0, backoff_cap_s=5.0):
+        await headquarters.until(lambda: spool.notes().get("link", {}).get("reason") == "NEW_EPOCH")
+        await asyncio.sleep(0.1)
+        assert len(headquarters.hellos) <= 6
+
+
 async def test_a_place_that_headquarters_does_not_share_is_sought_again(
     headquarters: Headquarters, spool: Spool, tmp_path: Path, authority: Authority
 ) -> None:
@@ -357,7 +386,8 @@ async def test_a_new_certificate_that_does_not_work_gives_way_to_the_one_before(
     headquarters: Headquarters, spool: Spool, tmp_path: Path, authority: Authority
 ) -> None:
     enrol(tmp_path, authority, headquarters.endpoint)
-    enrol(tmp_path, Authority("wrong"), headquarters.endpoint)
+    strange = Authority("strange").identity(headquarters.endpoint)
+    identity.store(tmp_path, msgspec.structs.replace(strange, root_pem=authority.root_pem))
     append(spool, log(1))
     async with linked(tmp_path):
         await headquarters.until(lambda: len(logs(headquarters)) == 1)

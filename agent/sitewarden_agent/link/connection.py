@@ -68,6 +68,8 @@ class Connection:
             ending = _ending(group, endpoint)
         finally:
             await channel.close()
+        if ending.reason == "NEW_EPOCH":
+            ending = replace(ending, follow=Follow.RETRY)  # it did not help on this connection: patience
         if ending.reason == "DRAINING":
             wait_s = max(ending.retry_after_s, self.pace.reconnect_min_s)
             ending = replace(ending, retry_after_s=wait_s, window_s=self.pace.reconnect_window_s)

@@ -85,6 +85,11 @@ def version(state_dir: Path) -> tuple[int, int] | None:
     return found.st_ino, found.st_mtime_ns
 
 
+def vendor(identity: Identity) -> str:
+    """Names the root that this agent trusts."""
+    return hashlib.sha256(identity.root_pem.encode()).hexdigest()
+
+
 def renewal_due_ns(identity: Identity) -> int:
     """When to renew: at two thirds of the certificate's life, spread over a tenth of it by the agent's own number, so
     that sites enrolled on the same day don't come back at the same minute."""

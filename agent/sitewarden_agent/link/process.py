@@ -107,6 +107,7 @@ class _Link:
                     await self.note("waiting", reason="NO_FINGERPRINT", advice=str(error))
                     await self._pause(SLOW_LOOK_S)
                     continue
+                await asyncio.to_thread(self.spool.claim, current.agent_id, vendor=identity.vendor(current))
                 await self._note_renewal(current)
                 await self.note("connecting", endpoint=endpoint)
                 ending = await self._connect(current, endpoint, fingerprint, wake)

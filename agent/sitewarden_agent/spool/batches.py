@@ -149,6 +149,22 @@ def begin_epoch(tx: sqlite3.Connection) -> str:
     return epoch
 
 
+def change_hands(tx: sqlite3.Connection) -> str:
+    """Another agent from now on: a new epoch, in which what was not acknowledged gets the first numbers. The tail goes:
+    it is the former agent's, and headquarters would take it for this one's."""
+    left = tx.execute(
+        "SELECT observations, bytes, oldest_ns, body FROM batches WHERE seq > ? ORDER BY seq",
+        (rows.get(tx, "acked_seq", 0),),
+    ).fetchall()
+    epoch = begin_epoch(tx)
+    tx.executemany(
+        "INSERT INTO batches (seq, observations, bytes, oldest_ns, body) VALUES (?, ?, ?, ?, ?)",
+        [(seq, *batch) for seq, batch in enumerate(left, start=1)],
+    )
+    rows.put(tx, "last_sealed_seq", len(left))
+    return epoch
+
+
 def park(tx: sqlite3.Connection, seq: int, *, reason: str, wall_ns: int, keep: int) -> int | None:
     """Move a batch out of the road. Returns how many observations it holds; None when it is not there (any more)."""
     found = tx.execute("SELECT observations, body, acked_spool_ns FROM batches WHERE seq = ?", (seq,)).fetchone()

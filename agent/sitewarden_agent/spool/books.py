@@ -115,6 +115,17 @@ class Books:
         self.gap(Gap(GapReason.SHED, kind, taken.count, taken.from_ns, taken.to_ns, detail="the spool was full"))
         rows.add(self._connection, "shed", taken.count)
 
+    def drop_all(self, detail: str) -> None:
+        """Give up everything that was not acknowledged, and say so."""
+        tx = self._connection
+        count = batches.held(tx).observations + sum(rows.count(tx, queue) for queue in QUEUES)
+        batches.begin_epoch(tx)
+        for queue in QUEUES:
+            tx.execute(f"DELETE FROM {queue}")  # noqa: S608
+        if count:
+            self.gap(Gap(GapReason.SHED, count=count, detail=detail))
+            rows.add(tx, "shed", count)
+
     def remember(self, wanted: Sequence[rows.Row]) -> None:
         """Not even a gap could be written (the disk is full): the next write that works tells it."""
         shed = room.Shed(self._remembered)

@@ -232,6 +232,27 @@ class Spool:
                 self._books.gap(Gap(GapReason.RESTORED, first_seq=back.lost[0], last_seq=back.lost[1], detail=detail))
             return Resume(last_stored_seq, resent=back.resent, lost=back.lost)
 
+    def claim(self, agent_id: str, *, vendor: str) -> bool:
+        """Say whose this spool is now; `vendor` names the root that this host trusts. True when it changed hands.
+
+        After a new enrolment what was not acknowledged goes to headquarters under the new agent, in a new epoch. What
+        was meant for another vendor is not sent at all, and a gap says that.
+        """
+        with self._reading() as tx:
+            if (rows.get(tx, "agent_id"), rows.get(tx, "vendor")) == (agent_id, vendor):
+                return False
+        with self._writing("claim") as tx:
+            before, vendor_before = rows.get(tx, "agent_id"), rows.get(tx, "vendor")
+            rows.put(tx, "agent_id", agent_id)
+            rows.put(tx, "vendor", vendor)
+            if before is None:
+                return False
+            if before != agent_id:
+                batches.change_hands(tx)
+            if vendor_before != vendor:
+                self._books.drop_all("it was meant for another vendor")
+            return True
+
     def park(self, seq: int, reason: str) -> bool:
         """Headquarters will never take this batch: move it aside and write a gap. False when it is not there."""
         with self._writing("park"):

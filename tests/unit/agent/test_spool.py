@@ -241,6 +241,40 @@ class TestSeek:
         assert spool.state().last_sealed_seq == 1
 
 
+class TestClaim:
+    def test_the_first_owner_changes_nothing(self, spool: Spool) -> None:
+        epoch = spool.epoch
+        assert not spool.claim("agent-1", vendor="v")
+        assert not spool.claim("agent-1", vendor="v")
+        assert spool.epoch == epoch
+
+    def test_a_new_enrolment_sends_what_was_not_acknowledged_under_its_own_name(self, spool: Spool) -> None:
+        spool.claim("agent-1", vendor="v")
+        for number in range(1, 5):
+            spool.append([seen(log(number))])
+        for _ in range(3):
+            spool.seal(1, 1)
+        spool.acknowledge(1)
+        epoch = spool.epoch
+        assert spool.claim("agent-2", vendor="v")
+        assert spool.epoch != epoch
+        assert spool.seek(0) == Resume(0)
+        assert spool.unacked() == (1, 2)
+        assert [whats(spool.sealed(seq)) for seq in (1, 2)] == [[log(2)], [log(3)]]
+        assert whats(spool.seal(1_000, 10)) == [log(4)]
+
+    def test_another_vendor_gets_nothing_of_it(self, spool: Spool) -> None:
+        spool.claim("agent-1", vendor="v")
+        spool.append([seen(log(1)), seen(samples(1))], marks=[FileMark("app", "p", "i", 7)])
+        spool.seal(1, 1)
+        assert spool.claim("agent-2", vendor="w")
+        assert spool.seek(0) == Resume(0)
+        [gap] = drain(spool)
+        assert isinstance(gap, Gap)
+        assert (gap.count, gap.detail) == (2, "it was meant for another vendor")
+        assert spool.marks("app")[0].offset == 7
+
+
 def test_a_refused_batch_is_parked_and_the_road_goes_on(spool: Spool) -> None:
     spool.append([seen(log(1)), seen(log(2))])
     spool.seal(1_000, 10)
