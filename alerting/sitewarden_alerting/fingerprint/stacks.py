@@ -33,7 +33,7 @@ class _Section:
 
 
 _AT = re.compile(r"\s*at (?:async )?(?:new )?(?P<call>[^(]+?)\s*\((?P<where>[^)]*)\)")
-_AT_BARE = re.compile(r"\s*at (?:async )?(?P<path>(?:file://|/|[A-Za-z]:\\|node:)?[^\s()]+?):\d+(?::\d+)?$")
+_AT_BARE = re.compile(r"\s*at (?:async )?(?P<path>(?:file://|/|[A-Za-z]:\\|node:)?(?!\S+\.rs:)[^\s()]+?):\d+(?::\d+)?$")
 _PYTHON = re.compile(r'[\s|]*File "(?P<path>[^"]+)", line \d+(?:, in (?P<call>.+))?$')
 _GO = re.compile(
     r"(?:created by )?(?P<call>[\w./~-]+\.(?:\(\*?[\w\[\].]+\)\.)?[\w.·]+(?:\[\.\.\.\])?)(?:\(.*\)| in goroutine \d+)$"
@@ -125,7 +125,7 @@ def _frame(line: str) -> tuple[str, bool] | None:
     found = _AT_BARE.match(line) or _RUBY.match(line) or _PHP.match(line)
     if found is not None:
         call = _name(found.groupdict().get("call") or "")
-        return f"{_module(found['path'])}.{call}", _FOREIGN_PATH.search(found["path"]) is None
+        return f"{_module(found['path'])}.{call}".rstrip("."), _FOREIGN_PATH.search(found["path"]) is None
     found = _NATIVE.match(line) or _RUST.match(line) or _GO.match(line)
     if found is not None:
         path = found.groupdict().get("path") or ""
@@ -151,6 +151,9 @@ def read(lines: Iterable[str]) -> Stack | None:
                 sections.append(_Section(type_before, []))
                 type_before = ""
             python = python or _PYTHON.match(line) is not None
+            ruby = _RUBY_TYPE.search(line)
+            if ruby is not None and not sections[-1].type:
+                sections[-1].type = ruby["type"]
             if not sections[-1].frames or sections[-1].frames[-1] != frame:  # recursion counts once
                 sections[-1].frames.append(frame)
             continue

@@ -26,7 +26,7 @@ _ALWAYS = re.compile(
     |During\ handling\ of\ the\ above\ exception,\ another|The\ above\ exception\ was\ the\ direct\ cause\ of
     |Stack\ trace:\s*$|stack\ backtrace:\s*$|note:\ (?:run\ with|[Ss]ome\ details\ are)
     |\#\d+\s+(?:\{main\}|\S+\(\d+\):\ |\[internal\ function\]|0x[0-9a-f]+\ |[\w:~]+\s?\()
-    |[^\s:]+\.(?:rb|erb|rake):\d+:in\ [`']
+    |[^\s:]+\.(?:rb|erb|rake):\d+:in\ [`'][^'`]*'\s*$  # a frame of Ruby; with a message after it, it is a head
     |goroutine\ \d+\ \[|created\ by\ [\w./]+|exit\ status\ \d+\s*$|\[signal\ SIG
     |[\]})]+[,;]?\s*$|</[\w:.-]+>\s*$
     |\[SQL:\ |\[parameters:\ |\(Background\ on\ this\ error\ at:

@@ -1,8 +1,8 @@
 """The labels of the sample logs: which records are the same event, told by hand.
 
-Each program has the pattern of a line that starts a record, and its events in order: a name and a pattern that is searched in the whole
-record. The names were given by reading the logs; nothing here knows the code under test. `python -m tests.data.logs.labels` writes
-`labels.csv` beside each sample; a test checks that they are current.
+Each program has the pattern of a line that starts a record, and its events in order: a name and a pattern that is
+searched in the whole record. The names were given by reading the logs; nothing here knows the code under test.
+`python -m tests.data.logs.labels` writes `labels.csv` beside each sample; a test checks that they are current.
 
 The logs are those of programs which really ran, worked and failed for this purpose; see README.md.
 """

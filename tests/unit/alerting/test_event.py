@@ -1,0 +1,69 @@
+"""One function reads a record for agent and collector: header, redaction, fingerprint, in this order."""
+
+from datetime import UTC
+
+import pytest
+
+from sitewarden_alerting.reading import event
+from sitewarden_alerting.reading.event import Event
+from sitewarden_alerting.reading.lines import Record
+from sitewarden_alerting.reading.redact import Redactor
+from sitewarden_alerting.reading.severity import Severity
+
+NOW_NS = 1_773_273_600_000_000_000
+
+
+def read(text: str, redactor: Redactor | None = None) -> Event:
+    record = Record(offset=7, end=7 + len(text), text=text, lines=1, truncated=0)
+    redact = (redactor or Redactor(b"a site")).redact
+    return event.read(record, redact=redact, default_zone=UTC, now_ns=NOW_NS)
+
+
+def test_an_event_has_what_the_record_says() -> None:
+    found = read("2026-03-05 10:00:00,123 [main] ERROR com.acme.Orders - order 7 is not paid")
+    assert (found.offset, found.severity, found.component) == (7, Severity.ERROR, "com.acme.Orders")
+    assert (found.message, found.template) == ("order 7 is not paid", "order <*> is not paid")
+    assert event.iso(found.time_ns or 0) == "2026-03-05T10:00:00.123000Z"
+
+
+def test_nothing_secret_is_in_any_part_of_an_event() -> None:
+    found = read('2026-03-05 10:00:00 ERROR login of ann@example.org failed, password="hunter2"\n\tat a.B.c(D.java:1)')
+    assert "hunter2" not in repr(found)
+    assert "ann@example.org" not in repr(found)
+
+
+def test_the_fingerprint_is_the_same_under_the_keys_of_two_sites() -> None:
+    line = "2026-03-05 10:00:00 ERROR payment of ann@example.org from 10.1.2.3 refused by gateway"
+    one, other = read(line, Redactor(b"one site")), read(line, Redactor(b"another site"))
+    assert one.message != other.message
+    assert (one.fingerprint, one.template) == (other.fingerprint, other.template)
+
+
+def test_the_further_members_of_a_structured_record_are_evidence_but_not_identity() -> None:
+    one = read('{"level":"error","msg":"order is not paid","order":7}')
+    other = read('{"level":"error","msg":"order is not paid","order":8,"retry":true}')
+    assert one.message == "order is not paid\norder=7"
+    assert one.fingerprint == other.fingerprint
+
+
+def test_what_redaction_raises_is_the_callers_to_handle() -> None:
+    def refuse(text: str) -> str:
+        raise RuntimeError(text)
+
+    record = Record(offset=0, end=1, text="x", lines=1, truncated=0)
+    with pytest.raises(RuntimeError):
+        event.read(record, redact=refuse, default_zone=UTC, now_ns=NOW_NS)
+
+
+def test_a_row_has_every_key_also_when_a_record_states_nothing() -> None:
+    assert event.row(read("hello world of logs"), file="shop.log") == {
+        "file": "shop.log",
+        "offset": 7,
+        "time": None,
+        "severity": "info",
+        "component": "",
+        "message": "hello world of logs",
+        "template": "hello world of logs",
+        "fingerprint": read("hello world of logs").fingerprint,
+        "count": 1,
+    }
