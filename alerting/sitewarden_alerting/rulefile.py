@@ -240,6 +240,7 @@ _COMMON = {
 }
 _WHERE = {
     "min_severity": _Field(_severity),
+    "max_severity": _Field(_severity),
     "source": _Field(_text),
     "component": _Field(_text),
     "contains": _Field(_text),

@@ -120,9 +120,10 @@ def add_to_buckets(
     buckets: tuple[tuple[int, int], ...], window_ns: int, *, at_ns: int, count: int
 ) -> tuple[tuple[int, int], ...]:
     """`buckets` with `count` more at `at_ns`, and without what fell out of the window that ends at the newest."""
-    width = max(1, window_ns // BUCKETS)
+    slot = at_ns // max(1, window_ns // BUCKETS)
+    if buckets and buckets[-1][0] == slot:  # as good as always
+        return (*buckets[:-1], (slot, buckets[-1][1] + count))
     counted = dict(buckets)
-    slot = at_ns // width
     counted[slot] = counted.get(slot, 0) + count
     oldest = max(counted) - BUCKETS
     return tuple(sorted((s, n) for s, n in counted.items() if s > oldest))
@@ -193,13 +194,10 @@ def storm(work: Working, rule: Storm, _observation: Observation, found: list[Sig
     before = work.storms.get(rule.name, StormState())
     window_ns = round(rule.window_s * SECOND_NS)
     last_ns = max(before.last_ns, signal.at_ns)
-    buckets, faults = before.buckets, dict(before.faults)
+    buckets = before.buckets
     if not signal.moved_from:
         buckets = add_to_buckets(buckets, window_ns, at_ns=signal.at_ns, count=signal.count)
-    faults[signal.fault] = max(signal.at_ns, faults.pop(signal.fault, 0))
-    faults = {fault: seen for fault, seen in faults.items() if seen > last_ns - window_ns}
-    while len(faults) > STORM_FAULTS_MAX:
-        faults.pop(next(iter(faults)))
+    faults = _lately(before.faults, signal, window_ns, last_ns=last_ns)
     number = total(buckets, window_ns, at_ns=last_ns)
     over = number >= rule.events and len(faults) >= rule.faults
     firing = over or (before.firing and last_ns - before.over_ns < window_ns)
@@ -225,11 +223,23 @@ def storm(work: Working, rule: Storm, _observation: Observation, found: list[Sig
         )
     elif before.firing and not firing:
         work.signals.append(storm_over(rule, signal.site_id, signal.customer_id, at_ns=last_ns))
-    work.storms[rule.name] = StormState(
-        buckets, tuple(faults.items()), last_ns, last_ns if over else before.over_ns, firing
-    )
+    work.storms[rule.name] = StormState(buckets, faults, last_ns, last_ns if over else before.over_ns, firing)
     if firing:
         found[0] = replace(signal, part_of=fault)
+
+
+def _lately(faults: dict[str, int], signal: Signal, window_ns: int, *, last_ns: int) -> dict[str, int]:
+    """The faults of the window that ends at `last_ns`, each with its last bucket; a copy where it changes."""
+    width = max(1, window_ns // BUCKETS)
+    slot, newest = signal.at_ns // width, last_ns // width
+    if faults.get(signal.fault, -1) >= slot:
+        return faults
+    lately = {fault: seen for fault, seen in faults.items() if seen > newest - BUCKETS and fault != signal.fault}
+    if slot > newest - BUCKETS:
+        lately[signal.fault] = slot
+    while len(lately) > STORM_FAULTS_MAX:
+        lately.pop(next(iter(lately)))
+    return lately
 
 
 def storm_over(rule: Storm, site_id: str, customer_id: str, *, at_ns: int) -> Signal:

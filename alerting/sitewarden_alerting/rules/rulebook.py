@@ -20,6 +20,7 @@ class LogFilter:
     """Which log events are meant. What is empty does not restrict; `source` and `component` are globs."""
 
     min_severity: Severity = Severity.DEBUG
+    max_severity: Severity = Severity.CRITICAL
     source: str = ""
     component: str = ""
     contains: str = ""
@@ -27,7 +28,7 @@ class LogFilter:
 
     def takes(self, event: LogEvent) -> bool:
         return (
-            event.severity >= self.min_severity
+            self.min_severity <= event.severity <= self.max_severity
             and (not self.source or fnmatchcase(event.source, self.source))
             and (not self.component or fnmatchcase(event.component, self.component))
             and (not self.contains or self.contains in event.message)

@@ -47,7 +47,7 @@ class Window:
 @dataclass(frozen=True, slots=True)
 class StormState:
     buckets: tuple[tuple[int, int], ...] = ()
-    faults: tuple[tuple[str, int], ...] = ()  # the fault and when it was last seen
+    faults: dict[str, int] = field(default_factory=dict)  # the fault and the bucket in which it was last seen
     last_ns: int = 0
     over_ns: int = 0  # when it was last over its levels
     firing: bool = False

@@ -17,13 +17,13 @@ from sitewarden_alerting.model import Signal
 from sitewarden_alerting.reading.severity import Severity
 from sitewarden_alerting.recorded import BadRecording
 from sitewarden_alerting.rehearse import rehearse
-from sitewarden_alerting.rulefile import KIND_NAMES, combine
+from sitewarden_alerting.rulefile import KIND_NAMES, Complaints, combine, parse
 from sitewarden_alerting.rules import AnyRule, Rulebook, RuleFailure
 from sitewarden_alerting.wording import severity_word
 from sitewarden_collector.cli import _common
 from sitewarden_collector.cli._common import iso
 from sitewarden_collector.errors import ConfigError
-from sitewarden_collector.services import rulebooks
+from sitewarden_collector.services import rulepacks
 from sitewarden_collector.store import evaluations
 
 
@@ -56,7 +56,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _test(arguments: argparse.Namespace) -> int:
-    book = combine([rulebooks.read(arguments.file)])
+    book = _read(arguments.file)
     if arguments.against is None:
         _print_rules(book, as_json=arguments.json)
         return 0
@@ -68,6 +68,17 @@ def _test(arguments: argparse.Namespace) -> int:
     rows = [[row[name] for name in ("at", "state", "severity", "rule", "title", "reason")] for row in map(_row, found)]
     _common.print_table(headers, rows, empty="no signal: these observations would open no ticket")
     return 0
+
+
+def _read(path: Path) -> Rulebook:
+    try:
+        return combine([parse(path.read_text(encoding="utf-8"), str(path))])
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); name a readable file of rules") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+    except Complaints as error:
+        raise ConfigError(f"{path} has {len(error.complaints)} mistakes:\n{error}") from error
 
 
 def _rehearsed(book: Rulebook, path: Path) -> Iterator[Signal | RuleFailure]:
@@ -100,7 +111,7 @@ def _row(one: Signal | RuleFailure) -> dict[str, Any]:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    _print_rules(rulebooks.rulebook(_common.load_config(arguments)), as_json=arguments.json)
+    _print_rules(rulepacks.load(_common.load_config(arguments).rules), as_json=arguments.json)
     return 0
 
 

@@ -29,8 +29,8 @@ from sitewarden_collector.services.faults import Memory
 from sitewarden_collector.store import agents, evaluations, lock, observations, silences, spools, tickets
 from sitewarden_collector.store.spools import Pending
 
-SPOOLS_PER_STEP = 32
-BATCHES_PER_STEP = 64
+SPOOLS_PER_STEP = 16
+BATCHES_PER_STEP = 32
 
 
 def step(tx: Connection, rulebook: Rulebook, policy: Policy, *, now_ns: int, memory: Memory | None = None) -> int:
@@ -43,7 +43,9 @@ def step(tx: Connection, rulebook: Rulebook, policy: Policy, *, now_ns: int, mem
     memory = Memory() if memory is None else memory
     done = 0
     for spool in spools.pending(tx, SPOOLS_PER_STEP):
-        last = min(spool.last_seq, spool.evaluated_seq + BATCHES_PER_STEP)
+        if done >= BATCHES_PER_STEP:
+            break  # intake waits for the same writer
+        last = min(spool.last_seq, spool.evaluated_seq + BATCHES_PER_STEP - done)
         done += _evaluate_or_park(
             tx, rulebook, policy, spool, memory, first=spool.evaluated_seq, last=last, now_ns=now_ns
         )

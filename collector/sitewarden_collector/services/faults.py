@@ -39,19 +39,14 @@ def resolve(
     tx: Connection, observations: Sequence[Observation], memory: Memory, *, now_ns: int
 ) -> tuple[list[Observation], tuple[Alias, ...]]:
     """The observations with each log event's fault in the place of its fingerprint, and the aliases that changed."""
-    events = [one.what for one in observations if isinstance(one.what, LogEvent)]
-    known = faults.of(tx, {event.fingerprint for event in events}) if events else {}
-    changed: list[Alias] = []
-    for event in events:
-        if event.fingerprint not in known:
-            aliases = _learn(tx, event, memory, now_ns=now_ns)
-            known[event.fingerprint] = event.fingerprint
-            for alias in aliases:
-                known[alias.fingerprint] = alias.fault
-            changed += aliases
+    events = {one.what.fingerprint: one.what for one in observations if isinstance(one.what, LogEvent)}
+    known = faults.of(tx, events) if events else {}
+    unknown = [event for fingerprint, event in events.items() if fingerprint not in known]
+    changed = _learn(tx, unknown, memory, now_ns=now_ns) if unknown else ()
+    known |= {event.fingerprint: event.fingerprint for event in unknown}
     # An alias may have moved a fault that others in this batch stand for.
     moved = {alias.fingerprint: alias.fault for alias in changed}
-    return [_resolved(one, known, moved) for one in observations], tuple(changed)
+    return [_resolved(one, known, moved) for one in observations], changed
 
 
 def current(tx: Connection, signals: Sequence[Signal], observations: Sequence[Observation]) -> list[Signal]:
@@ -91,21 +86,29 @@ def _resolved(observation: Observation, known: dict[str, str], moved: dict[str, 
     return replace(observation, what=replace(observation.what, fingerprint=fault))
 
 
-def _learn(tx: Connection, event: LogEvent, memory: Memory, *, now_ns: int) -> tuple[Alias, ...]:
-    """Take in a fingerprint that was never seen before."""
+def _learn(tx: Connection, events: Sequence[LogEvent], memory: Memory, *, now_ns: int) -> tuple[Alias, ...]:
+    """Take in fingerprints that were never seen before; what that changed for them and for others."""
     if memory.state is None or memory.mark != faults.mark(tx):
         memory.state, memory.unsaved = _load(tx)
     memory.mark = None  # should anything fail from here on, the rows are read again
-    seen = faults.Seen(event.fingerprint, event.fingerprint, event.template, event.severity)
-    faults.add(tx, seen, now_ns=now_ns)
-    found = grouping.observe(memory.state, event.fingerprint, event.template, severity=event.severity)
-    _point(tx, found.aliases)
-    memory.unsaved += 1
+    new: dict[str, faults.Seen] = {}
+    changed: list[Alias] = []
+    for event in events:
+        found = grouping.observe(memory.state, event.fingerprint, event.template, severity=event.severity)
+        new[event.fingerprint] = faults.Seen(event.fingerprint, event.fingerprint, event.template, event.severity)
+        changed += found.aliases
+    for alias in changed:
+        if alias.fingerprint in new:
+            seen = new[alias.fingerprint]
+            new[alias.fingerprint] = replace(seen, fault=alias.fault, reason=alias.reason, by=alias.by)
+    faults.add(tx, new.values(), now_ns=now_ns)
+    _point(tx, [alias for alias in changed if alias.fingerprint not in new])
+    memory.unsaved += len(new)
     if memory.unsaved >= SNAPSHOT_EVERY:
         faults.save_snapshot(tx, grouping.to_data(memory.state))
         memory.unsaved = 0
     memory.mark = faults.mark(tx)
-    return found.aliases
+    return tuple(changed)
 
 
 def _load(tx: Connection) -> tuple[Grouping, int]:

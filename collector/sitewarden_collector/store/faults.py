@@ -7,7 +7,7 @@ what the snapshot says (`alerting.grouping`).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,9 +65,10 @@ def of(tx: Connection, wanted: Collection[str]) -> dict[str, str]:
     return {row.fingerprint: row.fault for row in tx.execute(query)}
 
 
-def add(tx: Connection, seen: Seen, *, now_ns: int) -> None:
-    row = {name: getattr(seen, name) for name in Seen.__slots__}
-    tx.execute(insert(fingerprints).values(row | {"first_ns": now_ns}))
+def add(tx: Connection, new: Iterable[Seen], *, now_ns: int) -> None:
+    """Write fingerprints that were never seen before, in their order."""
+    rows = [{name: getattr(seen, name) for name in Seen.__slots__} | {"first_ns": now_ns} for seen in new]
+    tx.execute(insert(fingerprints), rows)
 
 
 def point(tx: Connection, fingerprint: str, *, fault: str, reason: str, by: str) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from sitewarden_alerting.model import Person, Policy
 from sitewarden_collector.cli import main
-from sitewarden_collector.config import Config, Rules
+from sitewarden_collector.config import Rules
 from sitewarden_collector.errors import ConfigError, Conflict
-from sitewarden_collector.services import evaluation, faults, intake, rulebooks
+from sitewarden_collector.services import evaluation, faults, intake, rulepacks
 from sitewarden_collector.services import tickets as ticketing
 from sitewarden_collector.store import faults as fault_store
 from sitewarden_collector.store import migrate
@@ -37,7 +37,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
         agent = db.write_now(settle_agent)
         sent = batch(1, error_line("order 17 is lost\n  at shop.Orders"), probe(False))
         db.write_now(intake.accept, agent.id, batch=sent, now_ns=NOON)
-        db.write_now(evaluation.step, rulebooks.rulebook(Config()), POLICY, now_ns=NOON)
+        db.write_now(evaluation.step, rulepacks.load(Rules()), POLICY, now_ns=NOON)
         yield db
 
 
@@ -117,13 +117,13 @@ def test_a_bad_rule_file_or_recording_is_told_line_by_line(tmp_path: Path, capsy
 
 def test_packs_of_a_folder_come_after_the_shipped_ones(tmp_path: Path) -> None:
     (tmp_path / "own.toml").write_text('disable = ["cpu"]\n[[rule]]\nname = "own"\nkind = "storm"\n', encoding="utf-8")
-    book = rulebooks.rulebook(Config(rules=Rules(dirs=(str(tmp_path),))))
+    book = rulepacks.load(Rules(dirs=(str(tmp_path),)))
     assert book.named("own") is not None
     assert book.named("cpu") is None
     with pytest.raises(ConfigError, match="no shipped pack 'defualt'"):
-        rulebooks.rulebook(Config(rules=Rules(packs=("defualt",))))
+        rulepacks.load(Rules(packs=("defualt",)))
     with pytest.raises(ConfigError, match="is not a folder"):
-        rulebooks.rulebook(Config(rules=Rules(dirs=(str(tmp_path / "gone"),))))
+        rulepacks.load(Rules(dirs=(str(tmp_path / "gone"),)))
 
 
 def test_numbers_are_given_once_each_and_by_kind(db: Database) -> None:
@@ -134,7 +134,7 @@ def test_numbers_are_given_once_each_and_by_kind(db: Database) -> None:
 def test_an_engineers_merge_and_split_hold_for_what_comes_next(db: Database) -> None:
     agent = db.write_now(settle_agent)
     memory = faults.Memory()
-    book = rulebooks.rulebook(Config())
+    book = rulepacks.load(Rules())
 
     def comes(seq: int, fingerprint: str) -> None:
         sent = batch(seq, error_line(f"text of {fingerprint}", fingerprint=fingerprint, offset=seq))
@@ -159,7 +159,7 @@ def test_an_engineers_merge_and_split_hold_for_what_comes_next(db: Database) -> 
 def test_the_database_itself_refuses_a_second_open_ticket_of_one_fault(db: Database) -> None:
     agent = db.write_now(settle_agent)
     db.write_now(intake.accept, agent.id, batch=batch(1, error_line()), now_ns=NOON)
-    db.write_now(evaluation.step, rulebooks.rulebook(Config()), POLICY, now_ns=NOON)
+    db.write_now(evaluation.step, rulepacks.load(Rules()), POLICY, now_ns=NOON)
     (listed,) = db.read_now(ticketing.listing)
     twin = listed.ticket.__class__(
         **{n: getattr(listed.ticket, n) for n in listed.ticket.__slots__} | {"id": "x", "number": "y"}
