@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import resource
 import signal
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -20,6 +21,8 @@ from sitewarden_agent.spool import Spool, SpoolLimits
 
 SPOOL = "spool.db"
 LOCK_WAIT_S = 10.0
+OPEN_FILES = 8_192
+"""Each followed log file is held open."""
 
 Process = Callable[[Config, Spool, Clock, asyncio.Event], Awaitable[None]]
 
@@ -70,6 +73,9 @@ def observe(config: Config) -> int:
     """Be the observing process until told to stop."""
     from sitewarden_agent.observe import process
 
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(OPEN_FILES, hard) if hard != resource.RLIM_INFINITY else OPEN_FILES
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
     return _serve("observe", config, process.run, confine.for_observe(config))
 
 

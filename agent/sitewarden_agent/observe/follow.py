@@ -37,6 +37,8 @@ NANOSECONDS = 1_000_000_000
 LINGER_DELETED_NS = 5 * NANOSECONDS
 LINGER_RENAMED_NS = 3_600 * NANOSECONDS
 """How long a file that its path no longer leads to is held after its last byte: its writer may still have it open."""
+BROKEN_REST_NS = 60 * NANOSECONDS
+"""A file that something unforeseen happened with is left alone for so long."""
 COPYING_NS = 10 * NANOSECONDS
 """A copy that changed within this time may still be growing."""
 LAST_LINE_BYTES = 64 * 1024
@@ -213,6 +215,8 @@ class Follower:
     def due(self, now_ns: int) -> Iterator[LogFile]:
         """The files in which something is due."""
         for file in self.files:
+            if file.rests_until_ns > now_ns:
+                continue
             try:
                 news = file.has_news()
             except OSError as error:  # the stale handle of a network file system
@@ -228,8 +232,8 @@ class Follower:
         except FileCut:
             self._cut(file)
             return now_ns
-        except OSError as error:
-            self._reopen(file, error)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one file, the others are read
+            self._reopen(file, error, rest_until_ns=0 if isinstance(error, OSError) else now_ns + BROKEN_REST_NS)
             return None
         self._gather(file, turn)
         file.due_ns = turn.again_ns
@@ -251,6 +255,7 @@ class Follower:
             self._gathered.observe(gap)
             self._reader.dropped = 0
         self._gathered.mark(turn.mark)
+        file.given = turn.mark
 
     # What happens to files.
 
@@ -274,11 +279,17 @@ class Follower:
             self._ending.remove(file)
         file.close()
 
-    def _reopen(self, file: LogFile, error: OSError) -> None:
-        self.complaints.append(f"{file.path}: {error.strerror}; opening it anew")
+    def _reopen(self, file: LogFile, error: Exception, *, rest_until_ns: int = 0) -> None:
+        """Go on at the last mark with a fresh descriptor; what was read after it and not given is read again."""
+        why = error.strerror if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+        self.complaints.append(f"{file.path}: {why}; opening it anew")
+        mark = file.given
         self._let_go(file)
-        if not self._resume(file.key, file.born_ns, mark=file.mark):
-            self._read_rest_in_a_copy(file.key, file.born_ns, mark=file.mark)
+        if not self._resume(file.key, file.born_ns, mark=mark):
+            self._read_rest_in_a_copy(file.key, file.born_ns, mark=mark)
+        for again in self.files:
+            if again.key == file.key:
+                again.rests_until_ns = rest_until_ns
 
     def _cut(self, file: LogFile) -> None:
         """Cut, or cut and written anew. What was not read before may be in a copy that was made before the cut."""

@@ -76,6 +76,10 @@ class LogFile:
     grown_ns: int = 0
     due_ns: int | None = None
     """When a turn is due without news from the file (monotonic)."""
+    rests_until_ns: int = 0
+    """Not read before then (monotonic): something unforeseen happened."""
+    given: FileMark = field(init=False)
+    """The mark of what was given by turns that ended well."""
     seen_size: int = 0
     seen_changed_ns: int = 0
     lost_bytes: int = 0
@@ -91,6 +95,7 @@ class LogFile:
         self._assembler = Assembler(offset=self.offset)
         if self.head_sent:
             self._head = _Head(self.offset, None)
+        self.given = self.mark
 
     @property
     def file_id(self) -> str:

@@ -116,7 +116,7 @@ class _Observing:
             with contextlib.suppress(RuntimeError):  # the loop has ended, the watching thread not yet
                 loop.call_soon_threadsafe(wake.set)
 
-        watch = await asyncio.to_thread(Watch, wake_up)
+        watch = await asyncio.to_thread(Watch, wake_up, self._tail.concerns)
         try:
             folders_ns = 0
             await asyncio.to_thread(self._tail.restore)
@@ -126,7 +126,7 @@ class _Observing:
                     await asyncio.to_thread(lambda: watch.folders(self._tail.folders()))
                 wake.clear()
                 rest_s = await asyncio.to_thread(self._tail.turn)
-                self._complaints["logs"] = [*self._tail.complaints(), *watch.complaints()]
+                self._complaints["logs"] = [*await asyncio.to_thread(self._tail.complaints), *watch.complaints()]
                 if rest_s > 0:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(wake.wait(), rest_s)
@@ -194,7 +194,7 @@ class _Observing:
         note = {
             **self._last_note,
             "state": state,
-            "files": self._tail.files()[:1_000],
+            "files": (await asyncio.to_thread(self._tail.files))[:1_000],
             "waiting_for_room": self._tail.full,
             "events_sent": self._tail.saved,
             "probes": [

@@ -7,10 +7,13 @@ caller says so in a gap. The costly part runs only for records that are bad enou
 
 from __future__ import annotations
 
+import contextlib
+import os
 import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from pathlib import Path
 
 from sitewarden_agent.config import Log
 from sitewarden_agent.model import LogEvent, RecordPart
@@ -19,12 +22,17 @@ from sitewarden_alerting.reading.lines import Record
 from sitewarden_alerting.reading.redact import RedactionError
 from sitewarden_alerting.reading.severity import Severity
 
+_LOCAL = Path("/etc/localtime")
+
 
 def zone(name: str) -> tzinfo:
-    """The zone of that name; `local` is this host's."""
-    if name == "local":
-        return datetime.now(UTC).astimezone().tzinfo or UTC
-    return zoneinfo.ZoneInfo(name)
+    """The zone of that name; `local` is this host's, with its summer times."""
+    if name != "local":
+        return zoneinfo.ZoneInfo(name)
+    if "TZ" not in os.environ:
+        with contextlib.suppress(OSError, ValueError), _LOCAL.open("rb") as file:
+            return zoneinfo.ZoneInfo.from_file(file, key="local")
+    return datetime.now(UTC).astimezone().tzinfo or UTC
 
 
 @dataclass(slots=True)

@@ -6,8 +6,10 @@ of this site can't be guessed back; with another one they would no longer be the
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 from sitewarden_agent.errors import ConfigError
@@ -32,8 +34,7 @@ def read_or_make(state_dir: Path) -> bytes:
         if key := read(state_dir):
             return key
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = path.with_suffix(f".{os.getpid()}")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        descriptor, fresh = tempfile.mkstemp(prefix=NAME, dir=state_dir)  # for this user alone
         try:
             os.write(descriptor, secrets.token_bytes(_BYTES))
             os.fsync(descriptor)
@@ -44,10 +45,9 @@ def read_or_make(state_dir: Path) -> bytes:
         except FileExistsError:
             if read(state_dir) is None:  # what is there is no key: left by a full disk
                 os.replace(fresh, path)
-                fresh = path
         finally:
-            if fresh != path:
-                fresh.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(fresh)
     except OSError as error:
         message = (
             f"the redaction key {path} can be neither read nor made ({error.strerror}); check who owns {state_dir}"

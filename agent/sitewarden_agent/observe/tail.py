@@ -10,6 +10,7 @@ file (`logfile`), being woken (`watch`).
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 
 from sitewarden_agent.clock import Clock
@@ -28,7 +29,7 @@ FULL_RETRY_S = 0.5
 
 
 class Tail:
-    """Life: made, `restore` once, `turn` any number of times, `close`. One thread at a time."""
+    """Life: made, `restore` once, `turn` any number of times, `close`. From any thread; they wait for each other."""
 
     def __init__(self, logs: Sequence[Log], store: Store, *, clock: Clock, redact: Callable[[str], str]) -> None:
         self._store = store
@@ -36,14 +37,23 @@ class Tail:
         self._gathered = Gathered(store, clock)
         self._followers = [Follower(log, self._gathered, clock=clock, redact=redact) for log in logs]
         self._poll_ns = 0
+        self._lock = threading.RLock()
+        self._closed = False
 
     def restore(self) -> None:
         """Go on where the last run stopped."""
-        for follower in self._followers:
-            follower.restore(self._store.marks(follower.log.name))
+        with self._lock:
+            self._closed = False
+            for follower in self._followers:
+                follower.close()
+                follower.restore(self._store.marks(follower.log.name))
 
     def turn(self) -> float:
         """Do what is due. Returns the seconds for which nothing more is, unless a file changes."""
+        with self._lock:
+            return FULL_RETRY_S if self._closed else self._turn()
+
+    def _turn(self) -> float:
         now_ns = self._clock.monotonic_ns()
         if self._gathered.full and not self._gathered.save():
             return FULL_RETRY_S
@@ -68,9 +78,11 @@ class Tail:
 
     def close(self) -> None:
         """Save what can be saved and let go of all files."""
-        self._gathered.save(at_once=True)
-        for follower in self._followers:
-            follower.close()
+        with self._lock:
+            self._closed = True
+            self._gathered.save(at_once=True)
+            for follower in self._followers:
+                follower.close()
 
     # What status shows.
 
@@ -84,7 +96,8 @@ class Tail:
         return self._gathered.saved
 
     def complaints(self) -> list[str]:
-        return [complaint for follower in self._followers for complaint in follower.complaints]
+        with self._lock:
+            return [complaint for follower in self._followers for complaint in follower.complaints]
 
     def folders(self) -> set[str]:
         """The folders to watch."""
@@ -92,8 +105,13 @@ class Tail:
 
     def files(self) -> list[dict[str, str | int]]:
         """The files that are followed: log, path, place of reading and size in bytes."""
-        return [
-            {"log": follower.log.name, "path": file.path, "offset": file.position, "size": file.seen_size}
-            for follower in self._followers
-            for file in follower.files
-        ]
+        with self._lock:
+            return [
+                {"log": follower.log.name, "path": file.path, "offset": file.position, "size": file.seen_size}
+                for follower in self._followers
+                for file in follower.files
+            ]
+
+    def concerns(self, path: str) -> bool:
+        """Whether a change of `path` is a reason to look."""
+        return any(discovery.names(follower.log, path) for follower in self._followers)

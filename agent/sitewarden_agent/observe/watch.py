@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
+from functools import lru_cache
 
 from watchdog.events import (
     DirCreatedEvent,
@@ -36,18 +37,24 @@ _EVENTS: list[type[FileSystemEvent]] = [
 
 
 class _Caller(FileSystemEventHandler):
-    def __init__(self, wake: Callable[[], None]) -> None:
+    def __init__(self, wake: Callable[[], None], concerns: Callable[[str], bool]) -> None:
         self._wake = wake
+        self._concerns = concerns
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        self._wake()
+        # Most of what changes in a folder like /var/log is somebody else's log.
+        if event.is_directory or self._concerns(str(event.src_path)) or self._concerns(str(event.dest_path)):
+            self._wake()
 
 
 class Watch:
-    """Life: made, `folders` any number of times, `close`. `wake` is called from another thread."""
+    """Life: made, `folders` any number of times, `close`.
 
-    def __init__(self, wake: Callable[[], None]) -> None:
-        self._caller = _Caller(wake)
+    `wake` is called from another thread when a path changed that `concerns` anybody.
+    """
+
+    def __init__(self, wake: Callable[[], None], concerns: Callable[[str], bool]) -> None:
+        self._caller = _Caller(wake, lru_cache(maxsize=4096)(concerns))
         self._observer = Observer()
         self._observer.daemon = True
         self._observer.start()
