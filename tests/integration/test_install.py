@@ -163,5 +163,5 @@ def test_the_two_halves_are_two_users_and_only_the_link_has_a_road() -> None:
     assert "User=sitewarden-observe" in observe
     assert "IPAddressDeny=any" in observe
     assert "User=sitewarden-link" in link
-    assert "TemporaryFileSystem=/:ro" in link
+    assert "RootDirectory=/run/sitewarden-agent-link" in link
     assert "SupplementaryGroups" not in link
