@@ -18,12 +18,13 @@ import sitewarden_collector.cli
 ROOT = Path(__file__).parents[2]
 GUIDES = sorted({*ROOT.glob("*.md"), *(ROOT / "deploy").rglob("*.md"), *ROOT.glob("*/README.md")})
 PARSERS = {"sitewarden": sitewarden_collector.cli.parser, "sitewarden-agent": sitewarden_agent.cli.parser}
+INCOMPLETE = "the following arguments are required"
 COMMAND = re.compile(r"(?:^|[\s/;&(])(sitewarden(?:-agent)?)((?:\s+[^\s;&|)#`]+)+)")
-PROGRAM_NAMES = re.compile(r"^\s+(sitewarden|sitewarden-agent)\b")
 
 
-def code_lines(text: str) -> Iterator[str]:
-    """Lines of code blocks, indented or fenced, and pieces of code inside sentences; continued lines joined."""
+def code_lines(text: str, *, sentences: bool = True) -> Iterator[str]:
+    """Lines of code blocks, indented or fenced; with `sentences`, pieces of code inside them as well. Continued lines
+    are joined."""
     fenced = False
     joined = text.replace("\\\n", " ")
     for line in joined.splitlines():
@@ -31,13 +32,13 @@ def code_lines(text: str) -> Iterator[str]:
             fenced = not fenced
         elif fenced or line.startswith("    "):
             yield line.strip().removeprefix("$ ")
-        else:
+        elif sentences:
             yield from re.findall(r"`([^`]+)`", line)
 
 
-def commands(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Our own commands in the code of a guide: (program, arguments). Lines that only name them are left out."""
-    for line in code_lines(text):
+def commands(text: str, *, sentences: bool = True) -> Iterator[tuple[str, list[str]]]:
+    """Our own commands in the code of a guide: (program, arguments). Lists of them (`run | status`) are left out."""
+    for line in code_lines(text, sentences=sentences):
         for program, arguments in COMMAND.findall(line.partition(" # ")[0]):
             words = shlex.split(arguments)
             # A list of subcommands (`run | status`, `a|b`) or a sentence is not something to type.
@@ -65,10 +66,12 @@ def understood(program: str, words: list[str]) -> str:
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_command_in_the_guides_is_understood(guide: Path) -> None:
-    told = {
-        f"{program} {' '.join(words)}": understood(program, words) for program, words in commands(guide.read_text())
-    }
-    assert {line: said for line, said in told.items() if said} == {}
+    text = guide.read_text()
+    to_type = {" ".join((program, *words)) for program, words in commands(text, sentences=False)}
+    told = {" ".join((program, *words)): understood(program, words) for program, words in commands(text)}
+    # A sentence may name a command without all that it needs (`notice send`); a block is there to be typed.
+    wrong = {line: said for line, said in told.items() if said and (line in to_type or INCOMPLETE not in said)}
+    assert wrong == {}
 
 
 def test_every_target_of_make_in_the_guides_is_there() -> None:
