@@ -4,7 +4,7 @@ Promises: at most one open ticket a fault and site; a record is counted once, al
 rest; every event is counted; a ticket is told once, and again only when there is news (reopened, worse, resolved by
 itself). A fault that goes up and down is held open and stays one ticket. A silence or a silent site holds tickets back,
 never events that a ticket counts already; what still goes on afterwards is said again by the rules and opens its
-ticket then.
+ticket then. What arrives late, and happened before its ticket was resolved, is counted there and reopens nothing.
 
 Decisions carry the ticket as it is afterwards; the ids of tickets opened here start with `new:`. Not here: storing,
 numbers, sending.
@@ -128,6 +128,9 @@ class _Desk:
         ticket = self._of_fault(signal.site_id, signal.fault)
         if ticket is not None and ticket.is_open:
             self._fire_again(signal, ticket)
+            return
+        if ticket is not None and signal.at_ns <= (ticket.resolved_ns or 0):
+            self._count(ticket, signal, f"late news of what was resolved since: {signal.reason}")
             return
         if signal.part_of and (storm := self._of_fault(signal.site_id, signal.part_of)) is not None and storm.is_open:
             self._count(storm, signal, f"part of the storm: {signal.title}")

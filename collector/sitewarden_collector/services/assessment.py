@@ -31,6 +31,7 @@ SITES_PER_STEP = 8
 INTERVAL_NS = 4 * SECOND_NS  # a site's next turn is not before that
 RECENT_NS = HOUR_NS
 TRAIL_NS = 30 * DAY_NS
+SEEN_NS = DAY_NS  # a certificate that no probe saw for that long is not looked at any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,17 @@ class Examined:
 
     site_id: str
     agents: frozenset[str]
+    fresh: frozenset[str]  # agents that sent samples lately
     found: Mapping[str, Risk | None]
     levels: Mapping[str, float]
+
+    def is_gone(self, subject: str) -> bool:
+        """Whether a subject without data is there no more: its agent is gone, or goes on and speaks of other things.
+
+        A silent site says nothing of its disks: their risks stay as they are.
+        """
+        agent_id = subject.split("|")[1]
+        return agent_id not in self.agents or agent_id in self.fresh
 
 
 def step(tx: Connection, policy: Policy, *, now_ns: int) -> int:
@@ -61,9 +71,8 @@ def record(tx: Connection, examined: Sequence[Examined], policy: Policy, *, now_
     active = risks.active_of(tx, [one.site_id for one in examined])
     for one in examined:
         mine = {subject: risk for (site_id, subject), risk in active.items() if site_id == one.site_id}
-        # What there are no data of stays as it is: a silent site says nothing of its disks. An agent that is gone does.
-        gone = {subject: None for subject in mine if subject.split("|")[1] not in one.agents}
-        for subject, found in {**one.found, **gone}.items():
+        gone = {subject: None for subject in mine if one.is_gone(subject)}
+        for subject, found in {**gone, **one.found}.items():
             risk = mine.get(subject)
             for decision in assess.decide(risk, found, policy.risk, now_ns=now_ns):
                 risk = _apply(tx, decision, risk, policy, now_ns=now_ns)
@@ -87,9 +96,10 @@ def _examine_site(tx: Connection, site_id: str, policy: Policy, *, now_ns: int) 
         subject = assess.filling_subject(filling)
         levels[subject] = median(filling.used)
         found[subject] = assess.full(_with_trail(filling, trail.get(subject, ())), policy.risk, now_ns=now_ns)
-    for expiring in _expiring(tx, site_id, here):
+    for expiring in _expiring(tx, site_id, here, now_ns=now_ns):
         found[assess.expiring_subject(expiring)] = assess.certificate(expiring, policy.risk, now_ns=now_ns)
-    return Examined(site_id, frozenset(here), found, levels)
+    fresh = {one.agent_id for one in samples.last(tx, site_id=site_id) if one.at_ns >= now_ns - RECENT_NS}
+    return Examined(site_id, frozenset(here), frozenset(fresh), found, levels)
 
 
 def _fillings(tx: Connection, site_id: str, here: Mapping[str, Agent], *, now_ns: int) -> list[Filling]:
@@ -147,9 +157,11 @@ def _with_trail(filling: Filling, trail: Sequence[tuple[int, float]]) -> Filling
     )
 
 
-def _expiring(tx: Connection, site_id: str, here: Mapping[str, Agent]) -> list[Expiring]:
+def _expiring(tx: Connection, site_id: str, here: Mapping[str, Agent], *, now_ns: int) -> list[Expiring]:
     found = []
     for name, certificate in evaluations.peek(tx, site_id).certificates.items():
+        if now_ns - certificate.seen_ns > SEEN_NS:
+            continue  # its probe is gone
         agent_id, _, probe = name.partition("|")
         if (agent := here.get(agent_id)) is not None:
             found.append(

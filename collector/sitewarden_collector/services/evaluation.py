@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
@@ -20,7 +22,7 @@ from sqlalchemy.exc import OperationalError
 from sitewarden_alerting import triage
 from sitewarden_alerting.grouping import Alias
 from sitewarden_alerting.model import SECOND_NS, AgentSeen, Policy, Signal
-from sitewarden_alerting.observations import Observation, Outcome
+from sitewarden_alerting.observations import Change, Gap, LogEvent, Observation, Outcome, ProbeResult
 from sitewarden_alerting.rules import Evaluated, Rulebook, evaluate
 from sitewarden_alerting.rules import tick as tick_rules
 from sitewarden_collector.services import actions, faults
@@ -117,7 +119,7 @@ def _evaluate(
     last: int,
     now_ns: int,
 ) -> None:
-    seen = observations.of_batches(tx, spool.agent_id, spool.epoch, first + 1, last)
+    seen = [_legible(one) for one in observations.of_batches(tx, spool.agent_id, spool.epoch, first + 1, last)]
     if not spools.mark_evaluated(tx, spool.agent_id, spool.epoch, from_seq=first, to_seq=last):
         raise RuntimeError("another collector evaluated these batches meanwhile")
     for one in seen:
@@ -136,6 +138,18 @@ def _evaluate(
             evaluations.save_state(tx, site_id, evaluated.state)
         _park_rules(tx, site_id, spool.agent_id, evaluated, now_ns=now_ns)
         _decide(tx, site_id, faults.current(tx, evaluated.signals, here), policy, now_ns=now_ns)
+
+
+def _legible(observation: Observation) -> Observation:
+    """The observation without NUL in its texts: PostgreSQL cannot keep it, and nobody can read it."""
+    what = observation.what
+    if not isinstance(what, LogEvent | ProbeResult | Change | Gap | Outcome):
+        return observation
+    texts = {name: text for name in what.__slots__ if isinstance(text := getattr(what, name), str) and "\x00" in text}
+    if not texts:
+        return observation
+    clean: dict[str, Any] = {name: text.replace("\x00", "\N{REPLACEMENT CHARACTER}") for name, text in texts.items()}
+    return replace(observation, what=replace(what, **clean))
 
 
 def _tick_site(

@@ -46,7 +46,7 @@ parked = Table(
     Column("times", BigInteger, nullable=False),
     Column("first_ns", Ns, nullable=False),
     Column("last_ns", Ns, nullable=False),
-    Index("uq_parked_evaluations_what", "agent_id", "epoch", "seq", "rule", unique=True),
+    Index("uq_parked_evaluations_what", "site_id", "agent_id", "epoch", "seq", "rule", unique=True),
 )
 
 
@@ -84,7 +84,7 @@ def _decode(text: str | None) -> SiteState:
         return SiteState()
     try:
         return msgspec.json.decode(text, type=SiteState)
-    except msgspec.ValidationError:
+    except msgspec.DecodeError:
         return SiteState()
 
 
@@ -102,7 +102,7 @@ def park(
     row = {"site_id": site_id, "agent_id": agent_id, "epoch": epoch, "seq": seq, "rule": rule[:64]}
     row |= {"error": error[:ERROR_MAX_CHARS], "times": 1, "first_ns": now_ns, "last_ns": now_ns}
     again = {"times": parked.c.times + 1, "last_ns": now_ns, "error": error[:ERROR_MAX_CHARS]}
-    key = [parked.c.agent_id, parked.c.epoch, parked.c.seq, parked.c.rule]
+    key = [parked.c.site_id, parked.c.agent_id, parked.c.epoch, parked.c.seq, parked.c.rule]
     tx.execute(write(parked).values(row).on_conflict_do_update(index_elements=key, set_=again))
 
 

@@ -217,6 +217,16 @@ def test_a_resolved_fault_that_returns_within_the_window_reopens_its_ticket_and_
     assert desk.told() == ["page", "page"]
 
 
+def test_what_arrives_late_and_happened_before_the_resolution_is_counted_and_reopens_nothing() -> None:
+    desk = Desk()
+    desk.take(signal())
+    (ticket,) = desk.open
+    desk.tickets[ticket.id] = tickets.resolved(ticket, "restarted it", now_ns=NOON + 3600 * SECOND)
+    desk.take(signal(at_s=1800), at_s=7200)
+    assert [(t.state, t.count) for t in desk.tickets.values()] == [(TicketState.RESOLVED, 2)]
+    assert desk.told() == ["page"]
+
+
 def test_a_fault_that_returns_after_the_window_is_a_new_ticket_that_names_the_old() -> None:
     desk = Desk()
     desk.take(signal())

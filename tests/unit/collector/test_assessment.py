@@ -139,6 +139,17 @@ def test_the_risks_of_an_agent_that_is_gone_are_taken_back(site: Site) -> None:
     assert site.risks() == []
 
 
+def test_the_risk_of_a_folder_that_is_not_watched_any_more_is_taken_back(site: Site) -> None:
+    used = [20 * MIB + MIB * i for i in range(20)]
+    site.sends(levels(used, limit=60 * MIB, start_ns=NOON - 20 * SECOND, step_ns=SECOND))
+    site.assesses(NOON)
+    for half_hour in range(3, 6):
+        at = NOON + half_hour * 30 * MINUTE
+        site.sends(levels([GIB] * 6, limit=9 * GIB, start_ns=at - MINUTE, step_ns=10 * SECOND, disk=True), at=at)
+        site.assesses(at)
+    assert site.risks() == []
+
+
 def test_a_certificate_that_a_probe_saw_is_a_risk_before_it_expires(site: Site) -> None:
     site.sends(probe(True, certificate_expires_ns=NOON + 9 * DAY_NS, target="https://shop.example"))
     site.db.write_now(evaluation.step, Rulebook(), POLICY, now_ns=NOON)

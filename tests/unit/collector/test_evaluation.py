@@ -249,6 +249,13 @@ def test_a_batch_that_cannot_be_evaluated_is_parked_and_those_around_it_are_not(
     assert site.db.read_now(spools.pending, 10) == []
 
 
+def test_text_that_no_database_keeps_is_made_legible(site: Site) -> None:
+    site.sends(error_line("half a line\x00\x00", template="half a line\x00<*>"), probe(False, detail="\x00"))
+    site.evaluates()
+    assert site.db.read_now(evaluations.parked_listing) == []
+    assert sorted(one.ticket.kind.value for one in site.tickets) == ["log", "probe"]
+
+
 def test_an_evaluation_that_is_taken_back_leaves_no_trace_and_is_repeated_whole(site: Site) -> None:
     site.sends(error_line())
 
