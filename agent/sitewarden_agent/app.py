@@ -73,9 +73,11 @@ def observe(config: Config) -> int:
     """Be the observing process until told to stop."""
     from sitewarden_agent.observe import process
 
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = min(OPEN_FILES, hard) if hard != resource.RLIM_INFINITY else OPEN_FILES
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    with contextlib.suppress(OSError, ValueError):  # a service's sandbox may forbid it, and sets its own
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     return _serve("observe", config, process.run, confine.for_observe(config))
 
 

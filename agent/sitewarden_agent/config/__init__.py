@@ -49,7 +49,7 @@ __all__ = [
     "parse",
 ]
 
-DEFAULT_PATH = Path("/etc/sitewarden/agent.toml")
+DEFAULT_PATH = Path("/etc/sitewarden-agent/agent.toml")
 
 
 def load(path: Path) -> Config:
