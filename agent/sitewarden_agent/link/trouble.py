@@ -123,17 +123,19 @@ _SIGNS = (
     ("CERTIFICATE_EXPIRED", "CERTIFICATE_EXPIRED", "The agent renews it by itself; check this host's clock."),
     ("CERTIFICATE_REQUIRED", "NO_CERTIFICATE", _ENROL_AGAIN),
     ("UNKNOWN_CA", "WRONG_CA", "Headquarters does not know the issuer of this agent's certificate. " + _ENROL_AGAIN),
+    ("Socket closed", "TURNED_AWAY", "Headquarters closed the connection before a word: it does not take this agent's "
+     "certificate, or something on the way does not let it pass. If it lasts, run `sitewarden-agent renew`."),
     ("handshake", "TLS", "TLS failed. Check that the port is the collector's, and that nothing opens TLS on the way."),
     ("Timeout", "TIMEOUT", "Check this host's network and the firewalls on the way."),
     ("timed out", "TIMEOUT", "Check this host's network and the firewalls on the way."),
 )  # fmt: skip
-_OF_THE_CERTIFICATE = ("CERTIFICATE_EXPIRED", "NO_CERTIFICATE", "WRONG_CA", "TLS")
+_OF_THE_CERTIFICATE = ("CERTIFICATE_EXPIRED", "NO_CERTIFICATE", "WRONG_CA", "TURNED_AWAY", "TLS")
 
 
 def broken(code: grpc.StatusCode, details: str, *, endpoint: str) -> Ending:
     """What follows from a call that gRPC ended."""
     for sign, reason, advice in _SIGNS:
-        if sign.lower() in details.lower():
+        if sign.lower() in details.lower() and (reason != "TURNED_AWAY" or "failed to connect" in details):
             doubted = reason in _OF_THE_CERTIFICATE
             return Ending(reason, f"{endpoint}: {details}", advice=advice, credential_doubted=doubted)
     advice = "Check this host's network; the agent keeps trying."
