@@ -18,7 +18,7 @@ from typing import Any
 import uvicorn
 from sqlalchemy import Connection
 
-from sitewarden_alerting.model import Person
+from sitewarden_alerting.model import Policy
 from sitewarden_collector import channels, pki
 from sitewarden_collector.config import Config, split_address
 from sitewarden_collector.errors import ConfigError
@@ -27,8 +27,9 @@ from sitewarden_collector.grpc_api.greeting import recheck
 from sitewarden_collector.grpc_api.server import GrpcServers
 from sitewarden_collector.http_api import app as http_app
 from sitewarden_collector.loops import Clock, SystemClock, drain, every
-from sitewarden_collector.services import enrolment, retention
-from sitewarden_collector.services.notifying import Sender
+from sitewarden_collector.services import assessment, enrolment, evaluation, retention, rulepacks
+from sitewarden_collector.services.faults import Memory
+from sitewarden_collector.services.notifying import Sender, people
 from sitewarden_collector.store import agents, lock, migrate, settings
 from sitewarden_collector.store.engine import Database
 from sitewarden_collector.telemetry import Telemetry
@@ -36,7 +37,11 @@ from sitewarden_collector.telemetry import Telemetry
 HEARD_INTERVAL_S = 2.0
 DISPATCH_INTERVAL_S = 0.5
 RECHECK_INTERVAL_S = 60.0
+REFRESH_INTERVAL_S = 3600.0
 RETENTION_INTERVAL_S = 600.0
+EVALUATE_IDLE_S = 1.0  # other collectors store observations as well
+TICK_INTERVAL_S = 1.0
+ASSESS_INTERVAL_S = 2.0
 NOTIFY_IDLE_S = 0.5  # commands write notices from outside, too
 
 _log = logging.getLogger("sitewarden.collector")
@@ -82,7 +87,7 @@ class Collector:
         live = LiveStreams(self.telemetry)
         self.front = Front(config, self.db, clock, authority, self.telemetry, live, asyncio.Event())
         self.outbox = asyncio.Event()  # set when a notice may be due
-        servers = GrpcServers(self.front)
+        self.servers = servers = GrpcServers(self.front)
         sender = self._sender()
         await servers.start()
         self._stack.push_async_callback(servers.stop)
@@ -94,7 +99,9 @@ class Collector:
         self._stack.push_async_callback(self._write_heard)
         self._loop("dispatch", every(DISPATCH_INTERVAL_S, servers.control.dispatch, name="dispatch", clock=clock))
         self._loop("recheck", every(RECHECK_INTERVAL_S, self._recheck, name="recheck", clock=clock))
+        self._loop("refresh", every(REFRESH_INTERVAL_S, servers.refresh, name="refresh", clock=clock))
         self._loop("retention", every(RETENTION_INTERVAL_S, self._forget, name="retention", clock=clock))
+        self._evaluate_from(clock.now_ns())
         self._loop(
             "notifying", drain(sender.step, wake=self.outbox, name="notifying", clock=clock, idle_s=NOTIFY_IDLE_S)
         )
@@ -103,7 +110,7 @@ class Collector:
 
     def _open(self) -> Database:
         # The check opens and closes: the database that is used has the commit that it was given.
-        migrate.open_checked(self.config.database_url).close()
+        migrate.open_checked(self.config.database_url, thorough=True).close()
         database = Database(self.config.database_url, commit=self._commit)
         try:
             migrate.prepare(database)
@@ -128,7 +135,7 @@ class Collector:
             roads,
             now_ns=self.clock.now_ns,
             worker=worker,
-            on_call=[Person(one.name, one.channels) for one in self.config.on_call],
+            on_call=people(self.config.on_call),
             on_settled=settled,
         )
 
@@ -141,6 +148,43 @@ class Collector:
                 await task
 
         self._stack.push_async_callback(end)
+
+    def _evaluate_from(self, started_ns: int) -> None:
+        """Run what decides: rules over what arrives, rules of time, risks."""
+        rulebook = rulepacks.load(self.config.rules)
+        policy = Policy(on_call=people(self.config.on_call))
+        memory = Memory()
+
+        async def evaluate() -> int:
+            nonlocal memory
+            began_s = self.clock.monotonic_s()
+            try:
+                done = await self.db.run(evaluation.step, rulebook, policy, now_ns=self.clock.now_ns(), memory=memory)
+            except BaseException:
+                memory = Memory()  # what it learned was perhaps not stored
+                raise
+            if done:
+                self.telemetry.evaluation_seconds.observe(self.clock.monotonic_s() - began_s)
+                self.outbox.set()
+            return done
+
+        async def tick() -> None:
+            now_ns = self.clock.now_ns()
+            if await self.db.run(evaluation.tick, rulebook, policy, now_ns=now_ns, started_ns=started_ns):
+                self.outbox.set()
+
+        async def assess() -> None:
+            now_ns = self.clock.now_ns()
+            examined = await self.db.read(assessment.examine, policy, now_ns=now_ns)
+            if examined:
+                await self.db.run(assessment.record, examined, policy, now_ns=now_ns)
+                self.outbox.set()
+
+        clock = self.clock
+        arrived = self.front.arrived
+        self._loop("evaluation", drain(evaluate, wake=arrived, name="evaluation", clock=clock, idle_s=EVALUATE_IDLE_S))
+        self._loop("tick", every(TICK_INTERVAL_S, tick, name="tick", clock=clock))
+        self._loop("assessment", every(ASSESS_INTERVAL_S, assess, name="assessment", clock=clock))
 
     async def _write_heard(self) -> None:
         heard = self.front.live.take_heard()

@@ -12,14 +12,14 @@ import zstandard
 from sqlalchemy import Connection, func, select
 
 from sitewarden_collector.app import Collector
-from sitewarden_collector.config import Limits, WatchLevel
+from sitewarden_collector.config import Limits, PkiConfig, WatchLevel
 from sitewarden_collector.errors import DatabaseBusy
 from sitewarden_collector.services import actions as asking
 from sitewarden_collector.store import actions, agents, observations, spools
 from sitewarden_protos.v1 import common_pb2, control_pb2, intake_pb2
 from tests import cast
 from tests.cast import HOUR, SECOND
-from tests.integration.host import Host, batch_of, configured, headquarters, log_line, token_for
+from tests.integration.host import Host, ShiftedClock, batch_of, configured, headquarters, log_line, token_for
 
 
 def _said(reply: common_pb2.Refusal) -> str:
@@ -196,6 +196,20 @@ async def test_a_collector_that_stops_sends_its_agents_away_spread_over_a_window
             assert closing.retry
             assert 0 <= closing.retry_after_ms <= 10_000
             await stopping
+
+
+async def test_a_fresh_server_certificate_comes_without_a_restart(tmp_path: Path) -> None:
+    clock = ShiftedClock()
+    clock.shift_ns = -80 * cast.DAY
+    pki = PkiConfig(agent_certificate_days=365)
+    async with headquarters(configured(tmp_path, pki=pki), clock=clock) as collector:
+        host = await _agent(collector)
+        ports = (collector.streams_port, collector.enrolment_port)
+        clock.shift_ns = 0
+        await collector.servers.refresh()
+        assert (collector.servers.streams_port, collector.servers.enrolment_port) == ports
+        async with host.upload() as road:
+            assert (await road.hello()).WhichOneof("step") == "welcome"
 
 
 async def test_a_database_that_is_busy_sends_the_agent_away_with_everything_kept(

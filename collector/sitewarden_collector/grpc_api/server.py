@@ -1,12 +1,10 @@
 """The two gRPC servers: streams under mutual TLS, enrolment under server-authenticated TLS.
 
-The server's certificate is made at start for the advertised names, and anew at two thirds of its life without
-a restart.
+The server's certificate is made at start for the advertised names; `refresh` replaces it in time.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -19,8 +17,6 @@ from sitewarden_collector.grpc_api.control import Control
 from sitewarden_collector.grpc_api.enrolment import Enrolment
 from sitewarden_collector.grpc_api.front import Front
 from sitewarden_collector.grpc_api.intake import Intake
-from sitewarden_collector.loops import Clock
-from sitewarden_collector.pki import Authority
 
 ENROLMENT_MAX_BYTES = 65_536
 if TYPE_CHECKING:
@@ -36,43 +32,6 @@ _ADMISSION = (
 _COMMON = (*_ADMISSION, ("grpc.so_reuseport", 0), ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000))
 
 
-class ServerIdentity:
-    """The server's key and certificate, fresh whenever a handshake asks. Called from the library's threads."""
-
-    def __init__(self, authority: Authority, config: Config, clock: Clock) -> None:
-        self._authority = authority
-        self._config = config
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._pair = self._make()
-        self._renew_ns = self._next()
-
-    def credentials(self, *, clients_from: bytes | None) -> grpc.ServerCredentials:
-        """Credentials for a port; with `clients_from` (PEM) a certificate issued under it is asked of every client."""
-
-        def current() -> grpc.ServerCertificateConfiguration:
-            return grpc.ssl_server_certificate_configuration([self._current()], root_certificates=clients_from)
-
-        return grpc.dynamic_ssl_server_credentials(
-            current(), current, require_client_authentication=clients_from is not None
-        )
-
-    def _current(self) -> tuple[bytes, bytes]:
-        with self._lock:
-            if self._clock.now_ns() >= self._renew_ns:
-                self._pair = self._make()
-                self._renew_ns = self._next()
-            return self._pair
-
-    def _make(self) -> tuple[bytes, bytes]:
-        days = self._config.pki.server_certificate_days
-        names = self._config.advertise.names
-        return pki.server_certificate(self._authority, names, days=days, now_ns=self._clock.now_ns())
-
-    def _next(self) -> int:
-        return self._clock.now_ns() + int(self._config.pki.server_certificate_days * _DAY_NS * 2 / 3)
-
-
 class GrpcServers:
     """Both servers. `start` once, `stop` once; the ports are known in between."""
 
@@ -80,13 +39,13 @@ class GrpcServers:
         self._front = front
         self.control = Control(front)
         self._servers: list[grpc.aio.Server] = []
+        self._renew_ns = 0
         self.streams_port = 0
         self.enrolment_port = 0
 
     async def start(self) -> None:
         """Listen on both addresses; raises ConfigError when one cannot be had."""
         front, config = self._front, self._front.config
-        identity = ServerIdentity(front.authority, config, front.clock)
         intake, enrolment = Intake(front), Enrolment(front)
         streams = grpc.aio.server(options=_stream_options(config))
         streams.add_generic_rpc_handlers(
@@ -101,19 +60,30 @@ class GrpcServers:
             "Renew": grpc.unary_unary_rpc_method_handler(enrolment.renew),
         }
         enrolments.add_generic_rpc_handlers((_handlers("EnrolmentService", methods),))
-        root = pki.pem(front.authority.root)
-        self.streams_port = _bind(
-            streams, config.listen.streams, "listen.streams", identity.credentials(clients_from=root)
-        )
+        pair = self._certificate()
+        agents_only = grpc.ssl_server_credentials([pair], pki.pem(front.authority.root), require_client_auth=True)
+        anybody = grpc.ssl_server_credentials([pair])
+        listen, advertised = config.listen, config.advertise
+        self.streams_port = _bind(streams, listen.streams, "listen.streams", agents_only, again=self.streams_port)
         self.enrolment_port = _bind(
-            enrolments, config.listen.enrolment, "listen.enrolment", identity.credentials(clients_from=None)
+            enrolments, listen.enrolment, "listen.enrolment", anybody, again=self.enrolment_port
         )
-        advertised = config.advertise
         front.streams_endpoints = _endpoints(advertised.names, advertised.streams_port or self.streams_port)
         front.enrolment_endpoints = _endpoints(advertised.names, advertised.enrolment_port or self.enrolment_port)
+        front.draining = False
         for server in (streams, enrolments):
             await server.start()
             self._servers.append(server)
+
+    async def refresh(self) -> None:
+        """Come up again with a fresh certificate when two thirds of its life are over; agents come back by themselves.
+
+        Done by a new server, because the library's way to change a certificate under way is not safe: with several
+        handshakes at that moment grpcio 1.85 ends the process by a segmentation fault.
+        """
+        if self._servers and self._front.clock.now_ns() >= self._renew_ns:
+            await self.stop()
+            await self.start()
 
     async def stop(self, *, grace_s: float = 5.0) -> None:
         """Send every agent away with a time to come back, then close."""
@@ -122,6 +92,12 @@ class GrpcServers:
         for server in reversed(self._servers):
             await server.stop(grace_s)
         self._servers.clear()
+
+    def _certificate(self) -> tuple[bytes, bytes]:
+        front, now_ns = self._front, self._front.clock.now_ns()
+        days = front.config.pki.server_certificate_days
+        self._renew_ns = now_ns + int(days * _DAY_NS * 2 / 3)
+        return pki.server_certificate(front.authority, front.config.advertise.names, days=days, now_ns=now_ns)
 
 
 def _stream_options(config: Config) -> tuple[tuple[str, int], ...]:
@@ -152,8 +128,10 @@ def _handlers(service: str, methods: Methods) -> grpc.GenericRpcHandler:
     return grpc.method_handlers_generic_handler(f"sitewarden.v1.{service}", methods)
 
 
-def _bind(server: grpc.aio.Server, address: str, key: str, credentials: grpc.ServerCredentials) -> int:
+def _bind(server: grpc.aio.Server, address: str, key: str, credentials: grpc.ServerCredentials, *, again: int) -> int:
+    """Listen; `again` is the port that a free one (0) came to be the time before."""
     host, port = split_address(address, key)
+    port = port or again
     shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
         bound = server.add_secure_port(shown, credentials)

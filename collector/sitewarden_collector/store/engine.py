@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
-from sitewarden_collector.errors import ConfigError, DatabaseBusy
+from sitewarden_collector.errors import ConfigError, DatabaseBusy, DatabaseUnusable
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -110,6 +110,8 @@ class Database:
                 return function(connection, *args, **kwargs)
         except OperationalError as error:
             raise DatabaseBusy(_say(error)) from error
+        except DatabaseError as error:
+            raise _damaged(error) from error
 
     def close(self) -> None:
         """Finish what was submitted, then let go of every connection."""
@@ -158,7 +160,7 @@ class Database:
                         raise  # the transaction itself is in doubt: nobody in the group was stored
                     except Exception as error:  # noqa: BLE001  the caller gets it; the others go on
                         savepoint.rollback()
-                        settled.append((job, None, error))
+                        settled.append((job, None, _damaged(error)))
                     else:
                         savepoint.commit()
                         settled.append((job, result, None))
@@ -175,6 +177,17 @@ class Database:
                 job.done.set_result(result)
             else:
                 job.done.set_exception(failure)
+
+
+def _damaged(error: Exception) -> Exception:
+    """A SQLite file that is broken inside is nothing that trying again helps with; any other error as it is."""
+    cause = str(getattr(error, "orig", None) or error)
+    if isinstance(error, DatabaseError) and ("malformed" in cause or "not a database" in cause):
+        return DatabaseUnusable(
+            f"the database is damaged ({cause}): stop the collector and restore a backup with `sitewarden restore FILE "
+            "--force`"
+        )
+    return error
 
 
 def _say(error: BaseException) -> str:

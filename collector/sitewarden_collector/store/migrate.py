@@ -20,24 +20,26 @@ from sitewarden_collector.store.engine import Database
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 RESTORE_HINT = "restore a backup with `sitewarden restore FILE --force`"
+THOROUGH_MAX_BYTES = 512 * 1024 * 1024  # about a second; a larger file is checked by `sitewarden backup`
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 
 
-def open_checked(url: str) -> Database:
-    """The database at `url`, after a look at it; raises DatabaseUnusable when it is damaged and DatabaseBusy when it
-    does not answer."""
+def open_checked(url: str, *, thorough: bool = False) -> Database:
+    """The database at `url`, after a look at it: `thorough` reads all of a SQLite file that is not very large.
+
+    Raises DatabaseUnusable when it is damaged and DatabaseBusy when it does not answer.
+    """
     path = sqlite_path(url)
     if path is not None:
-        _look_at_file(path)
+        look_at_file(path)
     database = Database(url)
     try:
         with database.engine.connect() as tx:
-            if database.is_sqlite:
-                found = tx.execute(text("PRAGMA quick_check(1)")).scalar_one()
-                if found != "ok":
-                    raise DatabaseUnusable(f"the database {path} is damaged ({found}); {RESTORE_HINT}")
-            else:
-                tx.execute(text("SELECT 1"))
+            tx.execute(text("SELECT 1"))
+            if path is not None:
+                tx.execute(text("SELECT count(*) FROM sqlite_master"))
+                if thorough and path.stat().st_size <= THOROUGH_MAX_BYTES:
+                    _check_pages(tx, path)
     except OperationalError as error:
         database.close()
         raise DatabaseBusy(
@@ -58,18 +60,24 @@ def prepare(database: Database) -> None:
     if found is None and not _has_tables(database):
         upgrade(database)
         return
-    if found == head():
-        return
-    known = {step.revision for step in _scripts().walk_revisions()}
-    if found in known:
+    refuse_newer(database)
+    if found != head():
         raise DatabaseUnusable(
             f"the database is of an older version ({found}, this program has {head()}): stop the collector, make a "
             "backup, then run `sitewarden db upgrade`"
         )
-    raise DatabaseUnusable(
-        f"the database was written by a newer Sitewarden (schema {found or 'unknown'}, this program knows {head()}): "
-        "install that version, or restore a backup of this one"
-    )
+
+
+def refuse_newer(database: Database) -> None:
+    """Raise DatabaseUnusable when this program does not know the database's version."""
+    found = revision(database)
+    if found is None and not _has_tables(database):
+        return
+    if found not in {step.revision for step in _scripts().walk_revisions()}:
+        raise DatabaseUnusable(
+            f"the database was written by another program or a newer Sitewarden (schema {found or 'unknown'}, this "
+            f"program knows {head()}): install that version, or restore a backup of this one"
+        )
 
 
 def upgrade(database: Database) -> str:
@@ -83,7 +91,7 @@ def upgrade(database: Database) -> str:
 
 def revision(database: Database) -> str | None:
     """The version of the schema in the database; None when there is none."""
-    return database.read_now(_current)
+    return database.read_now(revision_of)
 
 
 def head() -> str:
@@ -101,7 +109,14 @@ def sqlite_path(url: str) -> Path | None:
     return Path(parsed.database)
 
 
-def _look_at_file(path: Path) -> None:
+def _check_pages(tx: Connection, path: Path) -> None:
+    found = tx.execute(text("PRAGMA quick_check(1)")).scalar_one()
+    if found != "ok":
+        raise DatabaseUnusable(f"the database {path} is damaged ({found}); {RESTORE_HINT}")
+
+
+def look_at_file(path: Path) -> None:
+    """Raise DatabaseUnusable when a SQLite file is evidently damaged or cut; a file that is not there is empty."""
     try:
         with path.open("rb") as file:
             header = file.read(100)
@@ -134,7 +149,8 @@ def _scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(_config())
 
 
-def _current(tx: Connection) -> str | None:
+def revision_of(tx: Connection) -> str | None:
+    """`revision` of an open connection."""
     return MigrationContext.configure(tx).get_current_revision()
 
 

@@ -27,19 +27,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_customers_name")),
     )
     op.create_table(
-        "faults_apart",
-        sa.Column("first", sa.String(length=128), nullable=False),
-        sa.Column("second", sa.String(length=128), nullable=False),
-        sa.PrimaryKeyConstraint("first", "second", name=op.f("pk_faults_apart")),
-    )
-    op.create_table(
         "fingerprints",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("fingerprint", sa.String(length=128), nullable=False),
         sa.Column("fault", sa.String(length=128), nullable=False),
         sa.Column("template", sa.Text(), nullable=False),
         sa.Column("severity", sa.Integer(), nullable=False),
-        sa.Column("link_to", sa.String(length=128), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("by", sa.String(length=200), nullable=False),
         sa.Column("first_ns", sa.BigInteger(), nullable=False),
@@ -47,6 +40,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("fingerprint", name=op.f("uq_fingerprints_fingerprint")),
     )
     op.create_index(op.f("ix_fingerprints_fault"), "fingerprints", ["fault"], unique=False)
+    op.create_table(
+        "grouping_snapshots",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("last_id", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_grouping_snapshots")),
+    )
     op.create_table(
         "notices",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -94,7 +95,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_parked_evaluations")),
     )
     op.create_index(
-        "uq_parked_evaluations_what", "parked_evaluations", ["agent_id", "epoch", "seq", "rule"], unique=True
+        "uq_parked_evaluations_what", "parked_evaluations", ["site_id", "agent_id", "epoch", "seq", "rule"], unique=True
     )
     op.create_table(
         "settings",
