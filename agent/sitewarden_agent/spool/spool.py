@@ -341,8 +341,14 @@ class Spool:
             if self._connection.in_transaction:
                 raise AssertionError("a transaction inside a transaction")
             self._same_file()
-            with file.transaction(self._connection, step, path=self._path, commit=self._commit):
-                yield self._connection
+            try:
+                with file.transaction(self._connection, step, path=self._path, commit=self._commit):
+                    yield self._connection
+            except SpoolFull:
+                # The journal may hold what the disk lacks: fold it into the file, so that the next try finds room.
+                with contextlib.suppress(sqlite3.Error):
+                    self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+                raise
             if self._books.give_back:
                 self._books.give_back = False
                 with contextlib.suppress(sqlite3.Error):  # the next minute tries again
