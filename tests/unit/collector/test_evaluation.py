@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from sitewarden_collector.store.agents import Agent
 from sitewarden_collector.store.base import new_id
 from sitewarden_collector.store.engine import Database
 from sitewarden_collector.store.samples import RawBlock
-from tests.cast import ADA, MINUTE, NOON, SECOND, batch, change, error_line, probe, settle_agent
+from tests.cast import ACME_BERLIN, ADA, MINUTE, NOON, SECOND, batch, change, error_line, probe, settle_agent
 
 BOOK = Rulebook(
     (
@@ -37,9 +38,10 @@ POLICY = Policy(on_call=(Person(ADA, ("phone", "mail")),))
 class Site:
     """One agent at acme-berlin, whose batches arrive in their order."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, name: str = ACME_BERLIN) -> None:
         self.db = db
-        self.agent: Agent = db.write_now(settle_agent)
+        self.name = name
+        self.agent: Agent = db.write_now(settle_agent, site=name)
         self.seq = 0
         self.memory = Memory()
 
@@ -256,15 +258,48 @@ def test_text_that_no_database_keeps_is_made_legible(site: Site) -> None:
     assert sorted(one.ticket.kind.value for one in site.tickets) == ["log", "probe"]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_tickets_do_not_depend_on_when_evaluation_ran_or_how_often_it_was_taken_back(db: Database, seed: int) -> None:
+    dice = random.Random(seed)
+    calm, shaken = Site(db), Site(db, "globex-osaka")
+    for i in range(40):
+        faults = [f"f1:{dice.randrange(4)}" for _ in range(dice.randrange(1, 4))]
+        if dice.random() < 0.5:
+            what = [error_line("line", part="head", offset=i, fingerprint="f1:line")]
+            what.append(error_line("line\nmore", part="full", offset=i, fingerprint=faults[0]))
+        else:
+            what = [error_line(fault, offset=100 * i + j, fingerprint=fault) for j, fault in enumerate(faults)]
+        half = dice.randrange(len(what) + 1)
+        for site in (calm, shaken):
+            for part in (what[:half], what[half:]):
+                if part:
+                    site.sends(*part)
+        if dice.random() < 0.6:
+            with pytest.raises(KeyError):
+                db.write_now(_cut_off, shaken.memory)
+        if dice.random() < 0.5:
+            shaken.evaluates()
+    while calm.evaluates():
+        pass
+    by_site: dict[str, dict[str, int]] = {calm.name: {}, shaken.name: {}}
+    for one in calm.tickets:
+        if one.ticket.is_open:
+            by_site[one.site][one.ticket.fault] = one.ticket.count
+    assert by_site[calm.name] == by_site[shaken.name]
+    assert by_site[calm.name]
+    assert db.read_now(evaluations.parked_listing) == []
+
+
+def _cut_off(tx: Connection, memory: Memory) -> None:
+    evaluation.step(tx, BOOK, POLICY, now_ns=NOON, memory=memory)
+    raise KeyError("power cut")
+
+
 def test_an_evaluation_that_is_taken_back_leaves_no_trace_and_is_repeated_whole(site: Site) -> None:
     site.sends(error_line())
 
-    def failing(tx: Connection) -> None:
-        evaluation.step(tx, BOOK, POLICY, now_ns=NOON, memory=site.memory)
-        raise KeyError("power cut")
-
     with pytest.raises(KeyError):
-        site.db.write_now(failing)
+        site.db.write_now(_cut_off, site.memory)
     assert site.tickets == []
     assert site.evaluates() == 1
     assert [one.ticket.number for one in site.tickets] == ["INC-1001"]
