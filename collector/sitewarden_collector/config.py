@@ -19,6 +19,7 @@ from sitewarden_collector.errors import ConfigError
 
 DATA_VARIABLE = "SITEWARDEN_DATA"
 DEFAULT_DATA = "sitewarden-data"
+WIRE_MAX_BYTES = 4 * 1024 * 1024
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,7 +55,7 @@ class PkiConfig(Table, frozen=True):
 class Limits(Table, frozen=True):
     """What one agent may ask of this collector."""
 
-    max_batch_bytes: int = 4 * 1024 * 1024
+    max_batch_bytes: int = WIRE_MAX_BYTES
     max_body_bytes: int = 8 * 1024 * 1024  # after decompression
     max_batch_observations: int = 10_000
     credits: int = 8  # batches under way
@@ -177,6 +178,8 @@ def _check(config: Config, name: str) -> None:
             value = getattr(getattr(config, table), field.name)
             if value <= 0:
                 raise ConfigError(f"{name}: {table}.{field.name} is {value}; it must be more than 0")
+    if config.limits.max_batch_bytes > WIRE_MAX_BYTES:
+        raise ConfigError(f"{name}: limits.max_batch_bytes is more than the {WIRE_MAX_BYTES} that the wire allows")
     for person in config.on_call:
         for wanted in person.channels:
             if wanted not in config.channels:
@@ -212,18 +215,19 @@ def _refuse_unknown(raw: Any, kind: Any, name: str, place: str) -> None:
         here = f"{place}{key}"
         if key not in fields:
             raise ConfigError(f"{name}: unknown key {here!r}{_did_you_mean(key, fields)}")
-        for inner, child in _children(fields[key], value, here):
-            _refuse_unknown(child, inner, name, f"{here}.")
+        for inner, child, where in _children(fields[key], value, here):
+            _refuse_unknown(child, inner, name, f"{where}.")
 
 
-def _children(kind: Any, value: Any, here: str) -> list[tuple[Any, Any]]:
+def _children(kind: Any, value: Any, here: str) -> list[tuple[Any, Any, str]]:
+    """The tables inside a value, each with what it should be and where it stands."""
     if isinstance(kind, type) and issubclass(kind, Table):
-        return [(kind, value)]
+        return [(kind, value, here)]
     arguments = [a for a in getattr(kind, "__args__", ()) if isinstance(a, type) and issubclass(a, Table)]
     if arguments and isinstance(value, list):
-        return [(arguments[0], item) for item in value]
+        return [(arguments[0], item, here) for item in value]
     if arguments and isinstance(value, dict):
-        return [(arguments[0], item) for item in value.values()]
+        return [(arguments[0], item, f"{here}.{name}") for name, item in value.items()]
     return []
 
 
