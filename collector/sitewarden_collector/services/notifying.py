@@ -241,7 +241,10 @@ def settle(
     if (given_up or tired) and not handed_on:
         route = routing.after(on_call, notice.kind, tried=notices.tried(tx, notice))
         if route is not None:
-            taker = notices.hand_on(tx, notice, person=route.person, channel=route.channel, now_ns=now_ns)
+            because = f"You are told because {notice.person} could not be told by {notice.channel}."
+            taker = notices.hand_on(
+                tx, notice, person=route.person, channel=route.channel, because=because, now_ns=now_ns
+            )
             handed_on = taker is not None
     if not given_up:
         again_ns = routing.retry_at(notice.attempts, now_ns=now_ns, jitter=jitter)

@@ -227,10 +227,13 @@ def settle_failed(tx: Connection, notice: StoredNotice, *, error: str) -> bool:
     return _settle(tx, notice, {"state": "failed", "claimed_by": None, "last_error": _cut(error)})
 
 
-def hand_on(tx: Connection, notice: StoredNotice, *, person: str, channel: str, now_ns: int) -> str | None:
+def hand_on(
+    tx: Connection, notice: StoredNotice, *, person: str, channel: str, because: str, now_ns: int
+) -> str | None:
     """Write the same notice for another person or channel and return its id; None when it is not wanted any more.
 
-    At most one notice takes over from another, however often this is called.
+    `because` tells the reader why it comes to them. At most one notice takes over from another, however often this is
+    called.
     """
     live = select(notices.c.state).where(notices.c.id == notice.id)
     if tx.execute(live).scalar_one() == "cancelled":
@@ -241,7 +244,7 @@ def hand_on(tx: Connection, notice: StoredNotice, *, person: str, channel: str, 
         person=person,
         channel=channel,
         subject=notice.subject,
-        body=notice.body,
+        body=f"{notice.body}\n\n{because}",
         ticket_id=notice.ticket_id,
         risk_id=notice.risk_id,
         urgency=notice.urgency,

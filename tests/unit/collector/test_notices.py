@@ -111,17 +111,18 @@ def test_a_cancelled_page_is_not_handed_on(db: Database) -> None:
     db.write_now(put, ticket_id="t1")
     [taken] = db.write_now(notices.claim, 1, "a", now_ns=NOW)
     db.write_now(notices.cancel_for_ticket, "t1")
-    assert db.write_now(notices.hand_on, taken, person="bob", channel="mail", now_ns=NOW) is None
+    assert db.write_now(notices.hand_on, taken, person="bob", channel="mail", because="ada slept", now_ns=NOW) is None
 
 
 def test_handing_on_twice_makes_one_notice(db: Database) -> None:
     db.write_now(put, ticket_id="t1")
     [taken] = db.write_now(notices.claim, 1, "a", now_ns=NOW)
-    first = db.write_now(notices.hand_on, taken, person="bob", channel="mail", now_ns=NOW)
-    assert first == db.write_now(notices.hand_on, taken, person="bob", channel="mail", now_ns=NOW)
+    first = db.write_now(notices.hand_on, taken, person="bob", channel="mail", because="ada slept", now_ns=NOW)
+    assert first == db.write_now(notices.hand_on, taken, person="bob", channel="mail", because="ada slept", now_ns=NOW)
     assert first is not None
     taker = db.read_now(notices.get, first)
     assert (taker.person, taker.channel, taker.ticket_id, taker.state) == ("bob", "mail", "t1", "pending")
+    assert taker.body == "down\n\nada slept"
 
 
 def test_a_parked_notice_starts_over_when_an_operator_asks(db: Database) -> None:
