@@ -41,6 +41,8 @@ from sitewarden_alerting.observations import (
 )
 from sitewarden_alerting.reading.severity import Severity
 
+LATEST_NS = 2**62
+
 
 class BadRecording(ValueError):
     """A line that is no recorded observation; the message names the line and what is wrong."""
@@ -67,7 +69,9 @@ def read(lines: Iterable[str], name: str = "recording") -> Iterator[Observation 
             yield _observation(raw, number)
         except KeyError as error:
             raise BadRecording(f"{name}:{number}: {error} is missing") from error
-        except (ValueError, TypeError) as error:
+        except RecursionError as error:
+            raise BadRecording(f"{name}:{number}: it is nested too deeply") from error
+        except (ValueError, TypeError, OverflowError) as error:
             raise BadRecording(f"{name}:{number}: {error}") from error
 
 
@@ -157,6 +161,8 @@ def _samples(raw: Mapping[str, Any], at_ns: int) -> Samples:
 
 def _time(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
+        if not 0 <= value <= LATEST_NS:
+            raise ValueError(f"the time {value!s:.40} is not in nanoseconds since 1970")
         return value
     when = datetime.fromisoformat(str(value))
     if when.tzinfo is None:

@@ -18,13 +18,13 @@ package (`packs/*.toml`). Not here: opening files.
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sitewarden_alerting import rulevalues as read
 from sitewarden_alerting.reading.severity import Severity
 from sitewarden_alerting.rules.rulebook import (
     Absence,
@@ -42,10 +42,6 @@ from sitewarden_alerting.rules.rulebook import (
 )
 
 GAP_REASONS = ("shed", "expired", "refused", "restored", "file_lost", "redaction", "spool_lost")
-_TIMES = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
-_SIZES = {"%": 0.01, "B": 1.0, "KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30, "TiB": 2.0**40}
-_SIZES |= {"kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12} | _TIMES
-_QUANTITY = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*([A-Za-z%]*)\s*")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -72,14 +68,12 @@ class Pack:
     disable: tuple[str, ...] = ()
 
 
-class _Wrong(ValueError):
-    """A value that cannot be used; the message says why and what would be right."""
-
-
 def parse(text: str, name: str = "rules") -> Pack:
     """The pack that `text` holds; raises Complaints with every mistake in it. `name` is what they call the file."""
     try:
         raw = tomllib.loads(text)
+    except RecursionError as error:
+        raise Complaints(name, [Complaint(1, "it is nested too deeply; rules are flat tables")]) from error
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"at line (\d+)", str(error))
         line = int(found[1]) if found else text.count("\n") + 1
@@ -138,113 +132,20 @@ class _Field:
     needed: bool = False
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise _Wrong(f"it must be text in quotes, not {_shown(value)}")
-    return value
-
-
-def _word(value: Any) -> str:
-    """A name that becomes part of a fault's identity."""
-    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}", value):
-        raise _Wrong(f"it must be a word of letters, digits, '_', '-' and '.', up to 64 long, not {_shown(value)}")
-    return value
-
-
-def _truth(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise _Wrong(f"it must be true or false, not {_shown(value)}")
-    return value
-
-
-def _whole(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise _Wrong(f"it must be a whole number of at least 1, not {_shown(value)}")
-    return value
-
-
-def _seconds(value: Any) -> float:
-    found = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
-    if found is None or not found[2]:
-        raise _Wrong(f'it must be a time with its unit, such as "90 s", "5 m", "2 h" or "7 d", not {_shown(value)}')
-    if found[2] not in _TIMES:
-        raise _Wrong(f"unknown unit of time {found[2]!r}{_near(found[2], _TIMES)}; the units are s, m, h, d")
-    if float(found[1]) <= 0:
-        raise _Wrong(f"it must be longer than nothing, not {_shown(value)}")
-    return float(found[1]) * _TIMES[found[2]]
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    found = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
-        raise _Wrong(f'it must be a number, or text such as "95 %" or "10 GiB", not {_shown(value)}')
-    if found[2] and found[2] not in _SIZES:
-        raise _Wrong(f"unknown unit {found[2]!r}{_near(found[2], _SIZES)}; the units are {', '.join(_SIZES)}")
-    return float(found[1]) / 100 if found[2] == "%" else float(found[1]) * _SIZES.get(found[2], 1.0)
-
-
-def _severity(value: Any) -> Severity:
-    names = [severity.name.lower() for severity in Severity]
-    if not isinstance(value, str) or value.lower() not in names:
-        near = _near(value, names) if isinstance(value, str) else ""
-        raise _Wrong(f"unknown severity {_shown(value)}{near}; the severities are {', '.join(names)}")
-    return Severity[value.upper()]
-
-
-def _pattern(value: Any) -> str:
-    text = _text(value)
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise _Wrong(f"it is no regular expression: {error}") from error
-    if re.search(r"[+*}]\)[+*{]", text):
-        raise _Wrong("a repetition inside a repetition can take for ever; write it with a single one")
-    return text
-
-
-def _labels(value: Any) -> tuple[tuple[str, str], ...]:
-    if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
-        raise _Wrong(f'it must be a table of texts, such as {{ mount = "/data*" }}, not {_shown(value)}')
-    return tuple(sorted(value.items()))
-
-
-def _choice(*allowed: str) -> Callable[[Any], str]:
-    def read(value: Any) -> str:
-        if value not in allowed:
-            near = _near(value, allowed) if isinstance(value, str) else ""
-            raise _Wrong(f"it cannot be {_shown(value)}{near}; it is one of {', '.join(allowed)}")
-        return str(value)
-
-    return read
-
-
-def _choices(*allowed: str) -> Callable[[Any], tuple[str, ...]]:
-    one = _choice(*allowed)
-
-    def read(value: Any) -> tuple[str, ...]:
-        if not isinstance(value, list):
-            raise _Wrong(f"it must be a list of texts, not {_shown(value)}")
-        return tuple(one(item) for item in value)
-
-    return read
-
-
 _COMMON = {
-    "name": _Field(_word, needed=True),
-    "kind": _Field(_text, needed=True),
-    "severity": _Field(_severity),
-    "title": _Field(_text),
-    "page": _Field(_truth),
+    "name": _Field(read.word, needed=True),
+    "kind": _Field(read.text, needed=True),
+    "severity": _Field(read.severity),
+    "title": _Field(read.text),
+    "page": _Field(read.truth),
 }
 _WHERE = {
-    "min_severity": _Field(_severity),
-    "max_severity": _Field(_severity),
-    "source": _Field(_text),
-    "component": _Field(_text),
-    "contains": _Field(_text),
-    "matches": _Field(_pattern),
+    "min_severity": _Field(read.severity),
+    "max_severity": _Field(read.severity),
+    "source": _Field(read.text),
+    "component": _Field(read.text),
+    "contains": _Field(read.text),
+    "matches": _Field(read.pattern),
 }
 _KINDS: dict[str, tuple[type[Any], Mapping[str, _Field]]] = {
     "new_fault": (NewFault, _WHERE),
@@ -252,35 +153,43 @@ _KINDS: dict[str, tuple[type[Any], Mapping[str, _Field]]] = {
         Rate,
         _WHERE
         | {
-            "count": _Field(_whole, needed=True),
-            "window": _Field(_seconds, "window_s", needed=True),
-            "by": _Field(_choice("site", "agent", "fault")),
+            "count": _Field(read.whole, needed=True),
+            "window": _Field(read.seconds, "window_s", needed=True),
+            "by": _Field(read.choice("site", "agent", "fault")),
         },
     ),
-    "storm": (Storm, {"events": _Field(_whole), "faults": _Field(_whole), "window": _Field(_seconds, "window_s")}),
+    "storm": (
+        Storm,
+        {"events": _Field(read.whole), "faults": _Field(read.whole), "window": _Field(read.seconds, "window_s")},
+    ),
     "threshold": (
         Threshold,
         {
-            "series": _Field(_text, needed=True),
-            "divide_by": _Field(_text),
-            "labels": _Field(_labels),
-            "above": _Field(_number),
-            "below": _Field(_number),
-            "clear": _Field(_number),
-            "for": _Field(_seconds, "for_s"),
+            "series": _Field(read.text, needed=True),
+            "divide_by": _Field(read.text),
+            "labels": _Field(read.labels),
+            "above": _Field(read.number),
+            "below": _Field(read.number),
+            "clear": _Field(read.number),
+            "for": _Field(read.seconds, "for_s"),
         },
     ),
     "probe_failed": (
         ProbeFailed,
-        {"probe": _Field(_text), "failures": _Field(_whole), "successes": _Field(_whole)},
+        {"probe": _Field(read.text), "failures": _Field(read.whole), "successes": _Field(read.whole)},
     ),
     "absence": (
         Absence,
-        _WHERE | {"within": _Field(_seconds, "within_s", needed=True), "probe": _Field(_text), "series": _Field(_text)},
+        _WHERE
+        | {
+            "within": _Field(read.seconds, "within_s", needed=True),
+            "probe": _Field(read.text),
+            "series": _Field(read.text),
+        },
     ),
-    "agent_silent": (AgentSilent, {"after": _Field(_seconds, "after_s")}),
-    "data_lost": (DataLost, {"reasons": _Field(_choices(*GAP_REASONS))}),
-    "changed": (Changed, {"change": _Field(_text, needed=True)}),
+    "agent_silent": (AgentSilent, {"after": _Field(read.seconds, "after_s")}),
+    "data_lost": (DataLost, {"reasons": _Field(read.choices(*GAP_REASONS))}),
+    "changed": (Changed, {"change": _Field(read.text, needed=True)}),
 }
 
 
@@ -298,7 +207,7 @@ class _Reader:
         for key in raw:
             if key not in ("rule", "disable"):
                 self._say(
-                    -1, key, f"unknown key {key!r}{_near(key, ('rule', 'disable'))}; a file holds [[rule]] tables"
+                    -1, key, f"unknown key {key!r}{read.near(key, ('rule', 'disable'))}; a file holds [[rule]] tables"
                 )
         disable = raw.get("disable", [])
         if not isinstance(disable, list) or not all(isinstance(one, str) for one in disable):
@@ -321,8 +230,8 @@ class _Reader:
         before = len(self.complaints)
         kind = table.get("kind")
         if not isinstance(kind, str) or kind not in _KINDS:
-            near = _near(kind, _KINDS) if isinstance(kind, str) else ""
-            said = "a rule needs its kind" if kind is None else f"unknown kind {_shown(kind)}{near}"
+            near = read.near(kind, _KINDS) if isinstance(kind, str) else ""
+            said = "a rule needs its kind" if kind is None else f"unknown kind {read.shown(kind)}{near}"
             self._say(place, "kind", f"{said}; the kinds are {', '.join(_KINDS)}")
             return None
         make, own = _KINDS[kind]
@@ -333,12 +242,12 @@ class _Reader:
                 self._say(
                     place,
                     key,
-                    f"unknown key {key!r} in a rule of kind {kind}{_near(key, fields)}; it has {', '.join(fields)}",
+                    f"unknown key {key!r} in a rule of kind {kind}{read.near(key, fields)}; it has {', '.join(fields)}",
                 )
                 continue
             try:
                 values[fields[key].keep or key] = fields[key].read(value)
-            except _Wrong as error:
+            except read.Wrong as error:
                 self._say(place, key, f"{key}: {error}")
         for key, entry in fields.items():
             if entry.needed and key not in table:
@@ -383,12 +292,3 @@ class _Reader:
     def _say(self, place: int, key: str, text: str) -> None:
         line = self.lines.of_rule(place, key) if place >= 0 else self.lines.keys.get((-1, key), 1)
         self.complaints.append(Complaint(line, text))
-
-
-def _near(word: str, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {found[0]!r}?" if found else ""
-
-
-def _shown(value: Any) -> str:
-    return repr(value) if isinstance(value, str | int | float | bool) else f"a {type(value).__name__}"

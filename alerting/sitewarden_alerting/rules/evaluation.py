@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sitewarden_alerting.identity import key
 from sitewarden_alerting.model import Signal
 from sitewarden_alerting.observations import Change, Gap, LogEvent, Observation, ProbeResult, Samples
-from sitewarden_alerting.rules import events, levels, logs, ticking
+from sitewarden_alerting.rules import events, levels, logs, rates, storms, ticking
 from sitewarden_alerting.rules.rulebook import (
     Absence,
     AnyRule,
@@ -90,8 +90,8 @@ def _log(attempt: _Attempts, rulebook: Rulebook, event: LogEvent, *, at_ns: int)
         if isinstance(rule, NewFault) and not found:
             attempt(logs.new_fault, rule, event, head, found, at_ns=at_ns)
         elif isinstance(rule, Rate):
-            attempt(logs.rate, rule, event, head, at_ns=at_ns)
+            attempt(rates.rate, rule, event, head, at_ns=at_ns)
     for rule in rulebook.rules:
         if isinstance(rule, Storm) and found:
-            attempt(logs.storm, rule, found)
+            attempt(storms.storm, rule, found)
     work.signals.extend(found)

@@ -16,7 +16,7 @@ from dataclasses import replace
 from sitewarden_alerting.identity import first_of, key
 from sitewarden_alerting.model import MINUTE_NS, SECOND_NS, AgentSeen, Signal, SignalKind, SignalState
 from sitewarden_alerting.observations import LogEvent, Observation, ProbeResult, Samples
-from sitewarden_alerting.rules import logs
+from sitewarden_alerting.rules import rates, storms
 from sitewarden_alerting.rules.rulebook import Absence, AgentSilent, Rate, Rulebook, Storm
 from sitewarden_alerting.rules.state import Awaited, Evaluated, RuleFailure, SiteState, Working
 from sitewarden_alerting.wording import duration, exact_moment
@@ -42,7 +42,7 @@ def tick(
                 case Absence() if not site_silent:
                     _absent(work, rule, agents[0], now_ns=now_ns, started_ns=started_ns)
                 case Rate():
-                    logs.rate_over(work, rule, now_ns=now_ns)
+                    rates.rate_over(work, rule, now_ns=now_ns)
                 case Storm():
                     _storm_over(work, rule, agents[0], now_ns=now_ns)
         except Exception as error:  # noqa: BLE001  one rule's fault must not stop the others
@@ -149,7 +149,7 @@ def _absent(work: Working, rule: Absence, agent: AgentSeen, *, now_ns: int, star
 def _storm_over(work: Working, rule: Storm, agent: AgentSeen, *, now_ns: int) -> None:
     storm = work.storms.get(rule.name)
     if storm is not None and storm.firing and now_ns - storm.over_ns >= rule.window_s * SECOND_NS:
-        work.signals.append(logs.storm_over(rule, agent.site_id, agent.customer_id, at_ns=now_ns))
+        work.signals.append(storms.storm_over(rule, agent.site_id, agent.customer_id, at_ns=now_ns))
         work.storms[rule.name] = replace(storm, firing=False)
 
 

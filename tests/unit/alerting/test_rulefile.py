@@ -133,6 +133,9 @@ page = "yes"
         ('[[rule]]\nname = "a"\nkind = "new_fault"\nmatches = "(a+)+"\n', 4, "repetition"),
         ('[[rule]]\nname = "a"\nkind = "data_lost"\nreasons = ["shedd"]\n', 4, "did you mean 'shed'?"),
         ('[[rule]]\nname = "a"\nkind = "agent_silent"\nafter = 60\n', 4, "a time with its unit"),
+        ('[[rule]]\nname = "a"\nkind = "agent_silent"\nafter = "99999 d"\n', 4, "at most 10 years"),
+        ('[[rule]]\nname = "a"\nkind = "threshold"\nseries = "s"\nabove = nan\n', 5, "can be reached"),
+        (f'[[rule]]\nname = "a"\nkind = "threshold"\nseries = "s"\nabove = {"9" * 400}\n', 5, "can be reached"),
         ('[[rule]]\nname = "a"\nkind = "storm"\ntitle = """\nname = 1\n"""\nevents = -1\n', 7, "at least 1"),
     ],
 )
@@ -190,6 +193,8 @@ def test_recorded_observations_show_the_signals_that_rules_would_give() -> None:
         ('{"kind": "tick"}', "'at' is missing"),
         ('{"at": "2026-11-24T03:10:00", "kind": "tick"}', "needs its zone"),
         ('{"at": 1, "kind": "smell"}', "unknown kind 'smell'"),
+        ('{"at": 99999999999999999999, "kind": "tick"}', "not in nanoseconds"),
+        ("[" * 100_000, "nested too deeply"),
         ('{"at": 1, "kind": "log", "message": "x", "severity": "bad"}', "unknown severity 'bad'"),
         ('{"at": 1, "kind": "samples", "name": "x", "values": []}', "list of numbers"),
         ('{"at": 1, "kind": "probe", "ok": true}', "'probe' is missing"),
