@@ -1,0 +1,25 @@
+"""`python -m tests.bench [NAME ...]`: run the named benchmarks, or all of them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from tests.bench import grouping, latency
+from tests.bench.figures import machine
+
+BENCHMARKS: dict[str, Callable[[], object]] = {"grouping": lambda: grouping.main(()), "latency": latency.main}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; none: all")
+    names = parser.parse_args().names or list(BENCHMARKS)
+    print(machine())
+    for name in names:
+        print(f"\n{name}: {(BENCHMARKS[name].__module__)}")
+        BENCHMARKS[name]()
+
+
+if __name__ == "__main__":
+    main()
