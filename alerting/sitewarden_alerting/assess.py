@@ -77,7 +77,8 @@ def full(filling: Filling, policy: RiskPolicy, *, now_ns: int) -> Risk | None:
         late = said(reach.late_ns) if reach.late_ns is not None else "never, if the growth stops"
         text = f"{what} will be full at {said(reach.at_ns)} (between {said(reach.early_ns)} and {late})"
     host = f" on {filling.hostname}" if filling.hostname else ""
-    grows = f"{size(trend.slope * 3600)} an hour" if trend.slope > 0 else "not growing now"
+    pace = f"{size(trend.slope * 60)} a minute" if near else f"{size(trend.slope * 86_400)} a day"
+    grows = pace if trend.slope > 0 else "not growing now"
     return Risk(
         site_id=filling.site_id,
         customer_id=filling.customer_id,

@@ -23,10 +23,11 @@ from statistics import median
 from sitewarden_alerting.model import SECOND_NS
 
 POINTS = 60
-SHORTEST_NS = 30 * SECOND_NS
+SHORTEST_NS = 10 * SECOND_NS
 MIN_POINTS = 5
 MIN_SPAN_S = 5.0
 Z_90 = 1.645
+LEAST_DOUBT = 0.05  # no interval is narrower than that share of the time to go, however straight the line was
 NOISE_STEPS = 8.0
 FALL_SHARE = 0.1  # a fall is at least that share of the range of the data ...
 FALL_SPREAD = 6.0  # ... and that many times the usual step
@@ -77,8 +78,11 @@ def reaches(trend: Trend, limit: float, *, trust_spans: float) -> Reach | None:
     away_s = missing / trend.slope
     if away_s * SECOND_NS > trend.span_ns * trust_spans:
         return None
-    early_s = missing / max(trend.slope_high, trend.slope)
-    late = None if trend.slope_low <= 0 else _later(trend.at_ns, missing / min(trend.slope_low, trend.slope))
+    early_s = min(missing / max(trend.slope_high, trend.slope), away_s * (1 - LEAST_DOUBT))
+    late_s = (
+        max(missing / min(trend.slope_low, trend.slope), away_s * (1 + LEAST_DOUBT)) if trend.slope_low > 0 else None
+    )
+    late = None if late_s is None else _later(trend.at_ns, late_s)
     return Reach(_later(trend.at_ns, away_s), _later(trend.at_ns, early_s), late)
 
 

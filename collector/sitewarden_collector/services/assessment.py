@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import median
 from typing import Literal
 
 from sqlalchemy import Connection
@@ -94,7 +93,7 @@ def _examine_site(tx: Connection, site_id: str, policy: Policy, *, now_ns: int) 
     levels: dict[str, float] = {}
     for filling in _fillings(tx, site_id, here, now_ns=now_ns):
         subject = assess.filling_subject(filling)
-        levels[subject] = median(filling.used)
+        levels[subject] = max(filling.used)  # peaks tell what it always survived
         found[subject] = assess.full(_with_trail(filling, trail.get(subject, ())), policy.risk, now_ns=now_ns)
     for expiring in _expiring(tx, site_id, here, now_ns=now_ns):
         found[assess.expiring_subject(expiring)] = assess.certificate(expiring, policy.risk, now_ns=now_ns)
