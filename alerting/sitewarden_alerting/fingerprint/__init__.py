@@ -25,6 +25,8 @@ version.
 
 MAX_TEMPLATE_CHARS = 1000
 MAX_LINES = 400
+MAX_LINE_CHARS = 400
+"""How far into a record a trace is looked for."""
 TELLING_WORDS = 3
 """A template with fewer constant words says too little to stand alone: the component then counts as part of the
 identity.
@@ -66,8 +68,8 @@ def current(fingerprint_id: str) -> str:
 
 
 def _of_lines(head: str, rest: str, component: str) -> Fingerprint:
-    lines = rest.split("\n", MAX_LINES)[:MAX_LINES]
-    stack = stacks.read([head, *lines])
+    lines = [line[:MAX_LINE_CHARS] for line in rest.split("\n", MAX_LINES)[:MAX_LINES]]
+    stack = stacks.read([head[:MAX_LINE_CHARS], *lines])
     if stack is None:
         first = masks.template(head[: 2 * MAX_TEMPLATE_CHARS])
         if len(_WORD.findall(first)) < TELLING_WORDS:

@@ -12,6 +12,8 @@ import re
 from functools import lru_cache
 
 WILD = "<*>"
+MAX_TOKEN_CHARS = 200
+"""Of a longer token only the beginning counts: it is data, and patterns must not take long over it."""
 
 _TLD = (
     "com|net|org|edu|gov|mil|int|info|biz|io|dev|app|cloud|local|localdomain|internal|lan|intranet|corp|home|arpa|example|invalid|test"
@@ -26,17 +28,17 @@ _FILE = (
 _VARIABLE = re.compile(
     rf"""<[a-z]+(?:[_-][a-z]+)*:[0-9A-Za-z]{{4,64}}>(?:[.-][\w.-]*\w)?  # a pseudonym of the redactor
     |(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>,;)\]}}]*                     # a URL
-    |[\w.+%-]+@[\w-]+(?:\.[\w-]+)+                                                   # an e-mail address
+    |(?<![\w.+%-])[\w.+%-]+@[\w-]+(?:\.[\w-]+)+                                                   # an e-mail address
     |(?<![0-9A-Za-z])[0-9a-fA-F]{{8}}-(?:[0-9a-fA-F]{{4}}-){{3}}[0-9a-fA-F]{{12}}    # a UUID
     |(?<![0-9A-Za-z:])(?:[0-9a-fA-F]{{1,2}}[:-]){{5,}}[0-9a-fA-F]{{1,2}}(?![0-9A-Za-z])  # a MAC address
     |(?<![\w:.])(?:[0-9a-fA-F]{{0,4}}:){{2,7}}[0-9a-fA-F]{{0,4}}(?:%\w+)?(?![\w:])  # an IPv6 address
     |(?<![A-Za-z0-9])[A-Za-z]:[\\/][^\s"'<>|,;)\]]*|\\\\[\w.$-]+\\[^\s"'<>|,;)\]]*   # a path of Windows
     |(?<![\w.<>)\]*/])(?:~\w*|\.{{1,2}})?/[^\s"'<>,;:)\]}}|(]*                       # a path
-    |(?<![\w/])[\w.@+-]+(?:/[\w.@%+~\#-]+){{2,}}/?                                   # a relative path
+    |(?<![\w/.@+-])[\w.@+-]+(?:/[\w.@%+~\#-]+){{2,}}/?                                   # a relative path
     |(?<![A-Za-z0-9])(?:0[xX][0-9a-fA-F]+|[xX]'[0-9a-fA-F]+')                        # a hexadecimal number
     |(?<![\w.$/-])(?!(?:com|org|net|io|edu|java|javax|android|kotlin|scala|akka|sun|jdk)\.)
         (?:[A-Za-z0-9_](?:[\w-]*[A-Za-z0-9])?\.)+(?:{_TLD})(?::\d+)?(?![\w$(]|\.\w)  # a host
-    |(?<![\w.$/-])[A-Za-z][\w-]*(?:[.-][\w-]+)+(?=:\d{{2,5}}(?![\w.:]))                # a host before a port
+    |(?<![\w.$/-])[A-Za-z]\w*(?:[.-]\w+)+(?=:\d{{2,5}}(?![\w.:]))                # a host before a port
     |(?<![\w.-])localhost(?:\.localdomain)?(?![\w.-]\w)
     |(?<![\w.])[\w.+~-]*\w\.(?:{_FILE})(?:\.\d+)?(?![\w(]|\.\w)                      # a file of data
     |(?<![\w+/=-])(?=(?:[A-Za-z+/_-]*\d){{3}})(?=[\d+/_a-z-]*[A-Z])(?=[\d+/_A-Z-]*[a-z])[\w+/-]{{24,}}={{0,2}}(?![\w+/=-])
@@ -83,6 +85,8 @@ def mask(token: str) -> str:
     """Mask one token, that is, a part of a message without blanks."""
     if token.isalpha():
         return token if len(token) < 8 or _LETTER_HEX.match(token) is None else WILD
+    if len(token) > MAX_TOKEN_CHARS:
+        token = token[:MAX_TOKEN_CHARS]
     masked, ids = _VARIABLE.subn(_piece, token)
     if WILD in masked:
         masked = _CHAIN.sub(WILD, masked)

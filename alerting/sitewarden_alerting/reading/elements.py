@@ -41,6 +41,7 @@ _BEFORE = (  # what may stand between a stamp and a level: marks, brackets, name
     r"(?:-{1,3}|\||\[[^\]]{0,240}\]|\([^)]{0,80}\)|<[^>\s]{1,80}>"
     r"|[^\s=]*[\d./:$@_\#\\][^\s=]*(?<!:)|[A-Z]{2,}|[^\s=\"']+(?=\s+[-|]\s))"
 )
+LEVEL_SOMEWHERE = re.compile(rf"(?<![A-Za-z])(?:{_LEVEL})(?![A-Za-z])|[\[<]\s*{_ANY_CASE}\s*[\]>]")
 AHEAD = re.compile(
     rf"(?:{_BEFORE}[ \t|]+){{1,5}}?"
     rf"(?:(?P<upper>{_LEVEL})(?=[\s:|,;\]]|$):?|\[(?P<bracketed>{_ANY_CASE})\]|<(?P<angled>{_ANY_CASE})>)"

@@ -209,7 +209,7 @@ def _levels(cursor: Cursor) -> bool:
             return True
         if ": " in inner or "=" in inner:
             break
-        ahead = elements.AHEAD.match(line, cursor.pos)
+        ahead = _level_ahead(cursor)
         if ahead is None and (not inner or not any(c.isdigit() for c in inner)):
             break
         if ahead is None:
@@ -221,7 +221,7 @@ def _levels(cursor: Cursor) -> bool:
         cursor.gap()
         _threads(cursor)
         return True
-    ahead = elements.AHEAD.match(line, cursor.pos)
+    ahead = _level_ahead(cursor)
     if ahead is None:
         return False
     _name_before(cursor, line[cursor.pos : ahead.start(ahead.lastgroup or 0)])
@@ -229,6 +229,13 @@ def _levels(cursor: Cursor) -> bool:
     cursor.gap()
     _threads(cursor)
     return True
+
+
+def _level_ahead(cursor: Cursor) -> "re.Match[str] | None":
+    """A level behind names and ids. Most lines without one are told cheaply, by having no level word at all."""
+    if elements.LEVEL_SOMEWHERE.search(cursor.line, cursor.pos) is None:
+        return None
+    return elements.AHEAD.match(cursor.line, cursor.pos)
 
 
 def _name_before(cursor: Cursor, text: str) -> None:

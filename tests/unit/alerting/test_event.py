@@ -1,5 +1,6 @@
 """One function reads a record for agent and collector: header, redaction, fingerprint, in this order."""
 
+import time
 from datetime import UTC
 
 import pytest
@@ -67,3 +68,37 @@ def test_a_row_has_every_key_also_when_a_record_states_nothing() -> None:
         "fingerprint": read("hello world of logs").fingerprint,
         "count": 1,
     }
+
+
+UNITS = [
+    "a",
+    "1",
+    ".",
+    "-",
+    "/",
+    "[",
+    "(",
+    "<",
+    '"',
+    "'",
+    ":",
+    "=",
+    "a-",
+    "a.",
+    "a/",
+    "foo-1-",
+    "a=b|",
+    "::",
+    "at a(",
+    "user ",
+]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_no_line_takes_long(unit: str) -> None:
+    # A bound far above what any of them takes, and far below what one pattern that backtracks would take.
+    started = time.process_time()
+    for line in (unit * 5_000, f"2026-03-05 10:00:00 {unit * 5_000}", "\n".join([unit * 100] * 100)):
+        record = Record(offset=0, end=1, text=line, lines=1, truncated=0)
+        event.read(record, redact=str, default_zone=UTC, now_ns=NOW_NS)
+    assert time.process_time() - started < 2
