@@ -30,6 +30,7 @@ from sitewarden_agent.observe.samefile import (
     holds,
     is_rotation_of,
     parse_file_id,
+    rotations_after,
     signature_of,
 )
 
@@ -86,6 +87,8 @@ class Follower:
             born_ns, mark = lives[-1]
             if not self._resume(key, born_ns, mark=mark):
                 self._read_rest_in_a_copy(key, born_ns, mark=mark)
+        for file, mark in [(file, mark) for file in self._ending for mark in marks if mark.file_id == file.file_id]:
+            self._read_between(mark.path, file)
 
     def _resume(self, key: FileKey, born_ns: int, *, mark: FileMark) -> bool:
         """Go on in that very file, under its path or another beside it. False when it is not there any more."""
@@ -127,12 +130,14 @@ class Follower:
     def discover(self) -> None:
         """Look for files that are new, and for those that went away or got another name."""
         found, self.complaints = discovery.files(self.log)
+        replaced: list[LogFile] = []
         for key, file in list(self._live.items()):
             if key in found:
                 file.path = found[key].path
             else:
                 del self._live[key]
                 self._end(file)
+                replaced.append(file)
         for key, seen in found.items():
             if key in self._live:
                 continue
@@ -142,10 +147,29 @@ class Follower:
                 self._live[key] = again
             else:
                 self._begin(seen, at_end=not self._seen_before and self.log.start == "end")
+        for file in replaced:
+            self._read_between(file.path, file)
         if not self._seen_before:
             # Said even when there is no file yet: one that is made before the next start is then read whole.
             self._gathered.mark(FileMark(self.log.name, "", _KNOWN, 0))
             self._seen_before = True
+
+    def _read_between(self, path: str, file: LogFile) -> None:
+        """Read what was begun at `path` after `file` and rotated away again before anybody looked."""
+        with contextlib.suppress(OSError):
+            changed_ns = os.fstat(file.descriptor).st_mtime_ns
+            for found in rotations_after(path, changed_ns=changed_ns):
+                if any(found.key in (each.key, each.reads) or _holds_the_same(found, each) for each in self.files):
+                    continue
+                if discovery.names(self.log, found.path) or (found.compressed and not file.final):
+                    continue  # the one is found anyway; the other was compressed before its elder: not by rotation
+                between = self._open(found.path, key=found.key, born_ns=self._clock.wall_ns())
+                if between is not None:
+                    self._gathered.mark(between.mark)
+                    if not found.compressed:
+                        self._end(between)
+                    elif not self._go_on_in(between, found):
+                        between.close()
 
     def _begin(self, seen: discovery.Seen, *, at_end: bool) -> None:
         copy = self._is_copy(seen)
@@ -302,7 +326,9 @@ class Follower:
             self._ending.remove(file)
         if found is not None:
             self._count_as_read(found)
-        if found is None or not self._go_on_in(file, found):
+        if found is not None and self._go_on_in(file, found):
+            self._read_between(path, file)
+        else:
             self._finish(file)
             if file.lost_bytes:
                 self._lost(path, f"it was cut before its last {file.lost_bytes} bytes were read")
@@ -313,14 +339,19 @@ class Follower:
                 self._gathered.mark(begun.mark)
 
     def _count_as_read(self, found: Found) -> None:
-        """A copy is read under its original's name; under its own it is followed from its end on."""
-        if discovery.names(self.log, found.path) and found.key not in self._live:
-            born_ns = self._clock.wall_ns()
-            mark = FileMark(self.log.name, found.path, file_id(found.key, born_ns), found.size)
-            copy = self._open(found.path, key=found.key, born_ns=born_ns, mark=mark)
-            if copy is not None:
-                self._live[found.key] = copy
-                self._gathered.mark(copy.mark)
+        """A copy is read under its original's name; under its own it counts as read, also after a restart."""
+        if any(file.key == found.key for file in self.files):
+            return
+        born_ns = self._clock.wall_ns()
+        mark = FileMark(self.log.name, found.path, file_id(found.key, born_ns), found.size)
+        copy = None if found.compressed else self._open(found.path, key=found.key, born_ns=born_ns, mark=mark)
+        if copy is None:
+            return
+        self._gathered.mark(copy.mark)
+        if discovery.names(self.log, found.path):
+            self._live[found.key] = copy
+        else:
+            self._end(copy)
 
     def _go_on_in(self, file: LogFile, found: Found) -> bool:
         try:
@@ -346,6 +377,13 @@ def _by_file(marks: tuple[FileMark, ...]) -> dict[FileKey, list[tuple[int, FileM
     for each in lives.values():
         each.sort(key=lambda life: life[0])
     return lives
+
+
+def _holds_the_same(found: Found, file: LogFile) -> bool:
+    """Whether that is a copy of what is read in `file`."""
+    tail = file.tail if found.size >= file.position else b""
+    size = min(found.size, file.position)
+    return file.signature.size > 0 and holds(found.path, key=found.key, signature=file.signature, size=size, tail=tail)
 
 
 def _may_be_rotation(path: str, *, of: str) -> bool:

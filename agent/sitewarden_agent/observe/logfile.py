@@ -102,6 +102,11 @@ class LogFile:
         return file_id(self.key, self.born_ns)
 
     @property
+    def reads(self) -> FileKey:
+        """The file that the bytes come from now: a copy is read under its original's key."""
+        return FileKey.of(os.fstat(self.descriptor))
+
+    @property
     def tail(self) -> bytes:
         """What stood before the place of reading; empty when nothing was read since the start."""
         return self._tail

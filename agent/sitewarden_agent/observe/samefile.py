@@ -142,6 +142,18 @@ def copy_of(path: str, *, signature: Signature, size: int, not_key: FileKey, tai
     return None
 
 
+def rotations_after(path: str, *, changed_ns: int) -> list[Found]:
+    """What rotation made of `path` and that changed after `changed_ns`, plain or gzipped, the oldest first."""
+    found: list[Found] = []
+    for candidate in _rotations(path):
+        with contextlib.suppress(OSError):
+            status = os.stat(candidate)
+            plain = not candidate.endswith((".bz2", ".xz", ".zst"))
+            if status.st_mtime_ns > changed_ns and stat.S_ISREG(status.st_mode) and plain:
+                found.append(Found(candidate, candidate.endswith(".gz"), FileKey.of(status), status.st_size))
+    return found[::-1]
+
+
 def _rotations(path: str) -> Iterator[str]:
     """Files beside `path` that rotation may have made of it, the newest first."""
     live = Path(path)

@@ -73,7 +73,7 @@ class Tail:
         for follower in self._followers:
             for file in follower.files:
                 if file.due_ns is not None:
-                    again_ns = min(again_ns, file.due_ns)
+                    again_ns = min(again_ns, max(file.due_ns, file.rests_until_ns))
         return max(0, again_ns - now_ns) / NANOSECONDS
 
     def close(self) -> None:

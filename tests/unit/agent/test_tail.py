@@ -451,3 +451,85 @@ def test_a_file_that_may_not_be_read_is_a_complaint(site: Site) -> None:
     site.look()
     assert site.tail is not None
     assert "right to read" in site.tail.complaints()[0]
+
+
+def test_something_unforeseen_with_one_file_stops_no_other_and_loses_nothing(tmp_path: Path) -> None:
+    site = Site(tmp_path, "*.log")
+    broken = True
+
+    def redact(text: str) -> str:
+        if broken and "request 5 " in text:
+            raise RuntimeError("a bug")
+        return text
+
+    site.redact = redact
+    site.write(lines(0, 10), "bad.log")
+    site.write(lines(100, 103), "good.log")
+    site.settle()
+    assert [text for text in site.records() if "10" in text] == messages(100, 103)
+    broken = False
+    site.clock.pass_s(120)
+    site.settle()
+    assert sorted(site.records()) == sorted(messages(0, 10) + messages(100, 103))
+
+
+def test_a_quarter_of_a_second_is_all_a_record_waits(site: Site) -> None:
+    site.start()
+    site.look()
+    site.write("ERROR broken\n\tat a.B.c(B.java:1)\n")
+    rest_s = site.at_once()
+    assert 0 < rest_s <= 0.25
+
+
+def test_many_patterns_and_excluded_names(tmp_path: Path) -> None:
+    site = Site(tmp_path, "*.log", "**/*.log", "a.log")
+    (tmp_path / "deep/er").mkdir(parents=True)
+    site.write(lines(0, 1), "a.log")
+    site.write(lines(1, 2), "deep/er/b.log")
+    site.write(b"\x1f\x8b", "c.log.gz")
+    site.settle()
+    assert sorted(site.records()) == messages(0, 2)
+
+
+def test_a_file_begun_and_rotated_away_again_while_the_agent_is_down(site: Site) -> None:
+    site.write(lines(0, 3))
+    site.settle()
+    site.kill()
+    site.write(lines(3, 5))
+    site.path.rename(site.folder / "app.log.1")
+    site.write(lines(5, 7))
+    (site.folder / "app.log.1").rename(site.folder / "app.log.2")
+    site.path.rename(site.folder / "app.log.1")
+    site.write(lines(7, 9))
+    site.settle()
+    assert sorted(site.records()) == messages(0, 9)
+    site.kill()
+    site.settle()
+    assert sorted(site.records()) == messages(0, 9)
+    assert site.gaps() == []
+
+
+def test_two_copytruncates_while_the_agent_is_down(site: Site) -> None:
+    site.write(lines(0, 3))
+    site.settle()
+    site.kill()
+    for first in (3, 5):
+        site.write(lines(first, first + 2))
+        if (site.folder / "app.log.1").exists():
+            (site.folder / "app.log.1").rename(site.folder / "app.log.2")
+        shutil.copy(site.path, site.folder / "app.log.1")
+        os.truncate(site.path, 0)
+    site.write(lines(7, 9))
+    site.settle()
+    assert sorted(site.records()) == messages(0, 9)
+    assert site.gaps() == []
+
+
+def test_a_copy_made_by_hand_is_not_read_as_a_rotation(site: Site) -> None:
+    site.write(lines(0, 5))
+    site.settle()
+    shutil.copy(site.path, site.folder / "app.log.bak")
+    site.path.rename(site.folder / "app.log.1")
+    site.write(lines(5, 7))
+    site.settle()
+    assert sorted(site.records()) == messages(0, 7)
