@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -130,10 +131,15 @@ class Scan:
             yield record
 
 
-def _opened(name: str) -> BinaryIO:
+@contextmanager
+def _opened(name: str) -> Iterator[BinaryIO]:
+    """The file, unpacked when it is gzip. Opened once, so that a pipe will do."""
     with open(name, "rb") as file:
-        packed = file.read(2) == _GZIP
-    return cast(BinaryIO, gzip.open(name, "rb")) if packed else open(name, "rb")
+        if file.peek(2)[:2] == _GZIP:
+            with gzip.GzipFile(fileobj=file) as unpacked:
+                yield cast(BinaryIO, unpacked)
+        else:
+            yield file
 
 
 def _log_of(config: Config, name: str) -> Log | None:
