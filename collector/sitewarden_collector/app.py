@@ -105,8 +105,14 @@ class Collector:
         self._loop(
             "notifying", drain(sender.step, wake=self.outbox, name="notifying", clock=clock, idle_s=NOTIFY_IDLE_S)
         )
+        self._warn_of_ends(authority)
         ports = {"streams": self.streams_port, "enrolment": self.enrolment_port, "http": self.http_port}
         _log.info("the collector is ready", extra={"ports": ports, "endpoints": self._endpoints()})
+
+    def _warn_of_ends(self, authority: pki.Authority) -> None:
+        days = pki.days_left(authority, now_ns=self.clock.now_ns())
+        if days < 180:
+            _log.warning("the intermediate certificate ends in %d days: plan a new authority", days)
 
     def _open(self) -> Database:
         # The check opens and closes: the database that is used has the commit that it was given.

@@ -129,6 +129,11 @@ def found(*, now_ns: int) -> Founding:
     return Founding(Authority(root, intermediate, key), root_key)
 
 
+def days_left(authority: Authority, *, now_ns: int) -> int:
+    """Whole days until the intermediate, and with it everything it signed, ends."""
+    return (authority.intermediate.not_valid_after_utc - _time(now_ns)).days
+
+
 def seal_key(key: ec.EllipticCurvePrivateKey, secret: Fernet) -> bytes:
     """`key` as PKCS8, encrypted under `secret`."""
     return secret.encrypt(

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from sitewarden_collector.cli import _common
-from sitewarden_collector.config import Config
+from sitewarden_collector.config import Advertise, Config
 
 if TYPE_CHECKING:
     from sitewarden_collector.app import Collector
@@ -49,4 +49,6 @@ def _say(collector: Collector) -> None:
     print(f"Sitewarden serves agents on {', '.join(front.streams_endpoints)}", flush=True)
     print(f"  enrolment on {', '.join(front.enrolment_endpoints)}", flush=True)
     print(f"  health    on port {collector.http_port}: /healthz, /metrics", flush=True)
+    if collector.config.advertise == Advertise():
+        print("  only for this host: set [advertise] names, by which agents elsewhere reach it", flush=True)
     print("  next: sitewarden token create --site NAME", flush=True)

@@ -41,13 +41,13 @@ async def enter(front: Front, caller: Identity, *, road: Road, hello: Hello, end
 
 
 async def recheck(front: Front) -> None:
-    """Close the streams of agents that were revoked or quarantined, or whose certificate has ended."""
+    """Close the streams of agents that may not stay: revoked, quarantined, replaced elsewhere, certificate ended."""
     streams = front.live.all()
-    callers = sorted({(stream.caller.agent_id, stream.caller.serial) for stream in streams})
+    callers = sorted({(stream.caller.agent_id, stream.caller.serial, stream.session_id) for stream in streams})
     refused = await front.db.read(sessions.unwelcome, callers)
     now_ns = front.clock.now_ns()
     for stream in streams:
-        why = refused.get(stream.caller.agent_id)
+        why = refused.get((stream.caller.agent_id, stream.session_id))
         if why is not None:
             stream.close(why)
         elif stream.ends_ns <= now_ns:

@@ -1,4 +1,4 @@
-"""Forgetting in time: raw samples, observations, spent tokens. Evidence of an open ticket is kept (law of the house).
+"""Forgetting in time: raw samples, observations, useless tokens. A ticket's evidence is a copy and stays with it.
 
 One step deletes a bounded number of rows, so that intake never waits long for it.
 """

@@ -7,7 +7,7 @@ enrolled: both are quarantined, and headquarters notes it for evaluation, which 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -108,14 +108,19 @@ def clock_offset_ns(agent_time_ns: int, *, now_ns: int, limits: Limits) -> int:
     return 0 if abs(offset_ns) <= OFFSET_NOISE_NS else offset_ns
 
 
-def unwelcome(tx: Connection, callers: Sequence[tuple[str, str]]) -> dict[str, Refused]:
-    """Of connected agents (id, serial of their certificate) those that may not stay, each with the reason."""
+def unwelcome(tx: Connection, callers: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str], Refused]:
+    """Of connected agents (id, serial of the certificate, session) those that may not stay, by id and session.
+
+    That a newer session took over is known here when it did so at another collector.
+    """
     refused = {}
-    for agent_id, serial in callers:
+    for agent_id, serial, session_id in callers:
         try:
             enrolment.check_welcome(tx, agent_id, serial=serial)
+            if sessions.newest(tx, agent_id) != session_id:
+                raise Refused("DUPLICATE_SESSION", "a newer session of this agent took over")
         except Refused as refusal:
-            refused[agent_id] = refusal
+            refused[agent_id, session_id] = refusal
     return refused
 
 

@@ -71,6 +71,8 @@ observations = Table(
     Index("ix_observations_received", "received_ns"),
 )
 
+KEYS_AT_ONCE = 100  # in one query
+
 _KINDS: dict[str, type[Any]] = {
     "log": LogEvent,
     "probe": ProbeResult,
@@ -119,15 +121,19 @@ def of_batches(tx: Connection, agent_id: str, epoch: str, from_seq: int, to_seq:
 
 
 def by_keys(tx: Connection, agent_id: str, keys: Iterable[Key]) -> list[Observation]:
-    """Single observations of one agent, as evidence names them; those that are gone are left out."""
-    one_of = [
-        and_(observations.c.epoch == key.epoch, observations.c.seq == key.seq, observations.c.idx == key.index)
-        for key in keys
-    ]
-    if not one_of:
-        return []
-    query = _joined().where(observations.c.agent_id == agent_id, or_(*one_of))
-    return _read(tx, tx.execute(query.order_by(observations.c.wall_ns)))
+    """Single observations of one agent, as evidence names them, in the order of their wall time.
+
+    Those that are gone are left out.
+    """
+    wanted = list(keys)
+    found: list[Observation] = []
+    for at in range(0, len(wanted), KEYS_AT_ONCE):
+        one_of = (
+            and_(observations.c.epoch == key.epoch, observations.c.seq == key.seq, observations.c.idx == key.index)
+            for key in wanted[at : at + KEYS_AT_ONCE]
+        )
+        found += _read(tx, tx.execute(_joined().where(observations.c.agent_id == agent_id, or_(*one_of))))
+    return sorted(found, key=lambda one: one.wall_ns)
 
 
 def of_site(tx: Connection, site_id: str, *, since_ns: int, until_ns: int, limit: int = 1000) -> list[Observation]:
@@ -143,7 +149,7 @@ def of_site(tx: Connection, site_id: str, *, since_ns: int, until_ns: int, limit
 
 
 def forget_old(tx: Connection, *, before_ns: int, limit: int) -> int:
-    """Delete what was received before a time, `limit` at most; how many. Evidence that is `kept` stays."""
+    """Delete what was received before a time, `limit` at most; how many. Tickets hold copies of their evidence."""
     key = tuple(observations.primary_key.columns)
     old = select(*key).where(observations.c.received_ns < before_ns).limit(limit)
     return tx.execute(delete(observations).where(tuple_(*key).in_(old))).rowcount

@@ -28,7 +28,6 @@ from sqlalchemy import (
     and_,
     delete,
     insert,
-    or_,
     select,
     tuple_,
     update,
@@ -38,6 +37,8 @@ from sitewarden_alerting.observations import Key, Samples, Series
 from sitewarden_collector.store.agents import Agent
 from sitewarden_collector.store.base import Id, Ns, metadata
 from sitewarden_protos import blocks as codec
+
+SEQS_AT_ONCE = 500  # in one query
 
 schemas = Table(
     "schemas",
@@ -136,22 +137,16 @@ def knows(tx: Connection, agent_id: str, schema_id: str) -> int | None:
 
 def of_rows(tx: Connection, rows: Sequence[Row[Any]]) -> Mapping[tuple[str, Key], Samples]:
     """The samples that belong to observations' rows, by agent and key."""
-    if not rows:
-        return {}
-    wanted = or_(
-        *(
-            and_(blocks.c.agent_id == row.agent_id, blocks.c.epoch == row.epoch)
-            & and_(blocks.c.seq == row.seq, blocks.c.idx == row.idx)
-            for row in rows
-        )
-    )
-    found = list(tx.execute(select(blocks).where(wanted)))
-    known = {agent: _series(tx, agent, {r.schema_id for r in found}) for agent in {r.agent_id for r in found}}
+    wanted: dict[tuple[str, str], set[int]] = {}
+    for row in rows:
+        wanted.setdefault((row.agent_id, row.epoch), set()).add(row.seq)
     made = {}
-    for row in found:
-        series = known[row.agent_id].get(row.schema_id)
-        if series is not None:
-            made[row.agent_id, Key(row.epoch, row.seq, row.idx)] = _decode(row, series)
+    for (agent_id, epoch), seqs in wanted.items():
+        found = _of_spool(tx, agent_id, epoch, sorted(seqs))
+        known = _series(tx, agent_id, {row.schema_id for row in found})
+        for row in found:
+            if row.schema_id in known:
+                made[agent_id, Key(epoch, row.seq, row.idx)] = _decode(row, known[row.schema_id])
     return made
 
 
@@ -202,6 +197,14 @@ def forget_old(tx: Connection, *, before_ns: int, limit: int) -> int:
     """Delete blocks whose newest sample is from before a time, `limit` at most; how many."""
     old = select(*blocks.primary_key.columns).where(blocks.c.last_ns < before_ns).limit(limit)
     return tx.execute(delete(blocks).where(tuple_(*blocks.primary_key.columns).in_(old))).rowcount
+
+
+def _of_spool(tx: Connection, agent_id: str, epoch: str, seqs: Sequence[int]) -> list[Row[Any]]:
+    found: list[Row[Any]] = []
+    for at in range(0, len(seqs), SEQS_AT_ONCE):
+        some = blocks.c.seq.in_(seqs[at : at + SEQS_AT_ONCE])
+        found += tx.execute(select(blocks).where(blocks.c.agent_id == agent_id, blocks.c.epoch == epoch, some))
+    return found
 
 
 def _know(tx: Connection, agent_id: str, block: RawBlock) -> None:

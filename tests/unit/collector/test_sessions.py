@@ -115,8 +115,16 @@ def test_an_agent_is_welcome_with_a_certificate_of_its_own_that_is_not_revoked(d
     with pytest.raises(Refused, match="lost") as refusal:
         desk.hello()
     assert refusal.value.reason == "REVOKED"
-    refused = desk.db.read_now(sessions.unwelcome, [(desk.agent.id, "5e71a1"), (other.id, "0b5")])
-    assert set(refused) == {desk.agent.id}
+    refused = desk.db.read_now(sessions.unwelcome, [(desk.agent.id, "5e71a1", "a")])
+    assert refused[desk.agent.id, "a"].reason == "REVOKED"
+
+
+def test_a_session_that_was_replaced_at_another_collector_may_not_stay(desk: Desk) -> None:
+    desk.hello("a")
+    desk.hello("b")
+    callers = [(desk.agent.id, "5e71a1", "a"), (desk.agent.id, "5e71a1", "b")]
+    refused = desk.db.read_now(sessions.unwelcome, callers)
+    assert {name: why.reason for name, why in refused.items()} == {(desk.agent.id, "a"): "DUPLICATE_SESSION"}
 
 
 def test_old_takeovers_are_forgotten_but_for_the_newest_session(desk: Desk) -> None:
