@@ -36,7 +36,7 @@ class Bell:
         if self._in is None:
             try:
                 with contextlib.suppress(FileExistsError):
-                    os.mkfifo(self._path, 0o600)
+                    os.mkfifo(self._path, 0o660)  # as file.MODE
                 # Open for both directions: with a writer of its own the pipe never reports its end.
                 self._in = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
                 if not stat.S_ISFIFO(os.fstat(self._in).st_mode):

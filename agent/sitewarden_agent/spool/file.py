@@ -23,6 +23,9 @@ Commit = Callable[[sqlite3.Connection, str], None]
 """Makes a transaction durable. The second argument names the step, so that a test can die at any of them."""
 
 BUSY_S = 10.0
+MODE = 0o660
+"""Observe and link may be two users of one group (the service units set the umask and a folder of that group); where
+they are one user, the state folder, which nobody else may enter, keeps everybody out."""
 SCHEMA_VERSION = 1
 QUEUES = ("samples", "probes", "logs", "changes", "outcomes")
 """What waits, a table a class, in the order in which it is given up. Rows leave a table only at its oldest end (so
@@ -140,7 +143,7 @@ def _is_damage(error: sqlite3.Error) -> bool:
 @contextlib.contextmanager
 def _opening(path: Path) -> Iterator[None]:
     """Only one process opens, makes or sets aside at a time."""
-    descriptor = os.open(_beside(path, ".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(_beside(path, ".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, MODE)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -151,7 +154,7 @@ def _opening(path: Path) -> Iterator[None]:
 def _connect(path: Path) -> sqlite3.Connection:
     """Raises sqlite3.DatabaseError for a file that is no database or fails its check."""
     with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE))
     connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
