@@ -11,14 +11,13 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 
-import msgspec
-
 from sitewarden_agent.clock import Clock
 from sitewarden_agent.config import Log
 from sitewarden_agent.model import FileMark, Gap, GapReason
 from sitewarden_agent.observe import discovery
 from sitewarden_agent.observe.gathered import Gathered
 from sitewarden_agent.observe.logfile import FileCut, LogFile, Turn
+from sitewarden_agent.observe.marks import done, is_done, known, marks_of_lives
 from sitewarden_agent.observe.records import Reader
 from sitewarden_agent.observe.samefile import (
     FileKey,
@@ -28,24 +27,17 @@ from sitewarden_agent.observe.samefile import (
     copy_of,
     file_id,
     holds,
-    is_rotation_of,
-    parse_file_id,
+    may_be_rotation,
     rotations_after,
     signature_of,
+    start_of_last_line,
 )
 
 NANOSECONDS = 1_000_000_000
-LINGER_DELETED_NS = 5 * NANOSECONDS
-LINGER_RENAMED_NS = 3_600 * NANOSECONDS
-"""How long a file that its path no longer leads to is held after its last byte: its writer may still have it open."""
 BROKEN_REST_NS = 60 * NANOSECONDS
 """A file that something unforeseen happened with is left alone for so long."""
 COPYING_NS = 10 * NANOSECONDS
 """A copy that changed within this time may still be growing."""
-LAST_LINE_BYTES = 64 * 1024
-_KNOWN = "known"
-_DONE = ""
-"""The path of a file that was read to its end: should its mark outlive a kill, nothing is looked for."""
 
 
 class Follower:
@@ -79,9 +71,9 @@ class Follower:
         """Find the files of the last run, wherever they are now, and go on where it stopped."""
         self._seen_before = bool(marks)
         for mark in marks:
-            if mark.path == _DONE and mark.file_id != _KNOWN:
+            if is_done(mark):
                 self._gathered.forget(self.log.name, mark.file_id)
-        for key, lives in _by_file(marks).items():
+        for key, lives in marks_of_lives(marks).items():
             for born_ns, mark in lives[:-1]:  # cut since: the rest of such a life can only be in a copy
                 self._read_rest_in_a_copy(key, born_ns, mark=mark)
             born_ns, mark = lives[-1]
@@ -151,7 +143,7 @@ class Follower:
             self._read_between(file.path, file)
         if not self._seen_before:
             # Said even when there is no file yet: one that is made before the next start is then read whole.
-            self._gathered.mark(FileMark(self.log.name, "", _KNOWN, 0))
+            self._gathered.mark(known(self.log.name))
             self._seen_before = True
 
     def _read_between(self, path: str, file: LogFile) -> None:
@@ -159,7 +151,7 @@ class Follower:
         with contextlib.suppress(OSError):
             changed_ns = os.fstat(file.descriptor).st_mtime_ns
             for found in rotations_after(path, changed_ns=changed_ns):
-                if any(found.key in (each.key, each.reads) or _holds_the_same(found, each) for each in self.files):
+                if any(found.key in (each.key, each.reads) or each.is_copied_in(found) for each in self.files):
                     continue
                 if discovery.names(self.log, found.path) or (found.compressed and not file.final):
                     continue  # the one is found anyway; the other was compressed before its elder: not by rotation
@@ -179,7 +171,7 @@ class Follower:
         mark = None
         if copy:
             mark = FileMark(self.log.name, seen.path, file_id(seen.key, born_ns), seen.size)
-        elif at_end and (start := _start_of_last_line(seen.path)):
+        elif at_end and (start := start_of_last_line(seen.path)):
             mark = FileMark(self.log.name, seen.path, file_id(seen.key, born_ns), start)
         file = self._open(seen.path, key=seen.key, born_ns=born_ns, mark=mark)
         if file is not None:
@@ -189,7 +181,7 @@ class Follower:
     def _is_copy(self, seen: discovery.Seen) -> bool:
         """Whether a new file is a copy of a followed one, as copytruncate makes it: read already, or about to be."""
         for file in self.files:
-            if file.key == seen.key or not file.signature.size or not _may_be_rotation(seen.path, of=file.path):
+            if file.key == seen.key or not file.signature.size or not may_be_rotation(seen.path, of=file.path):
                 continue
             if seen.size < min(file.signature.size, file.position):
                 return self._clock.wall_ns() - seen.changed_ns < COPYING_NS  # too little to tell yet
@@ -262,7 +254,7 @@ class Follower:
         self._gather(file, turn)
         file.due_ns = turn.again_ns
         if file.ending and turn.bytes_read == 0 and turn.again_ns is None:
-            file.due_ns = file.grown_ns + _linger_ns(file)
+            file.due_ns = file.grown_ns + file.linger_ns
             if now_ns >= file.due_ns:
                 self._finish(file)
                 return None
@@ -292,7 +284,7 @@ class Follower:
     def _finish(self, file: LogFile) -> None:
         """Nothing follows any more: close the last record, forget the file."""
         self._gather(file, file.finish(self._clock.wall_ns()))
-        self._gathered.mark(msgspec.structs.replace(file.mark, path=_DONE))
+        self._gathered.mark(done(file.mark))
         self._let_go(file)
         self._gathered.forget(self.log.name, file.file_id)
 
@@ -365,45 +357,3 @@ class Follower:
         now_ns = self._clock.wall_ns()
         shown = f"{self._shown(path)}: {detail}"
         self._gathered.observe(Gap(GapReason.FILE_LOST, "log", from_ns=now_ns, to_ns=now_ns, detail=shown))
-
-
-def _by_file(marks: tuple[FileMark, ...]) -> dict[FileKey, list[tuple[int, FileMark]]]:
-    """The lives of each file with their births, the latest last."""
-    lives: dict[FileKey, list[tuple[int, FileMark]]] = {}
-    for mark in marks:
-        if mark.file_id != _KNOWN and mark.path != _DONE:
-            key, born_ns = parse_file_id(mark.file_id)
-            lives.setdefault(key, []).append((born_ns, mark))
-    for each in lives.values():
-        each.sort(key=lambda life: life[0])
-    return lives
-
-
-def _holds_the_same(found: Found, file: LogFile) -> bool:
-    """Whether that is a copy of what is read in `file`."""
-    tail = file.tail if found.size >= file.position else b""
-    size = min(found.size, file.position)
-    return file.signature.size > 0 and holds(found.path, key=found.key, signature=file.signature, size=size, tail=tail)
-
-
-def _may_be_rotation(path: str, *, of: str) -> bool:
-    return os.path.dirname(path) == os.path.dirname(of) and is_rotation_of(os.path.basename(path), os.path.basename(of))
-
-
-def _start_of_last_line(path: str) -> int:
-    """Where a last line without its end begins, else the end of the file."""
-    with contextlib.suppress(OSError), open(path, "rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        start = max(0, size - LAST_LINE_BYTES)
-        file.seek(start)
-        return start + file.read().rfind(b"\n") + 1
-    return 0
-
-
-def _linger_ns(file: LogFile) -> int:
-    if file.final:
-        return 0
-    with contextlib.suppress(OSError):
-        if os.fstat(file.descriptor).st_nlink > 0:
-            return LINGER_RENAMED_NS
-    return LINGER_DELETED_NS

@@ -11,6 +11,7 @@ what a rename or a cut means (`tail`).
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from sitewarden_agent.observe.samefile import (
     Found,
     Signature,
     file_id,
+    holds,
     read_at,
     signature_of,
 )
@@ -32,6 +34,9 @@ from sitewarden_alerting.reading.lines import Assembler, Record
 TURN_BYTES = 128 * 1024
 RECORD_SILENCE_NS = 250_000_000
 """A record that nothing was added to for this long is complete."""
+LINGER_DELETED_NS = 5_000_000_000
+LINGER_RENAMED_NS = 3_600_000_000_000
+"""How long a file that its path no longer leads to is held after its last byte: its writer may still have it open."""
 LINE_SILENCE_NS = 1_000_000_000
 """A last line without its end is told after this long; should more follow, the whole line follows too."""
 
@@ -110,6 +115,23 @@ class LogFile:
     def tail(self) -> bytes:
         """What stood before the place of reading; empty when nothing was read since the start."""
         return self._tail
+
+    @property
+    def linger_ns(self) -> int:
+        """How long this file is held after its last byte once its path no longer leads to it."""
+        if self.final:
+            return 0
+        with contextlib.suppress(OSError):
+            if os.fstat(self.descriptor).st_nlink > 0:
+                return LINGER_RENAMED_NS
+        return LINGER_DELETED_NS
+
+    def is_copied_in(self, found: Found) -> bool:
+        """Whether that is a copy of this file, or of a part of what was read of it."""
+        tail = self._tail if found.size >= self.position else b""
+        size = min(found.size, self.position)
+        signed = self.signature.size > 0
+        return signed and holds(found.path, key=found.key, signature=self.signature, size=size, tail=tail)
 
     @property
     def unread(self) -> int:

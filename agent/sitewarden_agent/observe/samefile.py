@@ -19,6 +19,7 @@ from pathlib import Path
 
 HEAD_BYTES = 1024
 TAIL_BYTES = 64
+LAST_LINE_BYTES = 64 * 1024
 _CANDIDATES = 200
 # What rotation puts behind a name or before its ending: .1  -20261123  .2026-11-23-10  .old  .1.gz
 _ROTATED = re.compile(r"[.\-_](?:\d[\d.\-_T:]*|old|bak|prev|save)")
@@ -84,6 +85,21 @@ def is_rotation_of(name: str, live: str) -> bool:
     if ending and name.startswith(stem) and name.endswith(ending):
         return _ROTATED.fullmatch(name[len(stem) : len(name) - len(ending)]) is not None
     return False
+
+
+def may_be_rotation(path: str, *, of: str) -> bool:
+    """The same for paths, which must be of one folder."""
+    return os.path.dirname(path) == os.path.dirname(of) and is_rotation_of(os.path.basename(path), os.path.basename(of))
+
+
+def start_of_last_line(path: str) -> int:
+    """Where a last line without its end begins, else the end of the file."""
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        start = max(0, size - LAST_LINE_BYTES)
+        file.seek(start)
+        return start + file.read().rfind(b"\n") + 1
+    return 0
 
 
 @dataclass(frozen=True, slots=True)
