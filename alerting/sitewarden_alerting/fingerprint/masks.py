@@ -63,6 +63,7 @@ _PERCENT = re.compile(r"<\*>(?:%|°C?|\+(?!\w))")
 _VALUE = re.compile(
     r"(?<=[\w\])\"'])=(?!=)(?:[^\s,;()\[\]{}&|=<>\"']+|<\*>|(?=[,;)\]}\s]|$))(?:<\*>|[^\s,;()\[\]{}&|=<>]|\|(?!\w+=))*"
 )
+_OBJECT = re.compile(r"=<\*>(?:\{<\*>\}|\[<\*>\])")
 _INSTANCE = re.compile(r"(?<![\w.<>*-])[A-Za-z]\w*(?:-(?:\w+|<\*>))*-<\*>(?![\w-])")
 _COMPOUND = re.compile(r"""[^\w<]*(?P<core>[\w<].*?)[)\]}"',.:;!?]*$""")
 
@@ -95,7 +96,7 @@ def mask(token: str) -> str:
         if "-<" in masked:
             masked = _INSTANCE.sub(WILD, masked)
     if "=" in masked:
-        return _CHAIN.sub(WILD, _VALUE.sub(f"={WILD}", masked))
+        return _CHAIN.sub(WILD, _OBJECT.sub(f"={WILD}", _VALUE.sub(f"={WILD}", masked)))
     if ((ids >= 4 and masked.count(WILD) >= 2) or masked.count(WILD) >= 3) and "(" not in masked and "{" not in masked:
         # So many ids in one token: the token as a whole is one compound id.
         core = _COMPOUND.match(masked)
@@ -161,6 +162,7 @@ _STATEMENT = re.compile(r"\bstatement: .*", re.IGNORECASE)
 _METHOD = re.compile(r"\b(GET|POST|PUT|DELETE|HEAD|OPTIONS|PATCH|CONNECT|TRACE|PROPFIND) \S+(?= HTTP/)")
 _EMPTY = re.compile(r"(?<=<\*> )\(\)")
 _RUN = re.compile(r"<\*>(?:(?: ?[,;|] ?| )<\*>)+(?![\w/])")
+_CYCLE = re.compile(r"(?<!\S)(<\*> \S+)(?: \1)+(?!\S)")
 _REPEATED = re.compile(r"(?<!\S)(\S*<\*>[^\s,;]*)(?:[,;]? \1)+(?![^\s,;])")
 _SERVER_ERROR = re.compile(r"(HTTP/<\*>\" |status: |status=|\bstatus code )5\d\d\b")
 
@@ -184,7 +186,7 @@ def _finish(joined: str) -> str:
     joined = _QUANTITY.sub(WILD, joined)
     joined = _HOST_PLACE.sub(rf"\g<word> {WILD}", joined)
     joined = _EMPTY.sub(f"({WILD})", joined)
-    return _REPEATED.sub(r"\1", _RUN.sub(WILD, joined))
+    return _CYCLE.sub(r"\1", _REPEATED.sub(r"\1", _RUN.sub(WILD, joined)))
 
 
 def template(line: str) -> str:

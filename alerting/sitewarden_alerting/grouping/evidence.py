@@ -56,21 +56,25 @@ class Shape(IntEnum):
     MEANING = 0  # state, negation, direction, a verb, an exception: may make the difference between two faults
     WORD = 1
     JOINED = 2  # CamelCase, snake_case, a-b, a.b.c: a name of something, in the code or in the world
-    NUMBERED = 3  # short letters with numbers: an id that the masks could not recognise
+    INDEXED = 3  # a longer name with numbers: `broadcast_<*>_piece<*>`
+    NUMBERED = 4  # short letters with numbers: an id that the masks could not recognise
 
 
 # How many values must be seen in a place, by shape and constant words around it: (words, values) from strict to lax.
 _WITNESSES = {
     Shape.WORD: ((12, 3), (8, 5), (5, 6), (3, 10), (2, 20)),
     Shape.JOINED: ((6, 3), (4, 4), (3, 5), (2, 8)),
+    Shape.INDEXED: ((6, 2), (4, 3), (3, 4), (2, 6)),
     Shape.NUMBERED: ((3, 2), (2, 3)),
 }
 # The same where a sibling has the very place masked already, which is one of the values.
 _BESIDE_MASK = {
     Shape.WORD: ((6, 2), (4, 3), (3, 4), (2, 6)),
     Shape.JOINED: ((3, 2), (2, 3)),
+    Shape.INDEXED: ((2, 2),),
     Shape.NUMBERED: ((2, 2),),
 }
+_STRICT_TO_LAX = (Shape.NUMBERED, Shape.INDEXED, Shape.JOINED, Shape.WORD)
 SAME_TRACE = 8
 """Templates with the same exceptions at the same place have more in common than their words: it counts as so many."""
 FIRST_PLACE = 2
@@ -90,7 +94,7 @@ def shape(token: str) -> Shape:
     if _NUMBERED.match(token) is not None:
         return Shape.NUMBERED
     if _JOINED.match(token) is not None:
-        return Shape.JOINED
+        return Shape.INDEXED if WILD in token else Shape.JOINED
     return Shape.WORD if any(char.isalnum() for char in token) else Shape.MEANING
 
 
@@ -140,7 +144,7 @@ def variable(values: Collection[str], around: int, *, vocabulary: Container[str]
             shapes[value] = Shape.JOINED
     usable = [value for value in values if shapes[value] is not Shape.MEANING or value == WILD]
     proven: set[str] = set()
-    for least in (Shape.NUMBERED, Shape.JOINED, Shape.WORD):
+    for least in _STRICT_TO_LAX:
         alike = [value for value in usable if shapes[value] >= least]
         if len(alike) >= _needed(_WITNESSES[least], around):
             proven.update(alike)
@@ -150,7 +154,7 @@ def variable(values: Collection[str], around: int, *, vocabulary: Container[str]
         # This place is masked in a sibling: that it varies is known, only the form of the other values hid it.
         hides = re.compile(re.escape(mask).replace(re.escape(WILD), ".+") + "$")
         hidden = [value for value in usable if value != mask and hides.match(value) is not None]
-        for least in (Shape.NUMBERED, Shape.JOINED, Shape.WORD):
+        for least in _STRICT_TO_LAX:
             alike = [value for value in hidden if shapes[value] >= least]
             if alike and len(alike) + 1 >= _needed(_BESIDE_MASK[least], around):
                 proven.update(alike)

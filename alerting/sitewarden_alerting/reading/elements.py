@@ -21,6 +21,7 @@ _ANY_CASE = "(?i:NOTE|" + re.sub(r"\|(?:LOG|CONFIG|AUDIT|STATEMENT|DETAIL|HINT|C
 # Before the first stamp: things no sentence starts with.
 PRIORITY = re.compile(r"<(\d{1,3})>(?:1 (?=\d{4}-|- ))?")
 RFC5424 = re.compile(r"\s*(\S+) (\S+) (\S+) (\S+) (?:-|(?:\[(?:[^\]\\]|\\.)*\])+)(?: \ufeff?|$)")
+NUMBERED_RECORD = re.compile(r"\d+ (?P<names>(?:[^\s=]+ ){1,4}?)(?=1\d{9} )")  # a number, names, then epoch seconds
 LEAD = re.compile(r"""(?:(?![\s])(?:[^\s\w]*\w*[\d.:_/\\@\-][^\s\[]*|[-|*+>])[ \t|]+){1,3}[\[(]?""")
 
 # After a stamp.
@@ -53,7 +54,9 @@ LOGCAT_TAG = re.compile(r"(?P<name>[^\s:]+)\s*:\s*(?=\S)")
 MARK = re.compile(r"\s(?P<mark>[.*#-])\s(?=\S)")  # Redis writes one sign for the level
 MARKS = {".": Severity.DEBUG, "-": Severity.DEBUG, "*": Severity.INFO, "#": Severity.WARNING}
 MARKED = re.compile(r"\d+:[A-Z] \d{1,2} [A-Z][a-z]{2} ")
-BRACKET = re.compile(r"\[(?P<inner>[^\[\]]{0,240})\](?::(?=\s))?|<\d[\d.]*>|\(\w*\d[\w-]*\)|\d+\#\d+:|\*\d+(?=\s)")
+BRACKET = re.compile(
+    r"\[(?P<inner>(?:[^\[\]]|\[[^\[\]]{0,80}\]){0,240})\](?::(?=\s))?|<\d[\d.]*>|\(\w*\d[\w-]*\)|\d+\#\d+:|\*\d+(?=\s)"
+)
 INNER_LEVEL = re.compile(rf"(?:[\w.*-]*:|[^/\]]*/)?\s*(?P<level>{_ANY_CASE})(?:\s*[,|].*)?$")
 _NAME = r"[A-Za-z_][\w.$/@*~+-]*"
 _HOST = r"[A-Za-z0-9<][^\s\[\]=|,;\"']*(?<!:)"
@@ -135,6 +138,11 @@ class Cursor:
     def lead(self) -> bool:
         """Take up to three tokens that no sentence starts with, when a stamp follows them."""
         line = self.line
+        numbered = NUMBERED_RECORD.match(line, self.pos)
+        if numbered is not None:
+            self.component = " ".join(name for name in numbered["names"].split() if name.isalpha() or "." in name)
+            self.pos = numbered.end()
+            return self.stamp()
         found = LEAD.match(line, self.pos)
         if found is None:
             return False
