@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import stat
@@ -131,10 +132,17 @@ def test_the_epoch_is_drawn_once_for_each_file(tmp_path: Path, clock: HandClock)
     assert all(len(bytes.fromhex(epoch)) == 16 for epoch in epochs)
 
 
-def test_the_file_is_for_the_agents_user_alone(spool: Spool, tmp_path: Path) -> None:
-    spool.append([seen(log(1))])
-    for path in tmp_path.iterdir():
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+@pytest.mark.parametrize(("umask", "mode"), [(0o077, 0o600), (0o007, 0o660)])
+def test_the_file_is_for_the_agents_users_alone(tmp_path: Path, clock: HandClock, umask: int, mode: int) -> None:
+    before = os.umask(umask)  # 007: as the service units have it, with observe and link as two users of one group
+    try:
+        with contextlib.closing(Spool.open(tmp_path / "spool.db", clock=clock)) as spool:
+            spool.bell.listen()
+            spool.append([seen(log(1))])
+            for path in tmp_path.iterdir():
+                assert stat.S_IMODE(path.stat().st_mode) == mode, path
+    finally:
+        os.umask(before)
 
 
 def test_marks_come_with_their_observations(spool: Spool) -> None:
