@@ -78,8 +78,8 @@ class GrpcServers:
     async def refresh(self) -> None:
         """Come up again with a fresh certificate when two thirds of its life are over; agents come back by themselves.
 
-        Done by a new server, because the library's way to change a certificate under way is not safe: with several
-        handshakes at that moment grpcio 1.85 ends the process by a segmentation fault.
+        Done by a new server, because the library's way to change a certificate under way is not safe: handshakes that
+        met the change have ended the process by a segmentation fault (grpcio 1.85.1).
         """
         if self._servers and self._front.clock.now_ns() >= self._renew_ns:
             await self.stop()

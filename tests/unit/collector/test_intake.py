@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from sitewarden_alerting.observations import Outcome, Unknown
+from sitewarden_collector.config import Retention
 from sitewarden_collector.errors import Refused
 from sitewarden_collector.services import actions as asking
-from sitewarden_collector.services import intake
+from sitewarden_collector.services import intake, retention
 from sitewarden_collector.store import actions, observations, samples, spools
 from sitewarden_collector.store.engine import Database
 from tests import cast
@@ -186,3 +187,24 @@ def test_a_notice_to_a_site_waits_for_each_agent_until_its_outcome_comes(db: Dat
 
     assert (wrong_agent, received, done) == (False, False, True)
     assert db.read_now(actions.open_of, agent.id) == []
+
+
+def test_what_is_past_its_time_is_forgotten_in_bounded_steps(db: Database) -> None:
+    agent = db.write_now(cast.settle_agent)
+    for seq in range(1, 6):
+        _accept(db, agent.id, cast.batch(seq, cast.error_line(), cast.samples(0.5, start_ns=NOON + seq * cast.DAY)))
+    policy, later = Retention(samples_days=30, observations_days=60), NOON + 33 * cast.DAY
+    assert db.write_now(retention.step, policy, now_ns=later) == 2
+    assert db.write_now(retention.step, policy, now_ns=later) == 0
+    left = db.read_now(observations.of_batches, agent.id, EPOCH, 1, 9)
+    assert len(left) == 5 + 3
+    assert db.write_now(retention.step, policy, now_ns=NOON + 61 * cast.DAY) == 3 + 10
+    assert db.read_now(_rows) == 0
+
+
+def test_a_long_backlog_of_samples_is_read_in_one_go(db: Database) -> None:
+    agent = db.write_now(cast.settle_agent)
+    for seq in range(1, 13):
+        minutes = [cast.samples(0.5, start_ns=NOON + (seq * 100 + i) * cast.MINUTE) for i in range(100)]
+        _accept(db, agent.id, cast.batch(seq, *minutes))
+    assert len(db.read_now(observations.of_batches, agent.id, EPOCH, 1, 12)) == 1200
