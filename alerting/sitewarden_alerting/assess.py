@@ -18,6 +18,8 @@ from sitewarden_alerting.model import DAY_NS, MINUTE_NS, SECOND_NS, Risk, RiskPo
 from sitewarden_alerting.risk import impact, likelihood_of_expiry, likelihood_of_full
 from sitewarden_alerting.wording import duration, exact_moment, moment, size
 
+STANDING_TRUST = 1.5
+
 
 @dataclass(frozen=True, slots=True)
 class Filling:
@@ -55,11 +57,15 @@ def expiring_subject(expiring: Expiring) -> str:
     return key("certificate", expiring.agent_id, expiring.probe)
 
 
-def full(filling: Filling, policy: RiskPolicy, *, now_ns: int) -> Risk | None:
-    """The risk that a folder or disk fills up; None when its data foretell nothing within the horizon."""
+def full(filling: Filling, policy: RiskPolicy, *, now_ns: int, standing: bool = False) -> Risk | None:
+    """The risk that a folder or disk fills up; None when its data foretell nothing within the horizon.
+
+    A risk that stands in the register already (`standing`) may look somewhat further than one that is to be raised.
+    """
     if filling.limit <= 0 or not len(filling.times_ns):
         return None
-    foreseen = _foresee(filling, policy)
+    trust = policy.trust_spans * (STANDING_TRUST if standing else 1.0)
+    foreseen = _foresee(filling, policy, trust)
     if foreseen is None or foreseen[1].at_ns - now_ns > policy.horizon_s * SECOND_NS:
         return None
     trend, reach = foreseen
@@ -98,12 +104,12 @@ def full(filling: Filling, policy: RiskPolicy, *, now_ns: int) -> Risk | None:
     )
 
 
-def _foresee(filling: Filling, policy: RiskPolicy) -> tuple[Trend, Reach] | None:
+def _foresee(filling: Filling, policy: RiskPolicy, trust_spans: float) -> tuple[Trend, Reach] | None:
     last_ns, last = filling.times_ns[-1], filling.used[-1]
     if last >= policy.full_ratio * filling.limit:  # it need not grow any more
         trend = fit(filling.times_ns, filling.used) or Trend(last_ns, last, 0.0, 0.0, 0.0, 0, 1)
         return replace(trend, level=last), Reach(last_ns, last_ns, last_ns)
-    return foresee(filling.times_ns, filling.used, filling.limit, trust_spans=policy.trust_spans)
+    return foresee(filling.times_ns, filling.used, filling.limit, trust_spans=trust_spans)
 
 
 def certificate(expiring: Expiring, policy: RiskPolicy, *, now_ns: int) -> Risk | None:

@@ -28,6 +28,8 @@ MIN_POINTS = 5
 MIN_SPAN_S = 5.0
 Z_90 = 1.645
 LEAST_DOUBT = 0.05  # no interval is narrower than that share of the time to go, however straight the line was
+SAME_PACE = 2.0
+NEARLY = 0.95  # what came nearer to its limit than that was not saved by habit
 NOISE_STEPS = 8.0
 FALL_SHARE = 0.1  # a fall is at least that share of the range of the data ...
 FALL_SPREAD = 6.0  # ... and that many times the usual step
@@ -93,7 +95,7 @@ def foresee(
     as the one before) that reaches `limit` within what it may be trusted for; None when none does.
 
     A short stretch sees a folder that fills within minutes, and is trusted for minutes; the whole sees weeks. A value
-    that was seen to fall back again and again before its limit is believed to do so again, whatever a stretch says.
+    that was seen to fall back before its limit is believed to do so again, whatever a stretch says.
     """
     whole = fit(times_ns, values)
     if whole is None:
@@ -101,6 +103,8 @@ def foresee(
     if whole.falls >= 2:
         reach = reaches(whole, limit, trust_spans=trust_spans)
         return None if reach is None else (whole, reach)
+    if whole.falls == 1 and _is_habit(times_ns, values, limit):
+        return None
     usual = median(
         abs(v2 - v1 - whole.slope * (t2 - t1) / SECOND_NS)
         for (t1, v1), (t2, v2) in pairwise(zip(times_ns, values, strict=True))
@@ -115,6 +119,15 @@ def foresee(
             return trend, reach
         stretch_ns *= 4
     return None
+
+
+def _is_habit(times_ns: Sequence[int], values: Sequence[float], limit: float) -> bool:
+    """Whether a value that fell once is only on its way back to where it fell from, not faster than it went before."""
+    before, now = _segments(list(zip(times_ns, values, strict=True)))[-2:]
+    peak = max(value for _, value in before)
+    first, last = _line(before, falls=0), _line(now, falls=0)
+    slower = first is not None and last is not None and last.slope <= SAME_PACE * first.slope
+    return now[-1][1] < peak < NEARLY * limit and slower
 
 
 def _is_sure(trend: Trend, usual_step: float) -> bool:
@@ -139,7 +152,14 @@ def _segments(points: Sequence[tuple[int, float]]) -> list[list[tuple[int, float
         if -step > least > 0:
             segments.append([])
         segments[-1].append(point)
-    return segments
+    # A point or two between two falls are one fall seen twice: a dip, or an hour told by its lowest and its highest.
+    joined = segments[:1]
+    for place, segment in enumerate(segments[1:], start=2):
+        if len(segment) <= 2 and place < len(segments):
+            joined[-1].extend(segment)
+        else:
+            joined.append(segment)
+    return joined
 
 
 def _thin(points: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:

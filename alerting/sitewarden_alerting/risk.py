@@ -27,7 +27,7 @@ def likelihood_of_full(
     if may_stop:
         factors.append(Factor("uncertain", "the growth may also stop", -1))
     if level_ratio < level_guard and left_ns > HOUR_NS:
-        factors.append(Factor("level", f"only {level_ratio * 100:.0f} % is used so far", -2))
+        factors.append(Factor("level", f"only {level_ratio * 100:.0f} % is used so far", -3))
     elif level_ratio >= 0.95:
         factors.append(Factor("level", f"{level_ratio * 100:.0f} % is used already", 1))
     return bounded(factors), tuple(factors)

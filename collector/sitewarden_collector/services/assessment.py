@@ -25,6 +25,7 @@ from sitewarden_collector.store import agents, evaluations, lock, notices, risks
 from sitewarden_collector.store.agents import Agent
 from sitewarden_collector.store.base import new_id
 from sitewarden_collector.store.numbers import next_number
+from sitewarden_collector.store.risks import Hour
 
 SITES_PER_STEP = 8
 INTERVAL_NS = 4 * SECOND_NS  # a site's next turn is not before that
@@ -35,13 +36,13 @@ SEEN_NS = DAY_NS  # a certificate that no probe saw for that long is not looked 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What was found at one site: risks by subject, for every subject that there are data of; levels for the trail."""
+    """What was found at one site: risks by subject, for every subject that there are data of; their last hour."""
 
     site_id: str
     agents: frozenset[str]
     fresh: frozenset[str]  # agents that sent samples lately
     found: Mapping[str, Risk | None]
-    levels: Mapping[str, float]
+    hours: Mapping[str, Hour]
 
     def is_gone(self, subject: str) -> bool:
         """Whether a subject without data is there no more: its agent is gone, or goes on and speaks of other things.
@@ -75,9 +76,8 @@ def record(tx: Connection, examined: Sequence[Examined], policy: Policy, *, now_
             risk = mine.get(subject)
             for decision in assess.decide(risk, found, policy.risk, now_ns=now_ns):
                 risk = _apply(tx, decision, risk, policy, now_ns=now_ns)
-        hour_ns = now_ns // HOUR_NS * HOUR_NS
-        for subject, used in one.levels.items():
-            risks.add_trail(tx, one.site_id, subject, at_ns=hour_ns, used=used)
+        for subject, hour in one.hours.items():
+            risks.add_trail(tx, one.site_id, subject, hour=hour)
         risks.mark_assessed(tx, one.site_id, now_ns=now_ns)
     risks.forget_trail(tx, before_ns=now_ns - TRAIL_NS)
     return len(examined)
@@ -90,15 +90,18 @@ def _examine_site(tx: Connection, site_id: str, policy: Policy, *, now_ns: int) 
     here = {agent.id: agent for agent in agents.of_site(tx, site_id) if agent.state == "active"}
     trail = risks.trail_of(tx, site_id, before_ns=now_ns - RECENT_NS)
     found: dict[str, Risk | None] = {}
-    levels: dict[str, float] = {}
+    hours: dict[str, Hour] = {}
+    standing = risks.subjects_of(tx, site_id)
+    hour_ns = now_ns // HOUR_NS * HOUR_NS
     for filling in _fillings(tx, site_id, here, now_ns=now_ns):
         subject = assess.filling_subject(filling)
-        levels[subject] = max(filling.used)  # peaks tell what it always survived
-        found[subject] = assess.full(_with_trail(filling, trail.get(subject, ())), policy.risk, now_ns=now_ns)
+        hours[subject] = Hour(hour_ns, min(filling.used), max(filling.used))
+        whole = _with_trail(filling, trail.get(subject, ()))
+        found[subject] = assess.full(whole, policy.risk, now_ns=now_ns, standing=subject in standing)
     for expiring in _expiring(tx, site_id, here, now_ns=now_ns):
         found[assess.expiring_subject(expiring)] = assess.certificate(expiring, policy.risk, now_ns=now_ns)
     fresh = {one.agent_id for one in samples.last(tx, site_id=site_id) if one.at_ns >= now_ns - RECENT_NS}
-    return Examined(site_id, frozenset(here), frozenset(fresh), found, levels)
+    return Examined(site_id, frozenset(here), frozenset(fresh), found, hours)
 
 
 def _fillings(tx: Connection, site_id: str, here: Mapping[str, Agent], *, now_ns: int) -> list[Filling]:
@@ -145,10 +148,11 @@ def _called(series: Series) -> str:
     return path or name or ", ".join(value for _, value in series.labels) or series.name
 
 
-def _with_trail(filling: Filling, trail: Sequence[tuple[int, float]]) -> Filling:
-    """The hours before the first sample, and then the samples."""
+def _with_trail(filling: Filling, trail: Sequence[Hour]) -> Filling:
+    """The hours before the first sample, each with its lowest and its highest level, and then the samples."""
     first_ns = filling.times_ns[0]
-    older = [(at_ns, used) for at_ns, used in trail if at_ns < first_ns]
+    hours = [(hour.at_ns - HOUR_NS // 2, hour.low, hour.at_ns, hour.high) for hour in trail if hour.at_ns < first_ns]
+    older = [point for at_ns, low, end_ns, high in hours for point in ((at_ns, low), (end_ns, high))]
     return replace(
         filling,
         times_ns=(*(at_ns for at_ns, _ in older), *filling.times_ns),

@@ -74,11 +74,21 @@ trail = Table(
     Column("site_id", Id, ForeignKey("sites.id"), primary_key=True),
     Column("subject", String(255), primary_key=True),
     Column("at_ns", Ns, primary_key=True),
-    Column("used", Double, nullable=False),
+    Column("low", Double, nullable=False),
+    Column("high", Double, nullable=False),
     Index("ix_level_trail_at", "at_ns"),
 )
 
 _FIELDS = tuple(field.name for field in fields(Risk))
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """The lowest and the highest level of the hour that ends at `at_ns`: what falls within it stays visible."""
+
+    at_ns: int
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +117,12 @@ def active_of(tx: Connection, site_ids: Collection[str]) -> dict[tuple[str, str]
     query = select(risks).where(risks.c.site_id.in_(list(site_ids)), risks.c.state == RiskState.ACTIVE.value)
     found = [_read(row) for row in tx.execute(query.with_for_update())]
     return {(risk.site_id, risk.subject): risk for risk in found}
+
+
+def subjects_of(tx: Connection, site_id: str) -> set[str]:
+    """What there are active risks of at a site."""
+    query = select(risks.c.subject).where(risks.c.site_id == site_id, risks.c.state == RiskState.ACTIVE.value)
+    return set(tx.execute(query).scalars())
 
 
 def listing(tx: Connection, *, lowered: bool = False, site: str = "", limit: int = 200) -> list[Listed]:
@@ -140,20 +156,22 @@ def mark_assessed(tx: Connection, site_id: str, *, now_ns: int) -> None:
         tx.execute(insert(assessments).values(site_id=site_id, at_ns=now_ns))
 
 
-def trail_of(tx: Connection, site_id: str, *, before_ns: int) -> dict[str, list[tuple[int, float]]]:
+def trail_of(tx: Connection, site_id: str, *, before_ns: int) -> dict[str, list[Hour]]:
     """How full things were at a site, hour by hour, by subject, the oldest first."""
-    found: dict[str, list[tuple[int, float]]] = {}
+    found: dict[str, list[Hour]] = {}
     query = select(trail).where(trail.c.site_id == site_id, trail.c.at_ns < before_ns).order_by(trail.c.at_ns)
     for row in tx.execute(query):
-        found.setdefault(row.subject, []).append((row.at_ns, row.used))
+        found.setdefault(row.subject, []).append(Hour(row.at_ns, row.low, row.high))
     return found
 
 
-def add_trail(tx: Connection, site_id: str, subject: str, *, at_ns: int, used: float) -> None:
-    """Note a level for the hour at `at_ns`; an hour that is noted already is left as it is."""
-    here = (trail.c.site_id == site_id, trail.c.subject == subject, trail.c.at_ns == at_ns)
+def add_trail(tx: Connection, site_id: str, subject: str, *, hour: Hour) -> None:
+    """Note the levels of an hour; one that is noted already is left as it is."""
+    here = (trail.c.site_id == site_id, trail.c.subject == subject, trail.c.at_ns == hour.at_ns)
     if tx.execute(select(trail.c.at_ns).where(*here)).first() is None:
-        tx.execute(insert(trail).values(site_id=site_id, subject=subject, at_ns=at_ns, used=used))
+        tx.execute(
+            insert(trail).values(site_id=site_id, subject=subject, at_ns=hour.at_ns, low=hour.low, high=hour.high)
+        )
 
 
 def forget_trail(tx: Connection, *, before_ns: int) -> int:

@@ -61,6 +61,19 @@ def test_a_log_that_is_rotated_again_and_again_never_fills_the_disk() -> None:
         assert reach_of(at[:end], values[:end], 100) is None
 
 
+def test_a_value_on_its_way_back_to_where_it_fell_from_once_is_no_forecast_at_the_same_pace() -> None:
+    at = times(150, 600)
+    values = [20 + i / 2 for i in range(100)] + [20 + i / 2 for i in range(50)]
+    assert reach_of(at, values, 100) is None
+    faster = [20 + i / 2 for i in range(100)] + [20 + 1.5 * i for i in range(50)]
+    assert reach_of(at, faster, 100) is not None
+
+
+def test_hours_told_by_their_lowest_and_highest_show_the_teeth_within() -> None:
+    at = times(96, 1800)
+    assert reach_of(at, [40.0 if i % 2 else 89.0 for i in range(96)], 100) is None
+
+
 def test_teeth_that_grow_reach_the_limit_by_their_peaks() -> None:
     at = times(600, 60)
     values = [20 + 50 * (i % 60) / 60 + i / 30 for i in range(600)]
