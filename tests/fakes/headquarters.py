@@ -261,15 +261,21 @@ class Headquarters(intake_pb2_grpc.IntakeServiceServicer, control_pb2_grpc.Contr
                         self.goodbyes.append(request.goodbye.why)
 
         hearing = asyncio.create_task(hear())
+        saying = asyncio.create_task(said.get())
         try:
             while True:
-                response = await said.get()
+                await asyncio.wait({hearing, saying}, return_when=asyncio.FIRST_COMPLETED)
+                if not saying.done():
+                    return  # the agent said all that it had to say
+                response = saying.result()
+                saying = asyncio.create_task(said.get())
                 yield response
                 if response.WhichOneof("step") == "closing":
                     return
         finally:
             self.controls.remove(said)
             hearing.cancel()
+            saying.cancel()
 
 
 def opened(batch: intake_pb2.Batch) -> bytes:

@@ -86,6 +86,9 @@ class Connection:
                 said = control_pb2.Goodbye(why="the agent stops")
                 await self._control.write(control_pb2.ControlRequest(goodbye=said))
                 await self._control.done_writing()
+                await (
+                    self._control.code()
+                )  # headquarters ends the stream when it has heard; closing first could drop it
 
     async def _upload(self, channel: grpc.aio.Channel, first: asyncio.Event) -> None:
         def welcomed(response: intake_pb2.UploadResponse) -> None:

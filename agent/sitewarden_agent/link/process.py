@@ -83,6 +83,8 @@ class _Link:
     offset: Offset = field(default_factory=Offset)
     pace: Pace = field(default_factory=Pace)
     identity: Identity | None = None
+    version: tuple[int, int] | None = None
+    """Of the identity's file, when it was read last."""
     learned: tuple[str, ...] = ()
     doubted: str = ""
     """Serial of a certificate that headquarters did not take, while the one before is tried."""
@@ -138,6 +140,8 @@ class _Link:
     async def _identity(self) -> Identity:
         """The identity to use now. While there is none, says so and waits for one."""
         while True:
+            # Before it is read: one that is stored from now on counts as another.
+            self.version = identity.version(self.config.state_dir)
             try:
                 current = identity.load(self.config.state_dir)
             except IdentityError as error:
@@ -207,16 +211,14 @@ class _Link:
 
     async def _until_other_identity(self, current: Identity) -> None:
         """Return when the identity on the disk is another one. Notes a renewal that falls due meanwhile."""
-        seen = identity.version(self.config.state_dir)
-        while identity.version(self.config.state_dir) == seen:
+        while identity.version(self.config.state_dir) == self.version:
             await self.clock.sleep(LOOK_FOR_IDENTITY_S)
             await self._note_renewal(current)
 
     async def _pause(self, wait_s: float | None) -> None:
         """Wait, but not past a new identity. None: only for that."""
-        seen = identity.version(self.config.state_dir)
         until_ns = None if wait_s is None else self.clock.monotonic_ns() + int(wait_s * 1e9)
-        while identity.version(self.config.state_dir) == seen:
+        while identity.version(self.config.state_dir) == self.version:
             left_s = LOOK_FOR_IDENTITY_S if until_ns is None else (until_ns - self.clock.monotonic_ns()) / 1e9
             if left_s <= 0:
                 return
