@@ -73,6 +73,9 @@ _QUOTED: Final = {
 }
 _SCHEME: Final = re.compile(r"(?:bearer|basic|digest|token|negotiate|ntlm|apikey)[ \t]{1,4}", re.I)
 _LINE: Final = re.compile(r"[^\r\n\"']++")
+# A line that begins with a pair is a list of pairs, as structured records are shown: values there may hold blanks.
+_LIST: Final = re.compile(r"[\w.\-]{1,200}+=(?!=)")
+_TO_NEXT_PAIR: Final = re.compile(r"[^\r\n]*?(?=\s{1,4}[\w.\-]{1,200}+=|[\r\n]|$)")
 _BRACKETED: Final = re.compile(r"[\[({<]([^\[\](){}<>=:\s]{1,512})[\])}>]")
 _BARE: Final = re.compile(r"[^\s\"'`<>]++")
 _END_OF_BARE: Final = re.compile(r"[,;&|)}\]](?=[,;)}\]]|[\w.\-]{1,60}[=:]|\\?$)|\\[nrt\"']|\.$|[,;:]$")
@@ -186,6 +189,11 @@ def _value(text: str, match: re.Match[str]) -> tuple[int, int]:
     bare = _BARE.match(text, start)
     if bare is None:
         return start, start
+    if match["separator"] == "=" and _LIST.match(text, text.rfind("\n", 0, match.start()) + 1):
+        whole = _TO_NEXT_PAIR.match(text, start)
+        assert whole is not None
+        if whole.end() > bare.end():
+            return whole.span()
     if _HANDLE.match(bare[0]) and match["key"].lower().endswith(("token", "sessionid", "session_id")):
         return start, start
     end = _END_OF_BARE.search(bare[0], 1)

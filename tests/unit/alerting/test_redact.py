@@ -86,6 +86,14 @@ def test_a_password_goes_whole_with_whatever_signs_it_has() -> None:
     assert "cd;ef" not in SITE.redact("password=ab,cd;ef")
 
 
+def test_a_value_with_blanks_in_a_list_of_pairs_goes_whole() -> None:
+    redacted = SITE.redact("order=7 password=correct horse battery retry=2\nnext line")
+    assert redacted.startswith("order=7 password=<secret:")
+    assert redacted.endswith("> retry=2\nnext line")
+    assert "horse" not in redacted
+    assert SITE.redact(redacted) == redacted
+
+
 @pytest.mark.parametrize(
     "secret",
     [
@@ -259,6 +267,12 @@ HOSTILE = [
     *("user " * 12_000, "for user " * 7_000, "password:\n  " * 5_000, "password: |\n" + "  a\n" * 15_000),
     *("Bearer " * 9_000, "[" * 64_000, "{" * 64_000, "${" * 32_000, "$2b$" * 16_000, "\x1b[" * 32_000, "0" * 64_000),
     *("token=A" + "aA" * 30_000, "x" * 30 + "=" + "y," * 30_000, "password=" + "a,b=" * 15_000, "sk-" + "a" * 60_000),
+    *(
+        "a=1 " * 16_000 + "password=x",
+        "password=a b " * 5_000,
+        "password=" + "a " * 30_000,
+        "a=" + "password=b\n" * 6_000,
+    ),
     *(("A1a" * 25 + "\n") * 800, "ip-" + "1-" * 30_000, "a_" * 32_000 + "password=", "identified by '" * 4_000),
 ]
 
