@@ -160,7 +160,8 @@ def upgrade() -> None:
         sa.Column("site_id", sa.String(length=36), nullable=False),
         sa.Column("subject", sa.String(length=255), nullable=False),
         sa.Column("at_ns", sa.BigInteger(), nullable=False),
-        sa.Column("used", sa.Double(), nullable=False),
+        sa.Column("low", sa.Double(), nullable=False),
+        sa.Column("high", sa.Double(), nullable=False),
         sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name=op.f("fk_level_trail_site_id_sites")),
         sa.PrimaryKeyConstraint("site_id", "subject", "at_ns", name=op.f("pk_level_trail")),
     )
