@@ -28,7 +28,7 @@ from sitewarden_agent.model import (
 )
 from sitewarden_agent.spool import Spool, SpoolLimits
 
-LINES = 12
+LINES = 8
 ACTION = "0" * 31 + "7"
 SHOWN = Outcome(ACTION, OutcomeState.DONE, "shown")
 
