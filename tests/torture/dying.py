@@ -43,11 +43,11 @@ def main(argv: list[str]) -> int:
         if at:
             _replace_default(Spool.open.__func__, at, side)  # type: ignore[attr-defined]
     else:
+        from sitewarden_collector.app import Collector
         from sitewarden_collector.cli import main as program
-        from sitewarden_collector.store.engine import Database
 
         if at:
-            _replace_default(Database.__init__, at, side)
+            _replace_default(Collector.__init__, at, side)
     return program(argv[1:])
 
 

@@ -120,7 +120,7 @@ class Torture:
             return
         # Exchange it for one that dies at a step of its own.
         self._stage.kill(victim)
-        at, side = self._random.randint(1, 8), self._random.choice(("before", "after"))
+        at, side = self._random.randint(1, 20 if victim == "collector" else 8), self._random.choice(("before", "after"))
         self._start(victim, DIE_AT=str(at), DIE_SIDE=side)
         try:
             self._stage.processes[victim].wait(STEP_TIMEOUT_S)
