@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from contextlib import closing
 
 import pytest
 from sqlalchemy import Connection, func, select
@@ -13,6 +15,7 @@ from sitewarden_collector.errors import Refused
 from sitewarden_collector.services import actions as asking
 from sitewarden_collector.services import intake, retention
 from sitewarden_collector.store import actions, observations, samples, spools
+from sitewarden_collector.store.base import tables
 from sitewarden_collector.store.engine import Database
 from tests import cast
 from tests.cast import EPOCH, NOON, SECOND
@@ -208,3 +211,35 @@ def test_a_long_backlog_of_samples_is_read_in_one_go(db: Database) -> None:
         minutes = [cast.samples(0.5, start_ns=NOON + (seq * 100 + i) * cast.MINUTE) for i in range(100)]
         _accept(db, agent.id, cast.batch(seq, *minutes))
     assert len(db.read_now(observations.of_batches, agent.id, EPOCH, 1, 12)) == 1200
+
+
+class _PowerCut(Exception):
+    pass
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("nth", range(1, 8))
+def test_a_power_cut_at_any_commit_loses_nothing_and_doubles_nothing(db_url: str, nth: int, moment: str) -> None:
+    commits = [0]
+
+    def commit(tx: Connection) -> None:
+        commits[0] += 1
+        if commits[0] == nth and moment == "before":
+            raise _PowerCut
+        tx.commit()
+        if commits[0] == nth:
+            raise _PowerCut
+
+    with closing(Database(db_url)) as first:
+        tables().create_all(first.engine)
+        agent = first.write_now(cast.settle_agent)
+    for seq in range(1, 7):
+        acknowledged = False
+        while not acknowledged:  # as an agent does: the same batch again, on a new connection
+            with closing(Database(db_url, commit=commit)) as db:
+                one = cast.batch(seq, cast.error_line(f"line {seq}"))
+                with contextlib.suppress(_PowerCut):
+                    acknowledged = db.write_now(intake.accept, agent.id, batch=one, now_ns=NOON).through_seq >= seq
+    with closing(Database(db_url)) as db:
+        found = db.read_now(observations.of_batches, agent.id, EPOCH, 1, 9)
+    assert [one.what.message for one in found] == [f"line {seq}" for seq in range(1, 7)]  # type: ignore[union-attr]
