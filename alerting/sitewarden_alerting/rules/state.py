@@ -91,6 +91,7 @@ class SiteState:
     awaited: dict[str, Awaited] = field(default_factory=dict)
     silent: dict[str, Signal] = field(default_factory=dict)
     certificates: dict[str, Certificate] = field(default_factory=dict)
+    reminded_ns: int = 0  # when what goes on was last said again
 
 
 @dataclass(slots=True)
@@ -106,6 +107,7 @@ class Working:
     awaited: dict[str, Awaited]
     silent: dict[str, Signal]
     certificates: dict[str, Certificate]
+    reminded_ns: int
     signals: list[Signal] = field(default_factory=list)
 
     @classmethod
@@ -120,6 +122,7 @@ class Working:
             awaited=dict(state.awaited),
             silent=dict(state.silent),
             certificates=dict(state.certificates),
+            reminded_ns=state.reminded_ns,
         )
 
     def settled(self) -> SiteState:
@@ -133,6 +136,7 @@ class Working:
             awaited=self.awaited,
             silent=self.silent,
             certificates=self.certificates,
+            reminded_ns=self.reminded_ns,
         )
 
 

@@ -1,8 +1,8 @@
 """Rules that fire because time goes by: `tick(rulebook, state, agents, now_ns=..., started_ns=...)`.
 
-Called about every few seconds for each site: agents that fell silent, expected things that did not come, rates and
-storms that are over. It also says again what goes on (`repeats`), so that a silence that ended, or a ticket that was
-resolved too early, does not hide a fault for ever.
+Called every few seconds for each site: agents that fell silent, expected things that did not come, rates and storms
+that are over. Once a minute it also says again what goes on (`repeats`), so that a silence that ended, or a ticket that
+was resolved too early, does not hide a fault for ever.
 
 An agent is judged by its last sign of life, or by the collector's own start where that is later: after a restart of
 headquarters nobody is silent before they had their time to come back; then all are judged, also those never seen since.
@@ -22,6 +22,7 @@ from sitewarden_alerting.rules.state import Awaited, Evaluated, RuleFailure, Sit
 from sitewarden_alerting.wording import duration, exact_moment
 
 FRESH_NS = 15 * MINUTE_NS
+REMIND_NS = MINUTE_NS
 SITE = "site"
 
 
@@ -154,16 +155,19 @@ def _storm_over(work: Working, rule: Storm, agent: AgentSeen, *, now_ns: int) ->
 
 
 def _remind(work: Working, rulebook: Rulebook, *, now_ns: int) -> None:
-    """Say again what goes on and was seen lately; forget what belongs to rules that are gone."""
+    """Say again, once a minute, what goes on and was seen lately; forget what belongs to rules that are gone."""
     names = {rule.name for rule in rulebook.rules}
     for kept in (work.levels, work.probes, work.windows, work.storms, work.awaited, work.silent):
         for name in [name for name in kept if first_of(name) not in names]:
             del kept[name]
+    if now_ns - work.reminded_ns < REMIND_NS:
+        return
     firing = [level.signal for level in work.levels.values() if now_ns - level.last_ns <= FRESH_NS]
     firing += [streak.signal for streak in work.probes.values() if now_ns - streak.last_ns <= FRESH_NS]
     firing += [waiting.signal for waiting in work.awaited.values()]
     firing += list(work.silent.values())
-    new = {(signal.fault, signal.state) for signal in work.signals}
-    for signal in firing:
-        if signal is not None and (signal.fault, SignalState.FIRING) not in new:
-            work.signals.append(replace(signal, repeats=True, count=0, at_ns=now_ns))
+    new = {signal.fault for signal in work.signals if signal.state is SignalState.FIRING}
+    old = [signal for signal in firing if signal is not None and signal.fault not in new]
+    if old:
+        work.reminded_ns = now_ns
+        work.signals += [replace(signal, repeats=True, count=0, at_ns=now_ns) for signal in old]
