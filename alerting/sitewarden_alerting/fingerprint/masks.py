@@ -63,6 +63,7 @@ _PERCENT = re.compile(r"<\*>(?:%|°C?|\+(?!\w))")
 _VALUE = re.compile(
     r"(?<=[\w\])\"'])=(?!=)(?:[^\s,;()\[\]{}&|=<>\"']+|<\*>|(?=[,;)\]}\s]|$))(?:<\*>|[^\s,;()\[\]{}&|=<>]|\|(?!\w+=))*"
 )
+_RELEASE = re.compile(r"<\*>(?:[-+~][a-z]+<\*>)+")  # 2.5.0-rc1, 590-2.1~deb12u2
 _OBJECT = re.compile(r"=<\*>(?:\{<\*>\}|\[<\*>\])")
 _INSTANCE = re.compile(r"(?<![\w.<>*-])[A-Za-z]\w*(?:-(?:\w+|<\*>))*-<\*>(?![\w-])")
 _COMPOUND = re.compile(r"""[^\w<]*(?P<core>[\w<].*?)[)\]}"',.:;!?]*$""")
@@ -102,7 +103,7 @@ def mask(token: str) -> str:
         core = _COMPOUND.match(masked)
         if core is not None:
             return masked[: core.start("core")] + WILD + masked[core.end("core") :]
-    return masked
+    return _RELEASE.sub(WILD, masked)
 
 
 # Variables that reach over blanks, masked before the message is cut into tokens.

@@ -75,6 +75,7 @@ class Grouping:
     vocabulary: dict[str, None] = field(default_factory=dict)
     born: int = 0
     _places: dict[int, dict[str, str]] = field(default_factory=dict)  # frame -> value in the open place -> fingerprint
+    _texts: dict[tuple[int, str], tuple[str, bool]] = field(default_factory=dict)  # severity, text -> whose; opened?
     _members: dict[str, list[str]] = field(default_factory=dict)  # fault -> the fingerprints under it
 
 
@@ -196,6 +197,7 @@ def from_data(data: dict[str, Any]) -> Grouping:
     for key, known in state.known.items():
         for frame, value, _ in evidence.frames(known.template, known.severity):
             _remember(state, frame, value, key)
+        state._texts.setdefault((known.severity, known.template), (key, False))
     return state
 
 
@@ -203,8 +205,8 @@ def _learn(state: Grouping, fingerprint: str) -> Iterator[Alias]:
     """Enter a fingerprint into its frames, and join it with those that a frame proves to be the same."""
     known = state.known[fingerprint]
     for frame, value, around in evidence.frames(known.template, known.severity):
-        place = _remember(state, frame, value, fingerprint)
-        if len(place) < 2 or place.get(value) != fingerprint:
+        place = {**_remember(state, frame, value, fingerprint)}
+        if place.setdefault(value, fingerprint) != fingerprint or len(place) < 2:
             continue
         proven = evidence.variable(place, around, vocabulary=state.vocabulary)
         if value not in proven:
@@ -213,9 +215,25 @@ def _learn(state: Grouping, fingerprint: str) -> Iterator[Alias]:
         for other in sorted(proven):
             if fault_of(state, place[other]) == fault_of(state, fingerprint):
                 continue
-            yield from _join(
-                state, fingerprint, place[other], _because(state, fingerprint, place[other], proven), LEARNED
-            )
+            reason = _because(state, fingerprint, place[other], proven)
+            yield from _join(state, fingerprint, place[other], reason, LEARNED)
+            if fault_of(state, place[other]) != fault_of(state, fingerprint):
+                continue  # an engineer keeps them apart
+            text = evidence.opened(known.template, state.known[place[other]].template)
+            yield from _meet(state, fingerprint, text, opened=True)
+    yield from _meet(state, fingerprint, known.template, opened=False)
+
+
+def _meet(state: Grouping, fingerprint: str, text: str, *, opened: bool) -> Iterator[Alias]:
+    """Join what reads the same once a proven place is open: the form of some values had masked them from the start.
+
+    At least one of the two must have been opened by a merge: equal texts of two programs stay two faults.
+    """
+    if evidence.WILD not in text:
+        return
+    other, was_opened = state._texts.setdefault((state.known[fingerprint].severity, text), (fingerprint, opened))
+    if other in state.known and (opened or was_opened):
+        yield from _join(state, fingerprint, other, f"with its open place masked, both read `{text}`", LEARNED)
 
 
 def _extend_vocabulary(state: Grouping, proven: Iterable[str]) -> None:
@@ -293,6 +311,7 @@ def _make_room(state: Grouping) -> None:
     spare = [key for key in state.known if key not in linked][: max(1, state.max_known // 10)]
     for key in spare or list(state.known)[: max(1, state.max_known // 10)]:
         known = state.known.pop(key)
+        state._texts.pop((known.severity, known.template), None)
         for frame, value, _ in evidence.frames(known.template, known.severity):
             place = state._places.get(frame)
             if place is not None and place.get(value) == key:

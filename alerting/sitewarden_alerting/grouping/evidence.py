@@ -49,6 +49,8 @@ _NUMBERED = re.compile(r"[\W_]*(?:[A-Za-z]{0,5}[\W_]*(?:<\*>|\d+)[\W_]*)+(?:[A-Z
 _QUALIFIED = re.compile(r"\W*(?:[\w$-]+[./\\@])+[\w$-]+\W*$")
 _JOINED = re.compile(r".*(?:\d|<\*>|[A-Za-z0-9][_.@:/\\~#$-][A-Za-z0-9]|[a-z][A-Z]|[A-Z]{2}[a-z])")
 
+_RUN = re.compile(r"<\*>(?: <\*>)+(?![\w/])")
+
 
 class Shape(IntEnum):
     """What a token looks like, in the order in which it is believed to be a value."""
@@ -124,6 +126,12 @@ def frames(template: str, severity: int) -> Iterator[tuple[int, str, int]]:
 def _key(severity: int, trace: str, tokens: list[str]) -> int:
     text = "\1".join((str(severity), trace, *tokens))
     return int.from_bytes(blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "big")
+
+
+def opened(one: str, other: str) -> str:
+    """The template of two that share a frame with the place open, and runs of open places as one, as the masks do."""
+    columns = zip(one.split(" "), other.split(" "), strict=False)
+    return _RUN.sub(WILD, " ".join(a if a == b else WILD for a, b in columns))
 
 
 def bare(token: str) -> str:

@@ -23,6 +23,8 @@ STARTS = {
     "haproxy": r"Mar 12 ",
     "dnsmasq": r"Mar 12 ",
     "java": r"Mar 12, 2026|Exception in thread",
+    "apache": r"\[Thu Mar 12",
+    "dpkg": r"2025-",
     "node": r"\{\"level\"|/srv/\S+:\d+$",
 }
 
@@ -391,6 +393,40 @@ EVENTS = {
         worker price = Worker failed.*NumberFormat
         stops = stops after
         unpaid = orders unpaid
+    """,
+    "apache": """
+        backend = failed to make connection to backend
+        refused = attempt to connect to
+        length = larger than the configured limit
+        encoded slash = encoded '/'
+        missing = File does not exist
+        invalid path = invalid URI path
+        permission = file permissions deny
+        premature = Premature end of script
+        end of output = End of script output
+        no script = script not found
+        exec = exec of
+        reading = Error reading request entity
+        index = Cannot serve directory
+        denied = client denied
+        no user = not found: /sec
+        mismatch = Password Mismatch
+        resuming = resuming normal operations
+        built = Server built
+        command line = Command line
+        sigterm = caught SIGTERM
+        graceful = Doing graceful restart
+        pid file = removed PID file
+    """,
+    "dpkg": """
+        configure = \\d configure
+        install = \\d install
+        startup = \\d startup
+        half-configured = status half-configured
+        half-installed = status half-installed
+        installed = status installed
+        pending = status triggers-pending
+        unpacked = status unpacked
     """,
     "node": """
         listening = listening on port
