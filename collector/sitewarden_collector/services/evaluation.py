@@ -23,7 +23,7 @@ from sitewarden_alerting import triage
 from sitewarden_alerting.grouping import Alias
 from sitewarden_alerting.model import SECOND_NS, AgentSeen, Policy, Signal
 from sitewarden_alerting.observations import Change, Gap, LogEvent, Observation, Outcome, ProbeResult
-from sitewarden_alerting.rules import Evaluated, Rulebook, evaluate
+from sitewarden_alerting.rules import Evaluated, Rulebook, SiteState, evaluate
 from sitewarden_alerting.rules import tick as tick_rules
 from sitewarden_collector.services import actions, faults
 from sitewarden_collector.services import tickets as ticketing
@@ -66,10 +66,17 @@ def tick(tx: Connection, rulebook: Rulebook, policy: Policy, *, now_ns: int, sta
     for agent in agents.active(tx):
         seen = AgentSeen(agent.site_id, agent.customer_id, agent.id, agent.hostname, agent.last_seen_ns)
         sites[agent.site_id].append(seen)
+    states = evaluations.peek_all(tx)  # nobody else changes them: only one evaluates at a time
     for site_id, here in sites.items():
+        state = states.get(site_id, SiteState())
+        ticked = tick_rules(rulebook, state, here, now_ns=now_ns, started_ns=started_ns)
+        if ticked == Evaluated(state, ()):
+            continue
         try:
             with tx.begin_nested():
-                decided += _tick_site(tx, rulebook, policy, site_id, here, now_ns=now_ns, started_ns=started_ns)
+                evaluations.save_state(tx, site_id, ticked.state)
+                _park_rules(tx, site_id, "", ticked, now_ns=now_ns)
+                decided += _decide(tx, site_id, ticked.signals, policy, now_ns=now_ns)
         except OperationalError:
             raise
         except Exception as error:  # noqa: BLE001  one site must not stop the others
@@ -150,24 +157,6 @@ def _legible(observation: Observation) -> Observation:
         return observation
     clean: dict[str, Any] = {name: text.replace("\x00", "\N{REPLACEMENT CHARACTER}") for name, text in texts.items()}
     return replace(observation, what=replace(what, **clean))
-
-
-def _tick_site(
-    tx: Connection,
-    rulebook: Rulebook,
-    policy: Policy,
-    site_id: str,
-    here: Sequence[AgentSeen],
-    *,
-    now_ns: int,
-    started_ns: int,
-) -> int:
-    state = evaluations.state_of(tx, site_id)
-    ticked = tick_rules(rulebook, state, here, now_ns=now_ns, started_ns=started_ns)
-    if ticked.state != state:
-        evaluations.save_state(tx, site_id, ticked.state)
-    _park_rules(tx, site_id, "", ticked, now_ns=now_ns)
-    return _decide(tx, site_id, ticked.signals, policy, now_ns=now_ns)
 
 
 def _decide(tx: Connection, site_id: str, signals: Sequence[Signal], policy: Policy, *, now_ns: int) -> int:

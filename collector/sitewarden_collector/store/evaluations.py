@@ -79,6 +79,11 @@ def peek(tx: Connection, site_id: str) -> SiteState:
     return _decode(tx.execute(select(rule_states.c.state).where(rule_states.c.site_id == site_id)).scalar_one_or_none())
 
 
+def peek_all(tx: Connection) -> dict[str, SiteState]:
+    """The rules' states of all sites, only to look at."""
+    return {row.site_id: _decode(row.state) for row in tx.execute(select(rule_states))}
+
+
 def _decode(text: str | None) -> SiteState:
     if text is None:
         return SiteState()
