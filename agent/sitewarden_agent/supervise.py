@@ -19,7 +19,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from sitewarden_agent.errors import AgentError
 
@@ -35,17 +34,17 @@ _PR_SET_PDEATHSIG = 1
 
 log = logging.getLogger("sitewarden.supervise")
 
-Notes = Callable[[], dict[str, dict[str, Any]]]
-"""Reads the spool's notes."""
+RenewalDue = Callable[[], str | None]
+"""The serial of the certificate in use when link noted that it is to be renewed, else None."""
 
 
-async def run(config_path: Path | None, notes: Notes, stop: asyncio.Event) -> None:
+async def run(config_path: Path | None, renewal_due: RenewalDue, stop: asyncio.Event) -> None:
     """Keep everything running until `stop` is set."""
     tail = [] if config_path is None else ["--config", str(config_path)]
     async with asyncio.TaskGroup() as group:
         for name in CHILDREN:
             group.create_task(_keep_running(name, ["run", name, "--supervised", *tail], stop))
-        group.create_task(_renew_when_due(tail, notes, stop))
+        group.create_task(_renew_when_due(tail, renewal_due, stop))
 
 
 def end_with_parent() -> None:
@@ -70,15 +69,14 @@ async def _keep_running(name: str, arguments: list[str], stop: asyncio.Event) ->
         wait_s = min(BACKOFF_CAP_S, wait_s * 2)
 
 
-async def _renew_when_due(tail: list[str], notes: Notes, stop: asyncio.Event) -> None:
+async def _renew_when_due(tail: list[str], renewal_due: RenewalDue, stop: asyncio.Event) -> None:
     wait_s, first_s = RENEW_BACKOFF_S[0], RENEW_BACKOFF_S[0]
-    renewed = ""
+    renewed = None
     while not stop.is_set():
-        due: dict[str, Any] = {}
+        serial = None
         with contextlib.suppress(AgentError, OSError):
-            due = (await asyncio.to_thread(notes)).get("renew_due", {})
-        serial = str(due.get("serial", ""))
-        if not due.get("due") or (serial and serial == renewed):
+            serial = await asyncio.to_thread(renewal_due)
+        if serial is None or serial == renewed:
             await _rest(RENEW_LOOK_S, stop)
             continue
         code = await _run_once(["renew", *tail], stop, timeout_s=RENEW_TIMEOUT_S)

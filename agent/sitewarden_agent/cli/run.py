@@ -13,6 +13,7 @@ from sitewarden_agent import app, supervise
 from sitewarden_agent import config as configuration
 from sitewarden_agent.clock import SystemClock
 from sitewarden_agent.config import Config
+from sitewarden_agent.link import identity
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -47,14 +48,20 @@ def run(arguments: argparse.Namespace) -> int:
 def _supervise(config: Config, path: Path | None) -> int:
     logging.basicConfig(level=logging.INFO, format="agent: %(levelname)s %(message)s")
     with app.opened_spool(config, SystemClock()) as spool:
-        asyncio.run(_until_told(path, spool.notes))
+
+        def renewal_due() -> str | None:
+            note = spool.notes().get("renew_due", {})
+            serial = identity.load(config.state_dir).serial
+            return serial if note.get("due") and note.get("serial") == serial else None  # else it was renewed since
+
+        asyncio.run(_until_told(path, renewal_due))
     return 0
 
 
-async def _until_told(path: Path | None, notes: supervise.Notes) -> None:
+async def _until_told(path: Path | None, renewal_due: supervise.RenewalDue) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     with contextlib.suppress(asyncio.CancelledError):
-        await supervise.run(path, notes, stop)
+        await supervise.run(path, renewal_due, stop)

@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -242,10 +241,10 @@ async def test_a_renewal_that_is_due_is_started_once(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(supervise, "_run_once", run_once)
     monkeypatch.setattr(supervise, "RENEW_LOOK_S", 0.01)
-    notes: dict[str, dict[str, Any]] = {}
-    running = asyncio.create_task(supervise.run(tmp_path / "a.toml", lambda: notes, stop))
+    due: list[str] = []
+    running = asyncio.create_task(supervise.run(tmp_path / "a.toml", lambda: due[0] if due else None, stop))
     await asyncio.sleep(0.05)
-    notes["renew_due"] = {"due": True, "serial": "01"}
+    due.append("01")
     await until(lambda: any(arguments[0] == "renew" for arguments in started))
     await asyncio.sleep(0.05)
     stop.set()
