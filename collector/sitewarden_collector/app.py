@@ -165,7 +165,9 @@ class Collector:
             nonlocal memory
             began_s = self.clock.monotonic_s()
             try:
-                done = await self.db.run(evaluation.step, rulebook, policy, now_ns=self.clock.now_ns(), memory=memory)
+                done = await self.db.run_alone(
+                    evaluation.step, rulebook, policy, now_ns=self.clock.now_ns(), memory=memory
+                )
             except BaseException:
                 memory = Memory()  # what it learned was perhaps not stored
                 raise
@@ -176,14 +178,14 @@ class Collector:
 
         async def tick() -> None:
             now_ns = self.clock.now_ns()
-            if await self.db.run(evaluation.tick, rulebook, policy, now_ns=now_ns, started_ns=started_ns):
+            if await self.db.run_alone(evaluation.tick, rulebook, policy, now_ns=now_ns, started_ns=started_ns):
                 self.outbox.set()
 
         async def assess() -> None:
             now_ns = self.clock.now_ns()
             examined = await self.db.read(assessment.examine, policy, now_ns=now_ns)
             if examined:
-                await self.db.run(assessment.record, examined, policy, now_ns=now_ns)
+                await self.db.run_alone(assessment.record, examined, policy, now_ns=now_ns)
                 self.outbox.set()
 
         clock = self.clock
@@ -201,7 +203,7 @@ class Collector:
         await recheck(self.front)
 
     async def _forget(self) -> None:
-        while await self.db.run(retention.step, self.config.retention, now_ns=self.clock.now_ns()):
+        while await self.db.run_alone(retention.step, self.config.retention, now_ns=self.clock.now_ns()):
             await self.clock.sleep(0.1)
 
     @asynccontextmanager

@@ -15,7 +15,7 @@ from sitewarden_collector.app import Collector
 from sitewarden_collector.config import Limits, PkiConfig, WatchLevel
 from sitewarden_collector.errors import DatabaseBusy
 from sitewarden_collector.services import actions as asking
-from sitewarden_collector.store import actions, agents, observations, spools
+from sitewarden_collector.store import actions, agents, observations, spools, tickets
 from sitewarden_protos.v1 import common_pb2, control_pb2, intake_pb2
 from tests import cast
 from tests.cast import HOUR, SECOND
@@ -171,6 +171,11 @@ async def test_two_clones_that_keep_replacing_each_other_are_both_shut_out_and_i
             assert _said((await road.hello()).closing) == "QUARANTINED"
         (noted,) = await collector.db.read(observations.of_batches, one.agent_id, spools.COLLECTOR_EPOCH, 1, 9)
         assert noted.what.kind == "quarantined"  # type: ignore[union-attr]
+        for _ in range(200):
+            if opened := await collector.db.read(tickets.listing):
+                break
+            await collector.clock.sleep(0.05)
+        assert len(opened) == 1
 
 
 async def test_a_key_that_is_used_on_another_machine_is_shut_out_with_the_one_it_belongs_to(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ READERS = 4
 class _Job:
     call: Callable[[Connection], Any]
     done: Future[Any]
+    alone: bool = False
 
 
 def make_engine(url: str) -> Engine:
@@ -94,6 +95,11 @@ class Database:
         and DatabaseBusy when the database did not take it (nothing was stored, trying again may help)."""
         return await asyncio.wrap_future(self._submit(service, *args, **kwargs))
 
+    async def run_alone(self, service: Service[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`run` in a transaction of its own: should it fail in a way that takes the transaction with it, no batch of
+        intake goes down with it."""
+        return await asyncio.wrap_future(self._submit_as(True, service, *args, **kwargs))
+
     def write_now(self, service: Service[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`run` for callers without an event loop."""
         return self._submit(service, *args, **kwargs).result()
@@ -121,29 +127,31 @@ class Database:
         self.engine.dispose()
 
     def _submit(self, service: Service[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        job = _Job(call=lambda tx: service(tx, *args, **kwargs), done=Future())
+        return self._submit_as(False, service, *args, **kwargs)
+
+    def _submit_as(self, alone: bool, service: Service[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        job = _Job(call=lambda tx: service(tx, *args, **kwargs), done=Future(), alone=alone)
         self._jobs.put(job)
         return job.done
 
     def _write_loop(self) -> None:
-        while True:
-            first = self._jobs.get()
-            if first is None:
-                return
-            group = [first]
-            stop = False
-            while len(group) < GROUP_MAX:
+        first = self._jobs.get()
+        while first is not None:
+            group, following = [first], None
+            while not first.alone and len(group) < GROUP_MAX:
                 try:
                     job = self._jobs.get_nowait()
                 except queue.Empty:
                     break
                 if job is None:
-                    stop = True
+                    self._jobs.put(None)  # for the loop's own end
+                    break
+                if job.alone:
+                    following = job
                     break
                 group.append(job)
             self._write(group)
-            if stop:
-                return
+            first = following or self._jobs.get()
 
     def _write(self, group: list[_Job]) -> None:
         settled: list[tuple[_Job, Any, BaseException | None]] = []

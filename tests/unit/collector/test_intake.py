@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, event, func, select, text
 
 from sitewarden_alerting.observations import Outcome, Unknown
 from sitewarden_collector.config import Retention
-from sitewarden_collector.errors import Refused
+from sitewarden_collector.errors import DatabaseBusy, Refused
 from sitewarden_collector.services import actions as asking
 from sitewarden_collector.services import intake, retention
 from sitewarden_collector.store import actions, observations, samples, spools
@@ -243,3 +246,45 @@ def test_a_power_cut_at_any_commit_loses_nothing_and_doubles_nothing(db_url: str
     with closing(Database(db_url)) as db:
         found = db.read_now(observations.of_batches, agent.id, EPOCH, 1, 9)
     assert [one.what.message for one in found] == [f"line {seq}" for seq in range(1, 7)]  # type: ignore[union-attr]
+
+
+async def test_evaluation_that_takes_its_transaction_with_it_takes_no_batch_with_it(db: Database) -> None:
+    agent = await db.run(cast.settle_agent)
+
+    def broken(tx: Connection) -> None:
+        tx.execute(text("SELECT * FROM no_such_table"))
+
+    jobs: list[Awaitable[object]] = []
+    for seq in range(1, 11):
+        jobs.append(db.run(intake.accept, agent.id, batch=cast.batch(seq, cast.error_line()), now_ns=NOON))
+        jobs.append(db.run_alone(broken))
+    answers = await asyncio.gather(*jobs, return_exceptions=True)
+    assert all(isinstance(one, intake.Accepted) for one in answers[::2])
+    assert all(isinstance(one, Exception) for one in answers[1::2])
+
+
+def test_a_full_disk_refuses_for_now_and_loses_nothing(tmp_path: Path) -> None:
+    pages = [80]
+
+    def limit(connection: Any, _record: object) -> None:
+        connection.execute(f"PRAGMA max_page_count={pages[0]}")
+
+    with closing(Database(f"sqlite:///{tmp_path / 'collector.db'}")) as db:
+        tables().create_all(db.engine)
+        agent = db.write_now(cast.settle_agent)
+        event.listen(db.engine, "connect", limit)
+        db.engine.dispose()
+        stored = 0
+
+        def fill() -> None:
+            nonlocal stored
+            for seq in range(1, 1_000):
+                _accept(db, agent.id, cast.batch(seq, cast.error_line("x" * 4_000)))
+                stored = seq
+
+        with pytest.raises(DatabaseBusy, match="free space"):
+            fill()
+        assert db.read_now(spools.last_seq, agent.id, EPOCH) == stored > 0
+        pages[0] = 10_000
+        db.engine.dispose()
+        _accept(db, agent.id, cast.batch(stored + 1, cast.error_line("room again")))
