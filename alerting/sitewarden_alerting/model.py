@@ -85,6 +85,7 @@ class Signal:
     moved_from: str = ""
     part_of: str = ""
     page: bool = True
+    tell: bool = True
     repeats: bool = False  # a state that goes on, not one that begins
 
 

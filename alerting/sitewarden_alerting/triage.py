@@ -168,7 +168,8 @@ class _Desk:
         reason = f"{signal.reason} (rule {signal.rule})"
         self._decide(OpenTicket(ticket, signal.at_ns, reason))
         ticket = self._count(ticket, _once(signal), signal.reason)
-        self._tell(ticket, reason)
+        if signal.tell:
+            self._tell(ticket, reason)
 
     def _reopen(self, signal: Signal, ticket: Ticket) -> None:
         assert ticket.resolved_ns is not None
@@ -179,7 +180,8 @@ class _Desk:
         ticket = tickets.returned(ticket, at_ns=signal.at_ns, keep_since_ns=keep_ns)
         self._decide(ReopenTicket(ticket, signal.at_ns, reason))
         ticket = self._count(ticket, _once(signal), signal.reason)
-        self._tell(ticket, reason)
+        if signal.tell:
+            self._tell(ticket, reason)
 
     def _recover(self, signal: Signal) -> None:
         ticket = self._of_fault(signal.site_id, signal.fault)

@@ -22,7 +22,7 @@ from sitewarden_alerting.rules.rulebook import (
     Threshold,
 )
 from sitewarden_alerting.rules.state import Evaluated, RuleFailure, SiteState
-from sitewarden_alerting.rules.ticking import tick
+from sitewarden_alerting.rules.ticking import lately_silent, quietly, tick
 
 __all__ = [
     "Absence",
@@ -42,5 +42,7 @@ __all__ = [
     "Storm",
     "Threshold",
     "evaluate",
+    "lately_silent",
+    "quietly",
     "tick",
 ]

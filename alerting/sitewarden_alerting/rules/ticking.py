@@ -23,6 +23,7 @@ from sitewarden_alerting.wording import duration, exact_moment
 
 FRESH_NS = 15 * MINUTE_NS
 REMIND_NS = MINUTE_NS
+MASS_NS = 5 * MINUTE_NS
 SITE = "site"
 
 
@@ -50,6 +51,24 @@ def tick(
             failures.append(RuleFailure(rule.name, None, f"{type(error).__name__}: {error}"))
     _remind(work, rulebook, now_ns=now_ns)
     return Evaluated(work.settled(), tuple(work.signals), tuple(failures))
+
+
+def lately_silent(state: SiteState, *, now_ns: int) -> bool:
+    """Whether an agent of this site fell silent within the last minutes."""
+    return any(now_ns - signal.at_ns <= MASS_NS for signal in state.silent.values())
+
+
+def quietly(ticked: Evaluated, sites: int) -> Evaluated:
+    """The same, but silence opens its tickets and tells nobody: so many sites at once is rather headquarters' own line.
+
+    The first ones were told already; whoever was called finds the others in the list.
+    """
+    also = f"; {sites} sites fell silent within minutes: look at headquarters' own network first"
+    signals = tuple(
+        replace(signal, tell=False, reason=signal.reason + also) if signal.kind is SignalKind.SILENCE else signal
+        for signal in ticked.signals
+    )
+    return replace(ticked, signals=signals)
 
 
 def seen(work: Working, rule: Absence, observation: Observation, *, at_ns: int) -> None:

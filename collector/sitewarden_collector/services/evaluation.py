@@ -23,7 +23,7 @@ from sitewarden_alerting import triage
 from sitewarden_alerting.grouping import Alias
 from sitewarden_alerting.model import SECOND_NS, AgentSeen, Policy, Signal
 from sitewarden_alerting.observations import Change, Gap, LogEvent, Observation, Outcome, ProbeResult
-from sitewarden_alerting.rules import Evaluated, Rulebook, SiteState, evaluate
+from sitewarden_alerting.rules import Evaluated, Rulebook, SiteState, evaluate, lately_silent, quietly
 from sitewarden_alerting.rules import tick as tick_rules
 from sitewarden_collector.services import actions, faults
 from sitewarden_collector.services import tickets as ticketing
@@ -33,6 +33,7 @@ from sitewarden_collector.store.spools import Pending
 
 SPOOLS_PER_STEP = 16
 BATCHES_PER_STEP = 32
+SILENT_PAGES = 5  # sites, or one in ten, that may fall silent within minutes before it is taken for our own trouble
 
 
 def step(tx: Connection, rulebook: Rulebook, policy: Policy, *, now_ns: int, memory: Memory | None = None) -> int:
@@ -67,11 +68,16 @@ def tick(tx: Connection, rulebook: Rulebook, policy: Policy, *, now_ns: int, sta
         seen = AgentSeen(agent.site_id, agent.customer_id, agent.id, agent.hostname, agent.last_seen_ns)
         sites[agent.site_id].append(seen)
     states = evaluations.peek_all(tx)  # nobody else changes them: only one evaluates at a time
+    silent = sum(lately_silent(state, now_ns=now_ns) for state in states.values())
     for site_id, here in sites.items():
         state = states.get(site_id, SiteState())
         ticked = tick_rules(rulebook, state, here, now_ns=now_ns, started_ns=started_ns)
         if ticked == Evaluated(state, ()):
             continue
+        if lately_silent(ticked.state, now_ns=now_ns) and not lately_silent(state, now_ns=now_ns):
+            silent += 1
+        if silent > max(SILENT_PAGES, len(sites) // 10):
+            ticked = quietly(ticked, silent)
         try:
             with tx.begin_nested():
                 evaluations.save_state(tx, site_id, ticked.state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -165,6 +166,15 @@ def test_an_agent_that_falls_silent_gets_a_ticket_and_one_that_returns_resolves_
     site.db.write_now(agents.heard, {site.agent.id: NOON + 10 * MINUTE})
     site.ticks(NOON + 10 * MINUTE)
     assert [one.ticket.state for one in site.tickets] == [TicketState.RESOLVED]
+
+
+def test_many_sites_that_fall_silent_at_once_are_all_listed_and_a_few_told(db: Database) -> None:
+    for i in range(20):
+        db.write_now(settle_agent, site=f"site-{i}")
+    for later in (2 * MINUTE, 2 * MINUTE + 5 * SECOND):
+        db.write_now(evaluation.tick, BOOK, POLICY, now_ns=NOON + later)
+    assert len(db.read_now(ticketing.listing)) == 20
+    assert Counter(one.kind for one in db.read_now(notices.listing)) == {"page": 5}
 
 
 def test_a_collector_that_has_just_started_gives_its_agents_time(site: Site) -> None:
