@@ -86,7 +86,7 @@ def _of_lines(head: str, rest: str, component: str) -> Fingerprint:
     return _identify(first, component, trace)
 
 
-@lru_cache(maxsize=1 << 13)
+@lru_cache(maxsize=1 << 11)
 def _identify(template: str, component: str, trace: str) -> Fingerprint:
     template = template[:MAX_TEMPLATE_CHARS]
     if trace:

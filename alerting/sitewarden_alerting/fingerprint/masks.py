@@ -60,8 +60,13 @@ _LETTER_HEX = re.compile(
 _CHAIN = re.compile(r"<\*>(?:[-.:,/_#|+x@~=%&;^\\]{0,3}<\*>)+")
 _SIGN = re.compile(r"(?:(?<![\w>)\]])|(?<=_))[-+#*$€£~≈]+<\*>|(?<![\w>=<-])[<>]=?<\*>(?!>)")
 _PERCENT = re.compile(r"<\*>(?:%|°C?|\+(?!\w))")
+_CONDITION = (  # `state=down` and `state=up` are two faults, `user=ann` and `user=bob` are one
+    r"(?i:up|down|ok|failed|failure|success|error|warning|critical|fatal|online|offline|dead|alive|degraded|healthy"
+    r"|unhealthy|lost|running|stopped)"
+)
 _VALUE = re.compile(
-    r"(?<=[\w\])\"'])=(?!=)(?:[^\s,;()\[\]{}&|=<>\"']+|<\*>|(?=[,;)\]}\s]|$))(?:<\*>|[^\s,;()\[\]{}&|=<>]|\|(?!\w+=))*"
+    rf"(?<=[\w\])\"'])=(?!=|{_CONDITION}(?![\w.-]))"
+    r"(?:[^\s,;()\[\]{}&|=<>\"']+|<\*>|(?=[,;)\]}\s]|$))(?:<\*>|[^\s,;()\[\]{}&|=<>]|\|(?!\w+=))*"
 )
 _RELEASE = re.compile(r"<\*>(?:[-+~][a-z]+<\*>)+")  # 2.5.0-rc1, 590-2.1~deb12u2
 _OBJECT = re.compile(r"=<\*>(?:\{<\*>\}|\[<\*>\])")
@@ -82,7 +87,7 @@ def _piece(found: "re.Match[str]") -> str:
     return text if _NAMED.match(text) is not None else WILD
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 13)
 def mask(token: str) -> str:
     """Mask one token, that is, a part of a message without blanks."""
     if token.isalpha():
@@ -165,10 +170,12 @@ _EMPTY = re.compile(r"(?<=<\*> )\(\)")
 _RUN = re.compile(r"<\*>(?:(?: ?[,;|] ?| )<\*>)+(?![\w/])")
 _CYCLE = re.compile(r"(?<!\S)(<\*> \S+)(?: \1)+(?!\S)")
 _REPEATED = re.compile(r"(?<!\S)(\S*<\*>[^\s,;]*)(?:[,;]? \1)+(?![^\s,;])")
-_SERVER_ERROR = re.compile(r"(HTTP/<\*>\" |status: |status=|\bstatus code )5\d\d\b")
+_SERVER_ERROR = re.compile(
+    r"(HTTP/\d(?:\.\d)?\" |\bstatus: )5\d\d\b"
+)  # a 503 is a fault, a 200 none: never one template
 
 
-@lru_cache(maxsize=1 << 13)
+@lru_cache(maxsize=1 << 11)
 def _finish(joined: str) -> str:
     """Mask what only the neighbourhood of a token tells."""
     if (
@@ -194,6 +201,7 @@ def template(line: str) -> str:
     """The line with every evident variable as `<*>` and single blanks between its tokens."""
     if "HTTP/" in line:
         line = _METHOD.sub(rf"\1 {WILD}", line)
+        line = _SERVER_ERROR.sub(r"\1server-error", line)
     if "tatement: " in line or "STATEMENT: " in line:
         line = _STATEMENT.sub(lambda found: f"{found[0][:10]} {WILD}", line)
     if '"' in line:

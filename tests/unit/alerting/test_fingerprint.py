@@ -63,6 +63,7 @@ SAME = [
     ("copied 3 bytes in 2 ms", "copied 3999 MB in 2.5 s"),
     ("connection from 10.0.0.1 (host.example.com)", "connection from 10.0.0.2 ()"),
     ("login of <user:0123456789abcdef> failed", "login of <user:aaaabbbbccccdddd> failed"),
+    ('"GET /a HTTP/1.1" 502 612 "-" "curl"', '"GET /b HTTP/1.1" 503 10 "-" "wget"'),
     ("release 2.4.1 of the shop starts", "release 2.5.0-rc1 of the shop starts"),
 ]
 
@@ -78,6 +79,8 @@ DIFFERENT = [
     ('"GET /a HTTP/1.1" took long', '"POST /a HTTP/1.1" took long'),
     ("java.io.IOException: refused by the peer", "java.io.EOFException: refused by the peer"),
     ("disk is full", "disk is empty"),
+    ("link eth0 changed state=up speed=1000", "link eth0 changed state=down speed=1000"),
+    ('"GET /a HTTP/1.1" 200 612 "-" "curl"', '"GET /a HTTP/1.1" 503 612 "-" "curl"'),
 ]
 
 
