@@ -264,7 +264,7 @@ async def test_evaluation_that_takes_its_transaction_with_it_takes_no_batch_with
 
 
 def test_a_full_disk_refuses_for_now_and_loses_nothing(tmp_path: Path) -> None:
-    pages = [80]
+    pages = [0]
 
     def limit(connection: Any, _record: object) -> None:
         connection.execute(f"PRAGMA max_page_count={pages[0]}")
@@ -272,6 +272,7 @@ def test_a_full_disk_refuses_for_now_and_loses_nothing(tmp_path: Path) -> None:
     with closing(Database(f"sqlite:///{tmp_path / 'collector.db'}")) as db:
         tables().create_all(db.engine)
         agent = db.write_now(cast.settle_agent)
+        pages[0] = db.read_now(lambda tx: tx.execute(text("PRAGMA page_count")).scalar_one()) + 20
         event.listen(db.engine, "connect", limit)
         db.engine.dispose()
         stored = 0
