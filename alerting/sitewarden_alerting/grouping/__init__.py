@@ -198,6 +198,10 @@ def from_data(data: dict[str, Any]) -> Grouping:
         for frame, value, _ in evidence.frames(known.template, known.severity):
             _remember(state, frame, value, key)
         state._texts.setdefault((known.severity, known.template), (key, False))
+    for key, link in state.links.items():
+        one, other = state.known.get(key), state.known.get(link.to)
+        if link.by == LEARNED and one is not None and other is not None:
+            state._texts.setdefault((one.severity, evidence.opened(one.template, other.template)), (key, True))
     return state
 
 

@@ -180,6 +180,13 @@ def test_the_state_survives_being_written_as_json() -> None:
     assert faults(loaded, more) == faults(state, more)
 
 
+def test_what_reads_the_same_is_joined_after_a_restart_too() -> None:
+    state = Grouping()
+    named = faults(state, [f"status unpacked lib{letter}-doc:all 1.2" for letter in "abcdefghijkl"])
+    loaded = grouping.from_data(json.loads(json.dumps(grouping.to_data(state))))
+    assert faults(loaded, ["status unpacked /var/cache/a 1.2"]) == named[:1]
+
+
 def test_a_state_of_an_unknown_version_is_refused() -> None:
     with pytest.raises(ValueError, match="version 2"):
         grouping.from_data({"version": 2})
