@@ -65,17 +65,21 @@ def show(tx: Connection, number: str) -> Shown:
 
 
 def acknowledge(tx: Connection, number: str, who: str, *, now_ns: int) -> Ticket:
-    """`who` has taken the ticket: no further page goes out. Raises NotFound, Conflict."""
+    """`who` has taken the ticket, or the one that it was merged into: no further page goes out. Raises NotFound,
+    Conflict."""
     return _moved(tx, number, "acknowledged", who, now_ns=now_ns, how="")
 
 
 def resolve(tx: Connection, number: str, who: str, how: str, *, now_ns: int) -> Ticket:
-    """The ticket is solved, by `how`. Raises NotFound, Conflict."""
+    """The ticket, or the one that it was merged into, is solved, by `how`. Raises NotFound, Conflict."""
     return _moved(tx, number, "resolved", who, now_ns=now_ns, how=how)
 
 
 def _moved(tx: Connection, number: str, what: str, who: str, *, now_ns: int, how: str) -> Ticket:
     ticket = tickets.by_number(tx, number, for_update=True)
+    # Whoever was called by a number that is merged by now means the ticket that goes on in its place.
+    while ticket.merged_into and (into := tickets.by_id(tx, ticket.merged_into, for_update=True)) is not None:
+        ticket = into
     try:
         if what == "acknowledged":
             ticket = moves.acknowledged(ticket, who, now_ns=now_ns)

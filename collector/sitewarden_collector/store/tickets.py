@@ -166,8 +166,9 @@ def by_number(tx: Connection, number: str, *, for_update: bool = False) -> Ticke
     return _read(row)
 
 
-def by_id(tx: Connection, ticket_id: str) -> Ticket | None:
-    row = tx.execute(select(tickets).where(tickets.c.id == ticket_id)).one_or_none()
+def by_id(tx: Connection, ticket_id: str, *, for_update: bool = False) -> Ticket | None:
+    query = select(tickets).where(tickets.c.id == ticket_id)
+    row = tx.execute(query.with_for_update() if for_update else query).one_or_none()
     return None if row is None else _read(row)
 
 
