@@ -140,7 +140,7 @@ def _evaluate(
             actions.apply_outcome(tx, spool.agent_id, one.what, now_ns=now_ns)
     seen, aliases = faults.resolve(tx, seen, memory, now_ns=now_ns)
     if aliases:
-        _repoint(tx, aliases, policy, now_ns=now_ns)
+        follow(tx, aliases, policy, now_ns=now_ns)
     by_site: dict[str, list[Observation]] = defaultdict(list)
     for one in seen:
         by_site[one.place.site_id].append(one)
@@ -182,8 +182,8 @@ def _settle(tx: Connection, policy: Policy, *, now_ns: int) -> int:
     return len(decided)
 
 
-def _repoint(tx: Connection, aliases: Sequence[Alias], policy: Policy, *, now_ns: int) -> None:
-    """Let the tickets of faults that were merged follow."""
+def follow(tx: Connection, aliases: Sequence[Alias], policy: Policy, *, now_ns: int) -> None:
+    """Let the tickets of faults that were merged, by learning or by an engineer, follow their faults."""
     for alias in aliases:
         there = tickets.of_faults(tx, {alias.fingerprint, alias.fault})
         if any(ticket.fault == alias.fingerprint for ticket in there):
