@@ -112,7 +112,9 @@ class _Observing:
     async def _follow_logs(self) -> None:
         loop, wake = asyncio.get_running_loop(), asyncio.Event()
 
-        def wake_up() -> None:
+        def wake_up(anew: bool) -> None:
+            if anew:
+                self._tail.look_anew()
             with contextlib.suppress(RuntimeError):  # the loop has ended, the watching thread not yet
                 loop.call_soon_threadsafe(wake.set)
 

@@ -37,6 +37,7 @@ class Tail:
         self._gathered = Gathered(store, clock)
         self._followers = [Follower(log, self._gathered, clock=clock, redact=redact) for log in logs]
         self._poll_ns = 0
+        self._rest_until_ns = 0
         self._lock = threading.RLock()
         self._closed = False
 
@@ -48,6 +49,10 @@ class Tail:
                 follower.close()
                 follower.restore(self._store.marks(follower.log.name))
 
+    def look_anew(self) -> None:
+        """With the next turn look which files there are. May be called while a turn runs."""
+        self._poll_ns = 0
+
     def turn(self) -> float:
         """Do what is due. Returns the seconds for which nothing more is, unless a file changes."""
         with self._lock:
@@ -57,11 +62,12 @@ class Tail:
         now_ns = self._clock.monotonic_ns()
         if self._gathered.full and not self._gathered.save():
             return FULL_RETRY_S
-        if now_ns >= self._poll_ns:
+        if now_ns >= self._poll_ns and now_ns >= self._rest_until_ns:
+            self._poll_ns = now_ns + POLL_NS  # before looking: who calls `look_anew` meanwhile means the next look
             for follower in self._followers:
                 follower.discover()
-            self._poll_ns = now_ns + max(POLL_NS, POLL_SHARE * (self._clock.monotonic_ns() - now_ns))
-        again_ns = self._poll_ns
+            self._rest_until_ns = now_ns + POLL_SHARE * (self._clock.monotonic_ns() - now_ns)
+        again_ns = max(self._poll_ns, self._rest_until_ns)
         due = [(follower, file) for follower in self._followers for file in follower.due(now_ns)]
         for follower, file in sorted(due, key=lambda each: each[1].unread):
             due_ns = follower.turn(file, now_ns)

@@ -37,23 +37,24 @@ _EVENTS: list[type[FileSystemEvent]] = [
 
 
 class _Caller(FileSystemEventHandler):
-    def __init__(self, wake: Callable[[], None], concerns: Callable[[str], bool]) -> None:
+    def __init__(self, wake: Callable[[bool], None], concerns: Callable[[str], bool]) -> None:
         self._wake = wake
         self._concerns = concerns
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         # Most of what changes in a folder like /var/log is somebody else's log.
         if event.is_directory or self._concerns(str(event.src_path)) or self._concerns(str(event.dest_path)):
-            self._wake()
+            self._wake(not isinstance(event, FileModifiedEvent))
 
 
 class Watch:
     """Life: made, `folders` any number of times, `close`.
 
-    `wake` is called from another thread when a path changed that `concerns` anybody.
+    `wake` is called from another thread when a path changed that `concerns` anybody, with True when it was made,
+    renamed or deleted: then there may be other files than before.
     """
 
-    def __init__(self, wake: Callable[[], None], concerns: Callable[[str], bool]) -> None:
+    def __init__(self, wake: Callable[[bool], None], concerns: Callable[[str], bool]) -> None:
         self._caller = _Caller(wake, lru_cache(maxsize=4096)(concerns))
         self._observer = Observer()
         self._observer.daemon = True

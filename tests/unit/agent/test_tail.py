@@ -533,3 +533,17 @@ def test_a_copy_made_by_hand_is_not_read_as_a_rotation(site: Site) -> None:
     site.write(lines(5, 7))
     site.settle()
     assert sorted(site.records()) == messages(0, 7)
+
+
+def test_a_file_that_is_made_is_looked_for_at_once(site: Site) -> None:
+    site.start()
+    site.at_once()
+    site.write(lines(0, 2))
+    site.at_once()
+    assert site.records() == [], "the next look is a second away"
+    assert site.tail is not None
+    site.tail.look_anew()
+    site.at_once()
+    site.path.rename(site.folder / "elsewhere")
+    site.settle()
+    assert site.records() == messages(0, 2)
