@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, select
 from sitewarden_collector.app import Collector
 from sitewarden_collector.config import Limits, PkiConfig, WatchLevel
 from sitewarden_collector.errors import DatabaseBusy
+from sitewarden_collector.grpc_api.greeting import recheck
 from sitewarden_collector.services import actions as asking
 from sitewarden_collector.store import actions, agents, observations, spools, tickets
 from sitewarden_protos.v1 import common_pb2, control_pb2, intake_pb2
@@ -316,3 +317,21 @@ async def test_many_agents_at_once_are_all_served(tmp_path: Path, db_url: str) -
             lambda tx: tx.execute(select(func.count()).select_from(observations.observations)).scalar_one()
         )
         assert count == 125
+
+
+async def test_two_collectors_on_one_postgresql_share_their_agents(tmp_path: Path, postgres_url: str) -> None:
+    config = configured(tmp_path, postgres_url)
+    async with headquarters(config) as here, headquarters(config) as there:
+        host = await _agent(here)
+        moved = host.twin()
+        moved.collector, moved.epoch = there, host.epoch
+        async with host.upload() as old, moved.upload() as new:
+            await old.hello()
+            assert (await old.send(1, "at the first")).ack.through_seq == 1
+            assert (await new.hello()).welcome.last_stored_seq == 1
+            assert (await new.send(2, "at the second")).ack.through_seq == 2
+            assert (await old.send(2, "at the second")).ack.through_seq == 2  # a repeat, wherever it comes
+            await recheck(here.front)
+            assert _said((await old.hear()).closing) == "DUPLICATE_SESSION"
+        assert await here.db.read(_messages, host.agent_id) == ["at the first", "at the second"]
+        assert here.front.authority.root_sha256 == there.front.authority.root_sha256
