@@ -21,13 +21,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sitewarden_agent.clock import SystemClock
-from sitewarden_agent.config import Folder, Health, HttpProbe, ProcessProbe, TcpProbe
+from sitewarden_agent.config import Folder, Health, HttpProbe, ProcessProbe, Redact, TcpProbe
 from sitewarden_agent.errors import ConfigError
 from sitewarden_agent.model import Series
-from sitewarden_agent.observe import certificate, sitekey
+from sitewarden_agent.observe import certificate, redaction, sitekey
 from sitewarden_agent.observe.blocks import Collecting
 from sitewarden_agent.observe.metrics import Sampler
 from sitewarden_agent.observe.probes import Look, ProbeState, count_processes, look
+from sitewarden_agent.observe.records import zone
 from sitewarden_agent.spool import WatchLevel
 from sitewarden_protos import blocks
 
@@ -304,3 +305,25 @@ def test_a_state_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="check who owns"):
         sitekey.read_or_make(tmp_path / "file/state")
+
+
+# Redaction as the site configured it.
+
+
+def test_words_of_a_file_of_their_own_are_redacted(tmp_path: Path) -> None:
+    (tmp_path / "words").write_text("# customers\nGlobex\n\n  Initech  \n")
+    settings = Redact(literals_file=str(tmp_path / "words"), literals=("Hooli",), extra_keys=("tenant",))
+    redacted = redaction.redactor(settings, key=b"k").redact("globex, Initech and HOOLI of tenant=blue: # customers")
+    assert redacted.count("<literal:") == 3
+    assert "blue" not in redacted
+    assert redacted.endswith("# customers")
+
+
+def test_nothing_leaves_when_the_words_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nothing leaves without it"):
+        redaction.redactor(Redact(literals_file=str(tmp_path / "none")), key=b"k")
+
+
+def test_a_time_zone_is_that_of_the_host_unless_it_is_named() -> None:
+    assert zone("Asia/Shanghai").utcoffset(datetime.datetime(2026, 1, 1)) == datetime.timedelta(hours=8)  # noqa: DTZ001
+    assert zone("local").utcoffset(datetime.datetime(2026, 1, 1)) is not None  # noqa: DTZ001
