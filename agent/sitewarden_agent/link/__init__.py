@@ -19,3 +19,9 @@ Only in the short-lived processes of `enroll` and `renew`, which alone load cryp
 - token, pin: what a token says; first contact with the collector
 - credential: keys, requests, certificates
 """
+
+import os
+
+# gRPC's core writes each handshake that failed to stderr in a form of its own. What matters of it the link says itself,
+# with what to do next. It reads this when it is first loaded.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
