@@ -63,10 +63,13 @@ class Rate(Rule):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storm(Rule):
-    """So much at once that single tickets would bury the desk: `events` events of `faults` faults within `window_s`."""
+    """So much at once that single tickets would bury the desk: `events` events of `faults` faults within `window_s`.
 
-    events: int = 20
-    faults: int = 8
+    A first look at an old log, or a release that fails in a dozen ways, is no storm yet: each way needs its ticket.
+    """
+
+    events: int = 100
+    faults: int = 25
     window_s: float = 60.0
 
 

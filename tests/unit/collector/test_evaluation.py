@@ -14,7 +14,8 @@ from sitewarden_alerting.model import Person, Policy, Silence, TicketState
 from sitewarden_alerting.observations import Outcome, What
 from sitewarden_alerting.reading.severity import Severity
 from sitewarden_alerting.rules import AgentSilent, LogFilter, NewFault, ProbeFailed, Rate, Rulebook, Storm
-from sitewarden_collector.services import actions, evaluation, intake
+from sitewarden_collector.config import Rules
+from sitewarden_collector.services import actions, evaluation, intake, rulepacks
 from sitewarden_collector.services import tickets as ticketing
 from sitewarden_collector.services.faults import Memory
 from sitewarden_collector.store import actions as action_store
@@ -143,6 +144,32 @@ def test_a_storm_is_one_ticket_and_one_page_for_what_is_new_in_it(site: Site) ->
     assert len(storm) == 1
     assert len(site.tickets) == 6
     assert sum(one.ticket.count for one in site.tickets) == 40
+
+
+def test_a_first_look_at_a_log_with_a_dozen_errors_is_a_dozen_tickets(site: Site) -> None:
+    site.sends(*(error_line(f"fault {i % 12}", offset=i, fingerprint=f"f1:{i % 12}") for i in range(120)))
+    site.evaluates(rulepacks.load(Rules()))
+    assert sorted(one.ticket.count for one in site.tickets) == [10] * 12
+
+
+def test_what_was_folded_into_a_storm_gets_its_own_ticket_when_it_goes_on_afterwards(site: Site) -> None:
+    book = rulepacks.load(Rules())
+    storm = (error_line(f"fault {i}", offset=i, fingerprint=f"f1:{i % 60}") for i in range(180))
+    site.sends(*storm)
+    site.evaluates(book)
+    folded = next(one.ticket for one in site.tickets if one.ticket.kind == "storm")
+    own = {one.ticket.fault for one in site.tickets}
+    assert "f1:59" in own, "all sixty came before the hundredth event"
+    site.sends(*(error_line("new in it", offset=i, fingerprint="f1:new") for i in (200, 201)), at=NOON + SECOND)
+    site.evaluates(book, at=NOON + SECOND)
+    assert "f1:new" not in {one.ticket.fault for one in site.tickets}
+    site.ticks(NOON + 2 * MINUTE, book)
+    assert site.shown(folded.number).ticket.recovered_ns == NOON + 2 * MINUTE
+    site.sends(error_line("new in it", offset=300, fingerprint="f1:new"), at=NOON + 3 * MINUTE)
+    site.evaluates(book, at=NOON + 3 * MINUTE)
+    (after,) = [one.ticket for one in site.tickets if one.ticket.fault == "f1:new"]
+    assert (after.count, after.is_open) == (1, True)
+    assert site.shown(folded.number).ticket.count == 2
 
 
 def test_a_probe_that_recovers_resolves_its_ticket_and_says_so(site: Site) -> None:
