@@ -7,18 +7,22 @@ telling.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from sitewarden_alerting.decisions import KeepRisk, LowerRisk, NotifyRisk, RaiseRisk, RiskDecision
 from sitewarden_alerting.forecast import Reach, Trend, fit, foresee
 from sitewarden_alerting.identity import key
-from sitewarden_alerting.model import DAY_NS, MINUTE_NS, SECOND_NS, Risk, RiskPolicy, RiskState
+from sitewarden_alerting.model import DAY_NS, MINUTE_NS, SECOND_NS, Risk, RiskPolicy, RiskState, WatchLevel
 from sitewarden_alerting.risk import impact, likelihood_of_expiry, likelihood_of_full
 from sitewarden_alerting.wording import duration, exact_moment, moment, size
 
 STANDING_TRUST = 1.5
+EARLY_LEVELS = tuple(WatchLevel("folder_used_ratio", above=share) for share in (0.2, 0.5, 0.8))
+"""A folder with a limit of its own is often small enough to fill within the minute that samples wait for. Crossing one
+of these brings its samples at once: three looks on the way up, the first while most of the room is left. Disks get
+none: they are too large to fill in a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +84,7 @@ def full(filling: Filling, policy: RiskPolicy, *, now_ns: int, standing: bool = 
     if reach.at_ns <= trend.at_ns:
         text = f"{what} is {'full' if ratio >= 0.995 else 'nearly full'}"
     else:
-        late = said(reach.late_ns) if reach.late_ns is not None else "never, if the growth stops"
-        text = f"{what} will be full at {said(reach.at_ns)} (between {said(reach.early_ns)} and {late})"
+        text = f"{what} will be full at {said(reach.at_ns)}{_interval(reach, said)}"
     host = f" on {filling.hostname}" if filling.hostname else ""
     pace = f"{size(trend.slope * 60)} a minute" if near else f"{size(trend.slope * 86_400)} a day"
     grows = pace if trend.slope > 0 else "not growing now"
@@ -102,6 +105,16 @@ def full(filling: Filling, policy: RiskPolicy, *, now_ns: int, standing: bool = 
         late_ns=reach.late_ns,
         assessed_ns=now_ns,
     )
+
+
+def _interval(reach: Reach, said: Callable[[int], str]) -> str:
+    """When at the earliest and at the latest, in brackets; nothing where that says no more than the time itself."""
+    late = said(reach.late_ns) if reach.late_ns is not None else "never, if the growth stops"
+    if reach.late_ns is not None:
+        sharp = reach.at_ns - reach.early_ns < SECOND_NS and reach.late_ns - reach.at_ns < SECOND_NS
+        if sharp or said(reach.early_ns) == said(reach.at_ns) == late:
+            return ""
+    return f" (between {said(reach.early_ns)} and {late})"
 
 
 def _foresee(filling: Filling, policy: RiskPolicy, trust_spans: float) -> tuple[Trend, Reach] | None:

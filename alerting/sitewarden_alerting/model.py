@@ -100,6 +100,15 @@ class AgentSeen:
     last_seen_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class WatchLevel:
+    """Agents tell at once when a value of the series goes over `above` or under `below`, or comes back."""
+
+    series: str
+    above: float | None = None
+    below: float | None = None
+
+
 class TicketState(StrEnum):
     NEW = "new"
     ASSIGNED = "assigned"

@@ -15,10 +15,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+import msgspec
 import uvicorn
 from sqlalchemy import Connection
 
 from sitewarden_alerting.model import Policy
+from sitewarden_alerting.rules import Rulebook
 from sitewarden_collector import channels, pki
 from sitewarden_collector.config import Config, split_address
 from sitewarden_collector.errors import ConfigError
@@ -85,6 +87,10 @@ class Collector:
         self._stack.push_async_callback(asyncio.to_thread, self.db.close)
         authority = await self.db.run(enrolment.ensure_authority, config.data_path, now_ns=clock.now_ns())
         live = LiveStreams(self.telemetry)
+        rulebook = rulepacks.load(config.rules)
+        # Agents are also sent the levels that the rules wait for.
+        levels = rulepacks.watch_levels(config.watch_levels, rulebook)
+        config = msgspec.structs.replace(config, watch_levels=levels)
         self.front = Front(config, self.db, clock, authority, self.telemetry, live, asyncio.Event())
         self.outbox = asyncio.Event()  # set when a notice may be due
         self.servers = servers = GrpcServers(self.front)
@@ -101,7 +107,7 @@ class Collector:
         self._loop("recheck", every(RECHECK_INTERVAL_S, self._recheck, name="recheck", clock=clock))
         self._loop("refresh", every(REFRESH_INTERVAL_S, servers.refresh, name="refresh", clock=clock))
         self._loop("retention", every(RETENTION_INTERVAL_S, self._forget, name="retention", clock=clock))
-        self._evaluate_from(clock.now_ns())
+        self._evaluate_from(clock.now_ns(), rulebook)
         self._loop(
             "notifying", drain(sender.step, wake=self.outbox, name="notifying", clock=clock, idle_s=NOTIFY_IDLE_S)
         )
@@ -155,9 +161,8 @@ class Collector:
 
         self._stack.push_async_callback(end)
 
-    def _evaluate_from(self, started_ns: int) -> None:
+    def _evaluate_from(self, started_ns: int, rulebook: Rulebook) -> None:
         """Run what decides: rules over what arrives, rules of time, risks."""
-        rulebook = rulepacks.load(self.config.rules)
         policy = Policy(on_call=people(self.config.on_call))
         memory = Memory()
 

@@ -108,6 +108,7 @@ class Sampler:
                 labels = (("folder", folder.name),)
                 yield Series("folder_used_bytes", labels, "bytes"), float(size)
                 yield Series("folder_limit_bytes", labels, "bytes"), float(folder.limit_bytes)
+                yield Series("folder_used_ratio", labels, "ratio"), size / folder.limit_bytes
 
 
 class _FolderSize:

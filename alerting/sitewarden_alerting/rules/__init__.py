@@ -23,6 +23,7 @@ from sitewarden_alerting.rules.rulebook import (
 )
 from sitewarden_alerting.rules.state import Evaluated, RuleFailure, SiteState
 from sitewarden_alerting.rules.ticking import lately_silent, quietly, tick
+from sitewarden_alerting.rules.watching import watch_levels
 
 __all__ = [
     "Absence",
@@ -45,4 +46,5 @@ __all__ = [
     "lately_silent",
     "quietly",
     "tick",
+    "watch_levels",
 ]

@@ -15,7 +15,7 @@ from pathlib import Path
 from sitewarden_collector.demo import product
 from sitewarden_collector.demo.phone import Phone
 from sitewarden_collector.demo.stage import Stage, free_ports
-from sitewarden_collector.demo.story import FOLDER_LIMIT_BYTES, FOLDER_WATCH_BYTES, Story
+from sitewarden_collector.demo.story import FOLDER_LIMIT_BYTES, Story
 from sitewarden_collector.errors import ConfigError
 from sitewarden_collector.store.engine import Database
 
@@ -39,7 +39,7 @@ def _run(arguments: argparse.Namespace) -> int:
     product_port = free_ports(1)[0]
     stage = Stage(
         folder,
-        collector_toml=_COLLECTOR.format(phone=phone.url, watch=FOLDER_WATCH_BYTES),
+        collector_toml=_COLLECTOR.format(phone=phone.url),
         agent_toml=_AGENT.format(product=folder / "product", port=product_port, limit=FOLDER_LIMIT_BYTES),
     )
     try:
@@ -95,10 +95,6 @@ def _as_interrupt(_number: int, _frame: object) -> None:
 
 
 _COLLECTOR = """
-[[watch_levels]]
-series = "folder_used_bytes"
-above = {watch}
-
 [[on_call]]
 name = "ada"
 channels = ["phone"]

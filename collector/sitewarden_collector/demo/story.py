@@ -23,7 +23,6 @@ from sitewarden_collector.store.engine import Database
 T = TypeVar("T")
 
 FOLDER_LIMIT_BYTES = 60 * 1024 * 1024
-FOLDER_WATCH_BYTES = FOLDER_LIMIT_BYTES // 5
 ERROR = 4  # Severity.ERROR
 LOOK_INTERVAL_S = 0.1
 COMMAND_INTERVAL_S = 0.5

@@ -60,6 +60,7 @@ def test_a_data_folder_is_measured_against_its_limit(tmp_path: Path) -> None:
         series.name: value for series, value in Sampler(health).sample().items() if ("folder", "data") in series.labels
     }
     assert found["folder_used_bytes"] == 1500 + (tmp_path / "loop").lstat().st_size
+    assert found["folder_used_ratio"] == found["folder_used_bytes"] / found["folder_limit_bytes"]
     assert found["folder_limit_bytes"] == 5000
 
 

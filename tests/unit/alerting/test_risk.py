@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sitewarden_alerting.assess import Expiring, Filling, certificate, decide, full
+from sitewarden_alerting.assess import EARLY_LEVELS, Expiring, Filling, certificate, decide, full
 from sitewarden_alerting.decisions import KeepRisk, LowerRisk, NotifyRisk, RaiseRisk
 from sitewarden_alerting.model import Risk, RiskPolicy
 from sitewarden_alerting.risk import by_time_left
@@ -50,6 +50,17 @@ def test_a_folder_that_fills_within_a_minute_says_the_second() -> None:
     assert risk is not None
     assert risk.likelihood == 5
     assert "will be full at 2026-11-24 12:01:02 UTC" in risk.text
+
+
+def test_an_interval_that_says_no_more_than_the_time_is_left_out() -> None:
+    used = [80 * GIB + GIB * i for i in range(11)]
+    risk = full(filling(used, step_s=1, limit=94 * GIB), POLICY, now_ns=NOON)
+    assert risk is not None
+    assert risk.text.startswith("folder /data will be full at 2026-11-24 12:00:04 UTC; ")
+
+
+def test_a_folder_that_fills_within_a_minute_is_looked_at_early_three_times() -> None:
+    assert {(one.series, one.above) for one in EARLY_LEVELS} == {("folder_used_ratio", x) for x in (0.2, 0.5, 0.8)}
 
 
 def test_what_will_be_full_in_a_month_or_grows_on_an_empty_disk_is_not_worth_a_warning() -> None:

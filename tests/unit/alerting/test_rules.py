@@ -9,7 +9,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sitewarden_alerting.model import AgentSeen, Signal, SignalKind, SignalState
+from sitewarden_alerting.model import AgentSeen, Signal, SignalKind, SignalState, WatchLevel
 from sitewarden_alerting.observations import Gap, Key, LogEvent, Observation, Place, ProbeResult, Samples, Series, What
 from sitewarden_alerting.reading.severity import Severity
 from sitewarden_alerting.rules import (
@@ -26,6 +26,7 @@ from sitewarden_alerting.rules import (
     Threshold,
     evaluate,
     tick,
+    watch_levels,
 )
 
 SECOND = 1_000_000_000
@@ -154,6 +155,23 @@ def test_a_ratio_of_two_series_is_taken_by_equal_labels() -> None:
     rule = Threshold(name="folder", series="folder_used_bytes", divide_by="folder_limit_bytes", above=0.95)
     assert "96 %" in found(Rulebook((rule,)), seen(samples))[0].reason
     assert found(Rulebook((replace(rule, above=0.97),)), seen(samples)) == ()
+
+
+def test_agents_are_to_tell_at_once_what_a_rule_of_one_series_waits_for_and_when_it_is_over() -> None:
+    book = Rulebook(
+        (
+            Threshold(name="memory", series="memory_used_ratio", above=0.95, clear=0.9),
+            Threshold(name="memory-again", series="memory_used_ratio", above=0.95),
+            Threshold(name="free", series="memory_available_bytes", below=1e8),
+            Threshold(name="ratio", series="a", divide_by="b", above=0.5),
+            NewFault(name="errors"),
+        )
+    )
+    assert watch_levels(book) == (
+        WatchLevel("memory_used_ratio", above=0.95),
+        WatchLevel("memory_used_ratio", above=0.9),
+        WatchLevel("memory_available_bytes", below=1e8),
+    )
 
 
 def test_a_probe_fires_after_enough_failures_and_recovers_with_a_success() -> None:
