@@ -139,6 +139,8 @@ def parse(text: str, name: str = "configuration") -> Config:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{name}: is not TOML: {error}") from error
+    except RecursionError:
+        raise ConfigError(f"{name}: brackets are nested too deeply; a list here never holds lists in lists") from None
     _refuse_unknown(raw, Config, name, "")
     try:
         config = msgspec.convert(raw, Config)

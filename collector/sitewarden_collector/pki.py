@@ -207,7 +207,7 @@ def public_key_of_csr(csr_der: bytes) -> ec.EllipticCurvePublicKey:
     try:
         csr = x509.load_der_x509_csr(csr_der)
         signed, key = csr.is_signature_valid, csr.public_key()
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise Refused(
             "CSR_INVALID", "the signing request cannot be read; run `sitewarden-agent enroll` again"
         ) from error
@@ -235,7 +235,7 @@ def check_renewal(
         raise Refused(
             "UNKNOWN_AGENT", "the renewal is not signed by a key that we certified; enrol again with a new token"
         ) from error
-    except (ValueError, TypeError, UnsupportedAlgorithm, AssertionError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, AssertionError, x509.InvalidVersion) as error:
         raise Refused(
             "UNKNOWN_AGENT", "the old certificate was not issued here; enrol again with a new token"
         ) from error

@@ -78,6 +78,8 @@ def parse(text: str, path: Path) -> Config:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: this is not valid TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: brackets are nested too deeply; a list here never holds lists in lists") from None
     if complaint := complaints.unknown_key(raw, Config):
         raise ConfigError(complaint.said(text, path))
     try:

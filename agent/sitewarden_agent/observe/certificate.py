@@ -8,10 +8,11 @@ _SEQUENCE = 0x30
 _UTC_TIME = 0x17
 _GENERALIZED_TIME = 0x18
 _VERSION = 0xA0
+_LATEST_NS = 2**62  # the year 2116
 
 
 def expires_ns(der: bytes) -> int | None:
-    """UTC nanoseconds; None when these bytes are no certificate."""
+    """UTC nanoseconds; None when these bytes are no certificate, and for one without end."""
     try:
         outer = _inside(der, 0, _SEQUENCE)
         body, position = outer, 0
@@ -24,7 +25,9 @@ def expires_ns(der: bytes) -> int | None:
         not_after = _next(validity, 0)
         text = _value(validity, not_after).decode("ascii")
         form = {_UTC_TIME: "%y%m%d%H%M%SZ", _GENERALIZED_TIME: "%Y%m%d%H%M%SZ"}[validity[not_after]]
-        return int(datetime.strptime(text, form).replace(tzinfo=UTC).timestamp()) * 1_000_000_000
+        end_ns = int(datetime.strptime(text, form).replace(tzinfo=UTC).timestamp()) * 1_000_000_000
+        # One without end says 99991231235959Z (RFC 5280, 4.1.2.5); later than the wire can carry is as good as that.
+        return end_ns if 0 < end_ns <= _LATEST_NS else None
     except (IndexError, KeyError, ValueError):
         return None
 

@@ -41,9 +41,14 @@ async def get(url: str, *, verify: bool = True, expected: tuple[int, ...] = (), 
         page, location = await _get_once(urlsplit(url), verify=verify, with_body=with_body)
         if page.status not in _REDIRECTS or page.status in expected or not location:
             return page
-        url = urljoin(url, location)
-        if urlsplit(url).hostname != host or urlsplit(url).scheme not in ("http", "https"):
-            raise BadAnswer(f"status {page.status} leads to another host, {urlsplit(url).hostname}")
+        try:
+            url = urljoin(url, location)
+            there = urlsplit(url)
+            _ = there.port  # a port that is none is found out only when it is asked for
+        except ValueError as error:
+            raise BadAnswer(f"status {page.status} leads to an address that is none: {error}") from None
+        if there.hostname != host or there.scheme not in ("http", "https"):
+            raise BadAnswer(f"status {page.status} leads to another host, {there.hostname}")
     raise BadAnswer(f"more than {REDIRECTS_MAX} redirects")
 
 

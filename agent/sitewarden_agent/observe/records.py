@@ -23,6 +23,10 @@ from sitewarden_alerting.reading.redact import RedactionError
 from sitewarden_alerting.reading.severity import Severity
 
 _LOCAL = Path("/etc/localtime")
+# What headquarters takes of one event. It refuses a batch for one that is over, and the lines beside it with it.
+_TEXT_MAX = 65_536
+_COMPONENT_MAX = 200
+_LATEST_NS = 2**62  # the year 2116
 
 
 def zone(name: str) -> tzinfo:
@@ -68,10 +72,11 @@ class Reader:
             offset=record.offset,
             part=part,
             severity=int(read.severity),
-            component=read.component,
-            message=read.message,
-            template=read.template,
+            component=read.component[:_COMPONENT_MAX],
+            message=read.message[:_TEXT_MAX],
+            template=read.template[:_TEXT_MAX],
             fingerprint=read.fingerprint,
-            logged_ns=read.time_ns or 0,
-            truncated=record.truncated > 0,
+            # A stamp from before 1970 or from a year that nobody lives to see is no time: 0 says that there is none.
+            logged_ns=read.time_ns if read.time_ns is not None and 0 < read.time_ns <= _LATEST_NS else 0,
+            truncated=record.truncated > 0 or len(read.message) > _TEXT_MAX,
         )

@@ -2,7 +2,8 @@
 
 `Redactor.redact(text)` puts a keyed pseudonym in place of each finding: `<kind:16 hex>`, HMAC-SHA256 under the site's
 key, so the same value is the same token everywhere at this site and nobody without the key can guess it back. Running
-it twice changes nothing more. It works in time linear in the text; clean text costs a few substring searches.
+it twice brings nothing back, and takes out more only of odd text. It works in time linear in the text; clean text
+costs a few substring searches.
 
 It is best effort, not a promise: what a program writes in a shape that nothing here knows, and that the customer did
 not list as a literal, passes. An error inside raises `RedactionError`, whose message never holds the text; the
