@@ -109,7 +109,7 @@ def main(argv: list[str]) -> int:
     folder, port = Path(argv[0]), int(argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(
-        filename=folder / "orders.log", level=logging.INFO, format="%(asctime)s %(levelname)s [%(name)s] %(message)s"
+        filename=folder / "orders.log", level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     product = Product(folder)
     server = ThreadingHTTPServer(("127.0.0.1", port), _handler(product))
