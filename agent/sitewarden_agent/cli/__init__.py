@@ -15,19 +15,22 @@ from collections.abc import Sequence
 from sitewarden_agent.errors import AgentError
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The parser of every command, or only of the one that `argv` begins with: it need not wait for the others."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    wanted = argv[0].replace("-", "_") if argv else ""
     top = argparse.ArgumentParser(
         prog="sitewarden-agent", description="Watches this installation and tells its vendor what matters."
     )
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in sorted(pkgutil.iter_modules(__path__), key=lambda found: found.name):
-        if not module.name.startswith("_"):
-            importlib.import_module(f"{__name__}.{module.name}").register(commands)
+    for name in [wanted] if wanted in names else names:
+        importlib.import_module(f"{__name__}.{name}").register(commands)
     return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    arguments = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    arguments = parser(words).parse_args(words)
     try:
         return int(arguments.run(arguments))
     except AgentError as error:
