@@ -1,12 +1,15 @@
 """The labels of the sample logs: which records are the same event, told by hand.
 
 Each program has the pattern of a line that starts a record, and its events in order: a name and a pattern that is
-searched in the whole record. The names were given by reading the logs; nothing here knows the code under test.
+searched in the whole record. Programs whose records are single lines have `events.txt` instead: one shape a line, tried
+in order, searched in the line; `*` is anything, `^` its beginning; the shape is the event's name. The names were given by reading the logs; nothing here knows the code under test.
 `python -m tests.data.logs.labels` writes `labels.csv` beside each sample; a test checks that they are current.
 
 The logs are those of programs which really ran, worked and failed for this purpose; see README.md.
 """
 
+import csv
+import io
 import re
 from pathlib import Path
 
@@ -443,15 +446,28 @@ EVENTS = {
 }
 
 
+def programs() -> list[str]:
+    """Every program that has a sample."""
+    return sorted(folder.name for folder in HERE.iterdir() if (folder / "sample.log").exists())
+
+
 def events(program: str) -> list[tuple[str, re.Pattern[str]]]:
     """The events of a program, in the order in which they are tried."""
+    shapes = HERE / program / "events.txt"
+    if shapes.exists():
+        return [(shape, _shape(shape)) for shape in shapes.read_text().splitlines()]
     pairs = (line.strip().split(" = ", 1) for line in EVENTS[program].strip().splitlines())
     return [(name, re.compile(pattern, re.DOTALL)) for name, pattern in pairs]
 
 
+def _shape(shape: str) -> re.Pattern[str]:
+    anchored = shape.startswith("^")
+    return re.compile(("^" if anchored else "") + re.escape(shape[anchored:]).replace(r"\*", ".*"))
+
+
 def label(program: str) -> list[tuple[int, str]]:
     """(offset of the record, event) for every record of a program's sample. ValueError where no event fits."""
-    start = re.compile(STARTS[program])
+    start = re.compile(STARTS.get(program, ""))
     records: list[tuple[int, str]] = []
     offset = 0
     for line in (HERE / program / "sample.log").read_bytes().splitlines(keepends=True):
@@ -471,10 +487,16 @@ def _event(program: str, text: str) -> str:
     raise ValueError(f"{program}: no event for {text[:120]!r}")
 
 
+def table(program: str) -> str:
+    """`labels.csv` of a program."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([("offset", "event"), *label(program)])
+    return text.getvalue()
+
+
 def main() -> None:
-    for program in sorted(STARTS):
-        lines = [f"{offset},{event}" for offset, event in label(program)]
-        (HERE / program / "labels.csv").write_text("offset,event\n" + "\n".join(lines) + "\n")
+    for program in programs():
+        (HERE / program / "labels.csv").write_text(table(program))
 
 
 if __name__ == "__main__":
