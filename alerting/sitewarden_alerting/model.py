@@ -166,7 +166,10 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A time in which certain signals open no ticket and tell nobody. Empty patterns match everything; globs."""
+    """A time in which certain signals open no ticket and tell nobody. Empty patterns match everything; globs.
+
+    `site` is a site's id, `number` what people call the silence.
+    """
 
     id: str
     from_ns: int
@@ -176,6 +179,7 @@ class Silence:
     site: str = ""
     rule: str = ""
     fault: str = ""
+    number: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,7 +159,8 @@ class _Desk:
             return
         quiet = ticket.severity < self.policy.page_severity
         ticket = self._count(ticket, signal, signal.reason)
-        if quiet and ticket.page and ticket.severity >= self.policy.page_severity:
+        worse = quiet and ticket.page and ticket.severity >= self.policy.page_severity
+        if worse and silencing(self.silences, signal, now_ns=self.now_ns) is None:
             self._tell(ticket, f"it got worse: {signal.reason}")
 
     def _open(self, signal: Signal, previous: str = "") -> None:

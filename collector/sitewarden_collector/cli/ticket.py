@@ -8,7 +8,7 @@ import time
 from contextlib import closing
 from typing import Any
 
-from sitewarden_alerting.model import Evidence, Ticket, TicketState
+from sitewarden_alerting.model import Evidence, Silence, Ticket, TicketState
 from sitewarden_alerting.wording import severity_word
 from sitewarden_collector.cli import _common
 from sitewarden_collector.cli._common import iso
@@ -67,7 +67,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _show(arguments: argparse.Namespace) -> int:
     with closing(_common.open_database(_common.load_config(arguments))) as db:
-        shown = db.read_now(ticketing.show, arguments.number)
+        shown = db.read_now(ticketing.show, arguments.number, now_ns=time.time_ns())
     if arguments.json:
         _common.print_json(_whole(shown))
     else:
@@ -127,6 +127,7 @@ def _whole(shown: Shown) -> dict[str, Any]:
     return _row(Listed(shown.ticket, shown.site, shown.customer)) | {
         "merged_into": shown.merged_into,
         "previous": shown.ticket.previous,
+        "silence": shown.silence.number if shown.silence else "",
         "evidence": [_evidence(one) for one in shown.evidence],
         "history": [
             {"at": iso(event.at_ns), "what": event.what, "by": event.by, "text": event.text} for event in shown.history
@@ -146,6 +147,12 @@ def _evidence(one: Evidence) -> dict[str, Any]:
     }
 
 
+def _silenced(silence: Silence | None) -> str:
+    if silence is None:
+        return ""
+    return f"silenced by {silence.by} until {iso(silence.until_ns)}: {silence.reason} ({silence.number})"
+
+
 def _print(shown: Shown) -> None:
     ticket = shown.ticket
     print(f"{ticket.number}  {ticket.title}")
@@ -156,6 +163,7 @@ def _print(shown: Shown) -> None:
         f"recovered {iso(ticket.recovered_ns)}" if ticket.recovered_ns else "",
         f"resolved {iso(ticket.resolved_ns)}: {ticket.resolution}" if ticket.resolved_ns else "",
         f"merged into {shown.merged_into}" if shown.merged_into else "",
+        _silenced(shown.silence),
         f"the ticket before: {ticket.previous}" if ticket.previous else "",
         f"{ticket.suppressed} signals that follow from it opened no ticket" if ticket.suppressed else "",
     ):

@@ -48,7 +48,9 @@ def step(tx: Connection, rulebook: Rulebook, policy: Policy, *, now_ns: int, mem
     for spool in spools.pending(tx, SPOOLS_PER_STEP):
         if done >= BATCHES_PER_STEP:
             break  # intake waits for the same writer
-        last = min(spool.last_seq, spool.evaluated_seq + BATCHES_PER_STEP - done)
+        # Numbers that no batch has are passed in one stride: an agent may leave out as many as it likes.
+        begins = observations.next_seq(tx, spool.agent_id, spool.epoch, after_seq=spool.evaluated_seq)
+        last = min(spool.last_seq, (begins or spool.last_seq) - 1 + BATCHES_PER_STEP - done)
         done += _evaluate_or_park(
             tx, rulebook, policy, spool, memory, first=spool.evaluated_seq, last=last, now_ns=now_ns
         )
@@ -183,8 +185,11 @@ def _settle(tx: Connection, policy: Policy, *, now_ns: int) -> int:
 
 
 def follow(tx: Connection, aliases: Sequence[Alias], policy: Policy, *, now_ns: int) -> None:
-    """Let the tickets of faults that were merged, by learning or by an engineer, follow their faults."""
+    """Let the tickets and silences of faults that were merged, by learning or by an engineer, follow their faults."""
     for alias in aliases:
+        if alias.fingerprint == alias.fault:
+            continue  # on its own again: what its tickets counted elsewhere stays there
+        silences.follow(tx, alias.fingerprint, alias.fault, now_ns=now_ns)
         there = tickets.of_faults(tx, {alias.fingerprint, alias.fault})
         if any(ticket.fault == alias.fingerprint for ticket in there):
             moved = triage.repoint(alias.fingerprint, alias.fault, there, now_ns=now_ns, reason=alias.reason)

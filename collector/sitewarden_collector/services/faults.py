@@ -10,6 +10,7 @@ Corrections by engineers (`merge`, `split`) go the same way and win over what is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -20,10 +21,33 @@ from sitewarden_alerting.grouping import Alias, Grouping
 from sitewarden_alerting.model import Signal, SignalKind
 from sitewarden_alerting.observations import LogEvent, Observation
 from sitewarden_collector.errors import Conflict, NotFound
-from sitewarden_collector.store import faults
+from sitewarden_collector.store import faults, tickets
 from sitewarden_collector.store.faults import Mark
 
 SNAPSHOT_EVERY = 256  # fingerprints
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A fingerprint of a fault: since when it is known, each merge on its way to the fault, and what an engineer keeps
+    it apart from."""
+
+    fingerprint: str
+    template: str
+    first_ns: int
+    merges: tuple[Alias, ...]
+    apart_from: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A fault: one template for all that it stands for, its fingerprints, and its tickets at every site."""
+
+    fault: str
+    template: str
+    severity: int
+    members: tuple[Member, ...]
+    tickets: tuple[tickets.Listed, ...]
 
 
 @dataclass(slots=True)
@@ -59,10 +83,11 @@ def current(tx: Connection, signals: Sequence[Signal], observations: Sequence[Ob
     return [replace(signal, fault=known.get(signal.fault, signal.fault)) for signal in signals]
 
 
-def merge(tx: Connection, fingerprint: str, into: str, *, by: str) -> tuple[Alias, ...]:
+def merge(tx: Connection, fingerprint: str, into: str, *, by: str, reason: str = "") -> tuple[Alias, ...]:
     """An engineer says that two fingerprints are one fault. Raises NotFound."""
     state = _known(tx, fingerprint, into)
-    return _corrected(tx, state, grouping.merge(state, fingerprint, into, by=by))
+    said = f"{by} said that they are one fault: {reason}" if reason else ""
+    return _corrected(tx, state, grouping.merge(state, fingerprint, into, by=by, reason=said))
 
 
 def split(tx: Connection, fingerprint: str, *, by: str) -> tuple[Alias, ...]:
@@ -73,6 +98,60 @@ def split(tx: Connection, fingerprint: str, *, by: str) -> tuple[Alias, ...]:
         return _corrected(tx, state, grouping.split(state, fingerprint, by=by))
     except ValueError as error:
         raise Conflict(str(error)) from error
+
+
+def named(tx: Connection, name: str) -> str:
+    """The fault that a fingerprint or a ticket's number stands for today. Raises NotFound."""
+    fingerprint = fingerprint_of(tx, name)
+    return faults.of(tx, [fingerprint]).get(fingerprint, fingerprint)
+
+
+def fingerprint_of(tx: Connection, name: str) -> str:
+    """The fingerprint that `name` is, or that the ticket of this number was opened for; of what is not in the log, the
+    fault's name. Raises NotFound."""
+    if re.fullmatch(r"[A-Za-z]+-\d+", name.strip()):
+        return tickets.by_number(tx, name).fault
+    if not faults.of(tx, [name]) and not tickets.listing(tx, fault=name, limit=1):
+        raise NotFound(
+            f"{name} is neither a ticket's number nor a fault that was ever seen; `sitewarden fault list` and "
+            "`sitewarden ticket list` show them"
+        )
+    return name
+
+
+def show(tx: Connection, name: str) -> Shown:
+    """The fault that a fingerprint or a ticket's number stands for, with everything that led to it. Raises NotFound."""
+    fault = named(tx, name)
+    behind = faults.members(tx, fault)
+    if not behind:
+        raise NotFound(f"{fault} is no fault of a log: `sitewarden ticket show` says what there is to know of it")
+    state, _ = _load(tx)
+    return Shown(
+        fault=fault,
+        template=grouping.template_of(state, fault) or behind[0][0].template,
+        severity=behind[0][0].severity,
+        members=tuple(
+            Member(
+                seen.fingerprint,
+                seen.template,
+                first_ns,
+                grouping.explain(state, seen.fingerprint) or _remembered(seen),
+                _apart_from(state, seen.fingerprint),
+            )
+            for seen, first_ns in behind
+        ),
+        tickets=tuple(tickets.listing(tx, fault=fault)),
+    )
+
+
+def _apart_from(state: Grouping, fingerprint: str) -> tuple[str, ...]:
+    pairs = (pair for pair in state.apart if fingerprint in pair)
+    return tuple(sorted(one for pair in pairs for one in pair if one != fingerprint))
+
+
+def _remembered(seen: faults.Seen) -> tuple[Alias, ...]:
+    """Why a fingerprint that grouping has forgotten meanwhile stands for its fault."""
+    return (Alias(seen.fingerprint, seen.fault, seen.reason, seen.by),) if seen.reason else ()
 
 
 def _resolved(observation: Observation, known: dict[str, str], moved: dict[str, str]) -> Observation:

@@ -17,7 +17,8 @@ from sitewarden_alerting import decisions as made
 from sitewarden_alerting import routing
 from sitewarden_alerting import tickets as moves
 from sitewarden_alerting.decisions import TicketDecision
-from sitewarden_alerting.model import Evidence, Person, Policy, Ticket
+from sitewarden_alerting.model import Evidence, Person, Policy, Silence, Ticket
+from sitewarden_alerting.silences import silencing
 from sitewarden_alerting.wording import cut, exact_moment, severity_word
 from sitewarden_collector.errors import Conflict
 from sitewarden_collector.store import notices, silences, tickets
@@ -42,6 +43,7 @@ class Shown:
     evidence: tuple[Evidence, ...]
     history: tuple[Event, ...]
     merged_into: str
+    silence: Silence | None  # that holds its news back now
 
 
 def listing(tx: Connection, *, states: Sequence[str] = (), site: str = "", limit: int = 200) -> list[Listed]:
@@ -49,8 +51,8 @@ def listing(tx: Connection, *, states: Sequence[str] = (), site: str = "", limit
     return tickets.listing(tx, states=states, site=site, limit=limit)
 
 
-def show(tx: Connection, number: str) -> Shown:
-    """One ticket with evidence and history. Raises NotFound."""
+def show(tx: Connection, number: str, *, now_ns: int) -> Shown:
+    """One ticket with evidence and history, as things stand now. Raises NotFound."""
     ticket = tickets.by_number(tx, number)
     site, customer = tickets.names(tx, ticket.site_id)
     into = tickets.by_id(tx, ticket.merged_into) if ticket.merged_into else None
@@ -61,6 +63,7 @@ def show(tx: Connection, number: str) -> Shown:
         tuple(tickets.evidence_of(tx, ticket.id)),
         tuple(tickets.history_of(tx, ticket.id)),
         "" if into is None else into.number,
+        silencing(silences.active(tx, now_ns=now_ns), ticket, now_ns=now_ns),
     )
 
 

@@ -1,4 +1,4 @@
-"""Short human numbers: INC-1001, RSK-1. One row a kind, moved on by a guarded update, so that none is given twice."""
+"""Short human numbers: INC-1001, RSK-1, SIL-1. One row a kind, moved on by a guarded update: none is given twice."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 
 from sitewarden_collector.store.base import metadata
 
-FIRST = {"INC": 1001, "RSK": 1}
+FIRST = {"INC": 1001, "RSK": 1, "SIL": 1}
 
 numbers = Table(
     "numbers",
@@ -18,7 +18,7 @@ numbers = Table(
 
 
 def next_number(tx: Connection, kind: str) -> str:
-    """The next number of a kind (`INC`, `RSK`), as `INC-1001`. A transaction that fails gives it back."""
+    """The next number of a kind (`INC`, `RSK`, `SIL`), as `INC-1001`. A transaction that fails gives it back."""
     while True:
         moved = update(numbers).where(numbers.c.kind == kind).values(last=numbers.c.last + 1).returning(numbers.c.last)
         last = tx.execute(moved).scalar_one_or_none()

@@ -86,6 +86,7 @@ tickets = Table(
     Column("notices", Integer, nullable=False),
     Column("suppressed", BigInteger, nullable=False),
     Index(None, "site_id", "fault"),
+    Index(None, "fault"),
 )
 
 evidence = Table(
@@ -172,13 +173,25 @@ def by_id(tx: Connection, ticket_id: str, *, for_update: bool = False) -> Ticket
     return None if row is None else _read(row)
 
 
-def listing(tx: Connection, *, states: Collection[str] = (), site: str = "", limit: int = 200) -> list[Listed]:
-    """Tickets with their names, the newest first; of some states and one site, or of all."""
+def listing(
+    tx: Connection,
+    *,
+    states: Collection[str] = (),
+    site: str = "",
+    site_id: str = "",
+    fault: str = "",
+    limit: int = 200,
+) -> list[Listed]:
+    """Tickets with their names, the newest first; of some states, one site and one fault, or of all."""
     query = _named().order_by(tickets.c.opened_ns.desc(), tickets.c.id.desc()).limit(limit)
     if states:
         query = query.where(tickets.c.state.in_(list(states)))
     if site:
         query = query.where(sites.c.name == site)
+    if site_id:
+        query = query.where(tickets.c.site_id == site_id)
+    if fault:
+        query = query.where(tickets.c.fault == fault)
     return [Listed(_read(row), row.site_name, row.customer_name) for row in tx.execute(query)]
 
 

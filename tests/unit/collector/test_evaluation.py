@@ -62,7 +62,7 @@ class Site:
         return self.db.read_now(ticketing.listing)
 
     def shown(self, number: str) -> ticketing.Shown:
-        return self.db.read_now(ticketing.show, number)
+        return self.db.read_now(ticketing.show, number, now_ns=NOON)
 
     def told(self) -> list[notices.StoredNotice]:
         return self.db.read_now(notices.listing)
@@ -214,7 +214,7 @@ def test_a_collector_that_has_just_started_gives_its_agents_time(site: Site) -> 
 
 
 def test_a_silence_holds_tickets_back_and_counts_what_it_held(site: Site) -> None:
-    silence = Silence(new_id(), NOON - MINUTE, NOON + MINUTE, "maintenance", ADA)
+    silence = Silence(new_id(), NOON - MINUTE, NOON + MINUTE, "maintenance", ADA, number="SIL-1")
     site.db.write_now(silences.add, silence)
     site.sends(error_line(), error_line(offset=9))
     site.evaluates()

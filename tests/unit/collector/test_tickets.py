@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,29 +14,12 @@ from sitewarden_collector.errors import ConfigError, Conflict
 from sitewarden_collector.services import evaluation, faults, intake, rulepacks
 from sitewarden_collector.services import tickets as ticketing
 from sitewarden_collector.store import faults as fault_store
-from sitewarden_collector.store import migrate
 from sitewarden_collector.store import tickets as ticket_store
-from sitewarden_collector.store.base import tables
 from sitewarden_collector.store.engine import Database
 from sitewarden_collector.store.numbers import next_number
-from tests.cast import ADA, NOON, batch, error_line, probe, settle_agent
+from tests.cast import ADA, NOON, batch, error_line, settle_agent
 
 POLICY = Policy(on_call=(Person(ADA, ("phone",)),))
-
-
-@pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    """A database with two tickets, as the commands find it."""
-    monkeypatch.setenv("SITEWARDEN_DATA", str(tmp_path))
-    monkeypatch.delenv("SITEWARDEN_CONFIG", raising=False)
-    with closing(Database(f"sqlite:///{tmp_path / 'collector.db'}")) as db:
-        tables().create_all(db.engine)
-        monkeypatch.setattr(migrate, "prepare", lambda _database: None)
-        agent = db.write_now(settle_agent)
-        sent = batch(1, error_line("order 17 is lost\n  at shop.Orders"), probe(False))
-        db.write_now(intake.accept, agent.id, batch=sent, now_ns=NOON)
-        db.write_now(evaluation.step, rulepacks.load(Rules()), POLICY, now_ns=NOON)
-        yield db
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:

@@ -106,6 +106,7 @@ def upgrade() -> None:
     op.create_table(
         "silences",
         sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("number", sa.String(length=24), nullable=False),
         sa.Column("from_ns", sa.BigInteger(), nullable=False),
         sa.Column("until_ns", sa.BigInteger(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -115,6 +116,7 @@ def upgrade() -> None:
         sa.Column("fault", sa.String(length=255), nullable=False),
         sa.Column("held", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_silences")),
+        sa.UniqueConstraint("number", name=op.f("uq_silences_number")),
     )
     op.create_index(op.f("ix_silences_until_ns"), "silences", ["until_ns"], unique=False)
     op.create_table(
@@ -242,6 +244,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("number", name=op.f("uq_tickets_number")),
         sa.UniqueConstraint("open_key", name=op.f("uq_tickets_open_key")),
     )
+    op.create_index(op.f("ix_tickets_fault"), "tickets", ["fault"], unique=False)
     op.create_index(op.f("ix_tickets_site_id_fault"), "tickets", ["site_id", "fault"], unique=False)
     op.create_index(op.f("ix_tickets_state"), "tickets", ["state"], unique=False)
     op.create_table(

@@ -1,0 +1,91 @@
+"""Silences in use: begun with a reason and an end, shown, ended early.
+
+A silence is of one site, and there of one fault, of the rules whose names match, or of everything. It holds back new
+tickets and news; what an open ticket counts goes on. Whoever opens a ticket that is silenced reads so in its history.
+Not here: holding back (`alerting.triage`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+from sqlalchemy import Connection
+
+from sitewarden_alerting.model import SECOND_NS, Silence, TicketState
+from sitewarden_alerting.silences import exactly, matches
+from sitewarden_alerting.wording import exact_moment
+from sitewarden_collector.errors import Conflict, NotFound
+from sitewarden_collector.services import faults
+from sitewarden_collector.store import silences, sites, tickets
+from sitewarden_collector.store.base import new_id
+from sitewarden_collector.store.numbers import next_number
+from sitewarden_collector.store.silences import Listed
+from sitewarden_collector.store.tickets import Event
+
+LONGEST_S = 366 * 86_400
+
+
+def add(
+    tx: Connection,
+    site: str,
+    *,
+    fault: str = "",
+    rule: str = "",
+    for_s: int,
+    reason: str,
+    by: str,
+    now_ns: int,
+    rules: Sequence[str] = (),
+) -> Silence:
+    """Silence a fault (a fingerprint, or a ticket's number) or a rule (a glob) at a site, or the whole site.
+
+    `rules` are the names of those in force: a pattern that none matches is refused. Raises NotFound, Conflict.
+    """
+    if not reason.strip():
+        raise Conflict("a silence needs its reason: whoever wonders about the quiet has to find it")
+    if for_s > LONGEST_S:
+        raise Conflict("a silence lasts a year at most; take the rule out with `disable` in a pack of your own")
+    if rule and not any(fnmatchcase(name, rule) for name in rules):
+        raise NotFound(f"no rule is called {rule}; `sitewarden rules list` shows those in force")
+    where = sites.by_name(tx, site)
+    silence = Silence(
+        id=new_id(),
+        number=next_number(tx, "SIL"),
+        from_ns=now_ns,
+        until_ns=now_ns + for_s * SECOND_NS,
+        reason=reason.strip(),
+        by=by,
+        site=where.id,
+        rule=rule,
+        fault=exactly(faults.named(tx, fault)) if fault else "",
+    )
+    silences.add(tx, silence)
+    _note(tx, silence, "silenced", by, f"{until(silence)}: {silence.reason}", now_ns=now_ns)
+    return silence
+
+
+def listing(tx: Connection, *, over: bool = False, site: str = "", limit: int = 200, now_ns: int) -> list[Listed]:
+    """The silences that hold now, the newest first; with `over` also those that have ended."""
+    return silences.listing(tx, over_before_ns=0 if over else now_ns, site=site, limit=limit)
+
+
+def end(tx: Connection, number: str, *, by: str, now_ns: int) -> Silence:
+    """End a silence now. Raises NotFound, and Conflict when it is over already."""
+    silence = silences.by_number(tx, number)
+    if not silences.end(tx, silence.id, now_ns=now_ns):
+        raise Conflict(f"{silence.number} was over at {exact_moment(silence.until_ns)} already; nothing to end")
+    _note(tx, silence, "silence_ended", by, f"{silence.number} ended early", now_ns=now_ns)
+    return silence
+
+
+def until(silence: Silence) -> str:
+    """`SIL-3 until 2026-11-24 14:00:00 UTC`."""
+    return f"{silence.number} until {exact_moment(silence.until_ns)}"
+
+
+def _note(tx: Connection, silence: Silence, what: str, by: str, text: str, *, now_ns: int) -> None:
+    """Write it into the history of the open tickets that it is about."""
+    for listed in tickets.listing(tx, states=(*tickets.OPEN, TicketState.RESOLVED.value), site_id=silence.site):
+        if matches(silence, listed.ticket):
+            tickets.add_history(tx, listed.ticket.id, [Event(now_ns, what, by, text)])
