@@ -25,6 +25,7 @@ from sqlalchemy import (
     Text,
     and_,
     delete,
+    func,
     insert,
     or_,
     select,
@@ -118,6 +119,12 @@ def of_batches(tx: Connection, agent_id: str, epoch: str, from_seq: int, to_seq:
         .order_by(observations.c.seq, observations.c.idx)
     )
     return _read(tx, rows)
+
+
+def next_seq(tx: Connection, agent_id: str, epoch: str, *, after_seq: int) -> int | None:
+    """The first batch after `after_seq` that left a row; None when there is none."""
+    mine = (observations.c.agent_id == agent_id, observations.c.epoch == epoch, observations.c.seq > after_seq)
+    return tx.execute(select(func.min(observations.c.seq)).where(*mine)).scalar_one()
 
 
 def by_keys(tx: Connection, agent_id: str, keys: Iterable[Key]) -> list[Observation]:
