@@ -24,6 +24,7 @@ _FILE = (
     "|sock|lock|db|sqlite3?|dat|bin|img|iso|png|jpe?g|gif|svg|ico|pdf|docx?|xlsx?|html?|css|php|aspx?|jsp|properties|deb|rpm"
     "|cab|pem|crt|key|sql|dump|swp|service|mount"
 )
+_ARCH = "amd64|i[3-6]86|x86_64|arm64|armhf|armel|aarch64|ppc64(?:el|le)?|s390x|riscv64|mips64el|noarch|all|any"
 
 _VARIABLE = re.compile(
     rf"""<[a-z]+(?:[_-][a-z]+)*:[0-9A-Za-z]{{4,64}}>(?:[.-][\w.-]*\w)?  # a pseudonym of the redactor
@@ -38,7 +39,10 @@ _VARIABLE = re.compile(
     |(?<![A-Za-z0-9])(?:0[xX][0-9a-fA-F]+|[xX]'[0-9a-fA-F]+')                        # a hexadecimal number
     |(?<![\w.$/-])(?!(?:com|org|net|io|edu|java|javax|android|kotlin|scala|akka|sun|jdk)\.)
         (?:[A-Za-z0-9_](?:[\w-]*[A-Za-z0-9])?\.)+(?:{_TLD})(?::\d+)?(?![\w$(]|\.\w)  # a host
+    |(?<![\w.$/-])(?:[A-Z0-9_](?:[A-Z0-9_-]*[A-Z0-9])?\.)+(?:ARPA|COM|NET|ORG|LOCAL|LAN|CORP)(?![\w$(]|\.\w)  # a HOST
     |(?<![\w.$/-])[A-Za-z]\w*(?:[.-]\w+)+(?=:\d{{2,5}}(?![\w.:]))                # a host before a port
+    |(?<![\w:.+/-])[a-z0-9][\w.+-]*:(?:{_ARCH})(?![\w:.-])                          # a package for one architecture
+    |(?<!\S)[<(](?:none|null|nil|unset|unknown|undefined|empty)[>)](?!\S)            # no value where one may stand
     |(?<![\w.-])localhost(?:\.localdomain)?(?![\w.-]\w)
     |(?<![\w.])[\w.+~-]*\w\.(?:{_FILE})(?:\.\d+)?(?![\w(]|\.\w)                      # a file of data
     |(?<![\w+/=-])(?=(?:[A-Za-z+/_-]*\d){{3}})(?=[\d+/_a-z-]*[A-Z])(?=[\d+/_A-Z-]*[a-z])[\w+/-]{{24,}}={{0,2}}(?![\w+/=-])
@@ -154,7 +158,7 @@ _STOP = (  # words after "user" that are no names
 _PERSON = re.compile(
     r"\b(?P<word>(?:[Uu]ser(?:name)?|USER|[Ll]ogin name|[Pp]rincipal|[Aa]ccount name|[Cc]ustomer|[Tt]enant)"
     r"(?:[:=]| is| was| named)?)"
-    rf" (?!{_STOP}(?![\w.@-]))"
+    rf" (?!(?i:{_STOP})(?![\w.@-]))"
     r"(?P<name>[A-Za-z_][\w.@\\-]*(?:<\*>)?[\w.@-]*(?:<\*>)?)(?![\w(*])"
 )
 _FOR_FROM = re.compile(
