@@ -164,6 +164,32 @@ _PERSON = re.compile(
 _FOR_FROM = re.compile(
     r"\b(?P<for>for(?: invalid user| illegal user| user)?) (?!the |a |an |all |any )[A-Za-z_][\w.@\\-]* (?=from <\*>)"
 )
+_NOUN = (  # what has a name
+    r"[Kk]ey|[Tt]opic|[Qq]ueue|[Ee]xchange|[Vv]host|[Dd]atabase|[Tt]able|[Ii]ndex|[Cc]ollection|[Bb]ucket|[Pp]ackage"
+    r"|[Uu]nit|[Vv]olume|[Pp]od|[Nn]amespace|[Cc]ontainer|[Ii]mage|[Jj]ob|[Rr]ole|[Dd]omain|[Rr]ealm|[Pp]artition"
+    r"|[Cc]onsumer|[Ii]nterface|[Dd]evice|[Ss]erver|[Hh]ost|[Nn]ode|[Mm]ember|[Pp]eer|[Cc]lient|[Tt]enant|[Uu]ser"
+    r"|[Aa]ccount|[Gg]roup|[Ss]hard|[Rr]eplica|[Ss]hare|[Pp]rinter|[Mm]ailbox|[Dd]ataset|[Pp]ool|[Cc]luster|[Rr]egion"
+    r"|[Ii]nstance|[Cc]hannel|[Ss]ubscription"
+)
+_PLACED = re.compile(
+    rf"(?<![\w<.-])(?P<word>{_NOUN}|(?P<near>from|to|of|by|for|as|via|with))"
+    r" (?P<name>[A-Za-z_](?:[\w.@:/-]|<\*>)*+)(?![(\[])"
+)
+_PREFIXED = re.compile(  # words with hyphens that say how, not which
+    r"(?i:read|write|non|un|re|pre|post|auto|half|self|semi|out|up|in|not|over|multi|single|first|last|low|high|long"
+    r"|short|well|hard|soft|time|end|client|server|real|per|on|off|cross|two|one|so|built|user|run|end|side)-"
+)
+_SOURCE = re.compile(r"\.[a-z]{1,4}:<\*>|::|\.[A-Z]\w+$")
+_LEADER = re.compile(r"^\([a-z_][\w.-]*\)(?= [A-Z])")
+_ELEMENT = re.compile(
+    r"(?<![\w<])(?!(?i:err|error|errno|code|status|state|reason|sqlstate|exception|panic|signal)\b)[A-Za-z]\w*"
+    rf"\[(?!{_CONDITION}\])[A-Za-z][\w-]*\](?![\w(])"
+)
+_BRACKETED_NAME = re.compile(r"(?<=\bfor )\[[A-Za-z_][\w.@-]*\]")
+_FLAGS = re.compile(r"(?<!\S)[+-][A-Z](?:\w|[()]|<\*>)*(?!\S)")
+_RECORD_TYPE = re.compile(
+    r"(?<=\bIN )(?:A|AAAA|ANY|CAA|CNAME|DNSKEY|DS|HTTPS|MX|NAPTR|NS|NSEC|PTR|SOA|SRV|SVCB|TLSA|TXT|[AI]XFR)\b"
+)
 _HOST_PLACE = re.compile(
     r"\b(?P<word>(?:[Ff]rom|[Tt]o|[Hh]ost|[Ss]erver|[Cc]lient|[Pp]eer|[Nn]ode))"
     r" (?P<name>[\w-]+(?:\.[\w-]+)+|[A-Za-z][\w]*-[\w-]+)(?= \((?:<\*>)?\)| port <\*>|:<\*>)"
@@ -193,12 +219,42 @@ def _finish(joined: str) -> str:
         joined = _PERSON.sub(rf"\g<word> {WILD}", joined)
     if "for " in joined:
         joined = _FOR_FROM.sub(rf"\g<for> {WILD} ", joined)
+    joined = _PLACED.sub(_placed, joined)
+    if "[" in joined:
+        joined = _BRACKETED_NAME.sub(f"[{WILD}]", _ELEMENT.sub(_element, joined))
+    if joined.startswith("("):
+        joined = _LEADER.sub(f"({WILD})", joined)
     if WILD not in joined:
         return joined
+    if " IN " in joined:
+        joined = _RECORD_TYPE.sub(WILD, joined)
+    joined = _FLAGS.sub(_flags, joined)
     joined = _QUANTITY.sub(WILD, joined)
     joined = _HOST_PLACE.sub(rf"\g<word> {WILD}", joined)
     joined = _EMPTY.sub(f"({WILD})", joined)
     return _CYCLE.sub(r"\1", _REPEATED.sub(r"\1", _RUN.sub(WILD, joined)))
+
+
+def _placed(found: "re.Match[str]") -> str:
+    """A name after the word that announces it: one with digits after any such word, a joined one only after a noun."""
+    name = found["name"]
+    core = name.rstrip(".:/-")
+    if _SOURCE.search(core) is not None:
+        return found[0]
+    named = WILD in core or (
+        found["near"] is None and not core.isalpha() and not core.isidentifier() and _PREFIXED.match(core) is None
+    )
+    if not named and not (found["near"] is None and "_" in core.strip("_")):
+        return found[0]
+    return f"{found['word']} {WILD}{name[len(core) :]}"
+
+
+def _element(found: "re.Match[str]") -> str:
+    return f"{found[0].partition('[')[0]}[{WILD}]"
+
+
+def _flags(found: "re.Match[str]") -> str:
+    return WILD if WILD in found[0] else found[0]
 
 
 def template(line: str) -> str:
