@@ -15,6 +15,7 @@ from sitewarden_collector.grpc_api.caller import Context, caller_of
 from sitewarden_collector.grpc_api.conversation import Conversation, parse
 from sitewarden_collector.grpc_api.front import Front, Stream
 from sitewarden_collector.grpc_api.greeting import enter
+from sitewarden_collector.grpc_api.pace import TokenBucket
 from sitewarden_collector.pki import Identity
 from sitewarden_collector.services import sessions
 from sitewarden_collector.services.actions import SiteNotice
@@ -22,6 +23,9 @@ from sitewarden_collector.store import actions
 from sitewarden_collector.store.actions import Action
 from sitewarden_protos.v1 import common_pb2, control_pb2
 from sitewarden_protos.v1.control_pb2 import ControlRequest, ControlResponse
+
+PER_S = 30.0  # messages that one agent may say here; its heartbeats are far fewer
+BURST = 100.0
 
 _log = logging.getLogger("sitewarden.control")
 
@@ -60,7 +64,7 @@ class Control:
         return sum(self._give(action) for action in found)
 
     async def _begin(self, talk: Conversation, *, caller: Identity, ends_ns: int) -> Stream | None:
-        raw = await talk.next()
+        raw = await talk.first()
         if raw is None:
             return None
         request = parse(ControlRequest, raw)
@@ -90,6 +94,7 @@ class Control:
 
     async def _serve(self, talk: Conversation, stream: Stream) -> None:
         taking = asyncio.ensure_future(stream.outbox.get())
+        bucket = TokenBucket(PER_S, BURST, now_s=self._front.clock.monotonic_s())
         try:
             while True:
                 raw = await talk.next(stream.closing, taking)
@@ -98,6 +103,9 @@ class Control:
                 if raw is None:
                     return
                 if raw:
+                    wait_s = bucket.take(now_s=self._front.clock.monotonic_s())
+                    if wait_s > 0:
+                        await self._front.clock.sleep(wait_s)  # as on the road up: only this agent waits
                     await self._hear(talk, stream, raw)
                 if taking.done():
                     await self._send(talk, taking.result())

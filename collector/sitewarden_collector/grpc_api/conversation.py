@@ -14,6 +14,8 @@ from google.protobuf.message import DecodeError, Message
 from sitewarden_collector.errors import Refused
 from sitewarden_collector.grpc_api.caller import Context
 
+HELLO_TIMEOUT_S = 30.0
+
 M = TypeVar("M", bound=Message)
 
 
@@ -23,6 +25,17 @@ class Conversation:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._reading: asyncio.Future[bytes | None] | None = None
+
+    async def first(self) -> bytes | None:
+        """The message that begins the conversation; raises Refused (MALFORMED) when it does not come.
+
+        A stream without a hello is in no list that is looked at again, so it may not stay.
+        """
+        try:
+            async with asyncio.timeout(HELLO_TIMEOUT_S):
+                return await self.next()
+        except TimeoutError:
+            raise Refused("MALFORMED", f"no hello within {HELLO_TIMEOUT_S:g} s") from None
 
     async def next(self, *others: asyncio.Future[Any]) -> bytes | None:
         """The next message; None when the agent has ended the stream. Returns b"" when one of `others` came first."""

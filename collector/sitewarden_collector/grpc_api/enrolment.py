@@ -10,8 +10,8 @@ from sitewarden_collector.grpc_api.caller import Context
 from sitewarden_collector.grpc_api.conversation import parse
 from sitewarden_collector.grpc_api.front import Front
 from sitewarden_collector.grpc_api.pace import TokenBucket
-from sitewarden_collector.services import enrolment
-from sitewarden_collector.services.enrolment import Applicant, Issued
+from sitewarden_collector.services import enrolment, sessions
+from sitewarden_collector.services.enrolment import Applicant, Issued, OtherMachine
 from sitewarden_protos.v1 import common_pb2
 from sitewarden_protos.v1.enrolment_pb2 import (
     Credential,
@@ -75,22 +75,33 @@ class Enrolment:
     async def _renew(self, raw: bytes) -> Issued:
         self._admit()
         request = parse(RenewRequest, raw)
-        return await self._front.db.run(
-            enrolment.renew,
-            self._front.authority,
-            csr_der=request.csr_der,
-            certificate_der=request.certificate_der,
-            signature=request.signature,
-            agent_time_ns=request.agent_time_unix_ns,
-            policy=self._front.config.pki,
-            now_ns=self._front.clock.now_ns(),
-        )
+        session = wire.hello(request.session)
+        now_ns = self._front.clock.now_ns()
+        try:
+            return await self._front.db.run(
+                enrolment.renew,
+                self._front.authority,
+                csr_der=request.csr_der,
+                certificate_der=request.certificate_der,
+                signature=request.signature,
+                agent_time_ns=request.agent_time_unix_ns,
+                machine_fingerprint=session.machine_fingerprint,
+                policy=self._front.config.pki,
+                now_ns=now_ns,
+            )
+        except OtherMachine as error:
+            agent, other = error.agent, session.hostname
+            why = f"enrolled on {agent.hostname}, then renewed on another machine that calls itself {other}"
+            await self._front.db.run(sessions.quarantine, agent, why=why, other=other, now_ns=now_ns)
+            self._front.live.close_agent(agent.id, error)
+            self._front.arrived.set()
+            raise
 
     def _admit(self) -> None:
         if self._front.draining:
             window_s = self._front.config.limits.drain_window_s
             raise Refused("DRAINING", "this collector stops; come back", retry_after_s=window_s)
-        if self._bucket.take(now_s=self._front.clock.monotonic_s()) > 0:
+        if not self._bucket.admit(now_s=self._front.clock.monotonic_s()):
             raise Refused("RATE_LIMITED", "too many enrolments at once; come back in a few seconds")
 
     def _refusal(self, error: Exception, road: str) -> common_pb2.Refusal:

@@ -10,11 +10,15 @@ from typing import Literal
 
 from sitewarden_collector.config import Config
 from sitewarden_collector.errors import Refused
+from sitewarden_collector.grpc_api.pace import TokenBucket
 from sitewarden_collector.loops import Clock
 from sitewarden_collector.pki import Authority, Identity
 from sitewarden_collector.store.actions import Action
 from sitewarden_collector.store.engine import Database
 from sitewarden_collector.telemetry import Telemetry
+
+HELLOS_PER_S = 2.0  # of one agent: two streams a connection
+HELLOS_BURST = 120.0
 
 Road = Literal["upload", "control"]
 
@@ -52,7 +56,13 @@ class LiveStreams:
         self._telemetry = telemetry
         self._seen: dict[str, int] = {}
         self._spools: dict[str, str] = {}
+        self._hellos: dict[str, TokenBucket] = {}
         self.offsets_ns: dict[str, int] = {}  # agent id -> what to add to its clock, as last measured
+
+    def may_greet(self, agent_id: str, *, now_s: float) -> bool:
+        """Each hello is a write and is counted against clones: nobody may keep the database busy with them."""
+        bucket = self._hellos.setdefault(agent_id, TokenBucket(HELLOS_PER_S, HELLOS_BURST, now_s=now_s))
+        return bucket.admit(now_s=now_s)
 
     def join(self, stream: Stream) -> None:
         """Take a stream in. Streams of another session, or the same road's of this one, have to go."""

@@ -21,6 +21,8 @@ async def enter(front: Front, caller: Identity, *, road: Road, hello: Hello, end
     now_ns = front.clock.now_ns()
     if ends_ns <= now_ns:
         raise expired()
+    if not front.live.may_greet(caller.agent_id, now_s=front.clock.monotonic_s()):
+        raise Refused("RATE_LIMITED", "this agent connects again and again; come back in a while")
     limits = front.config.limits
     answer = await front.db.run(
         sessions.greet, caller.agent_id, serial=caller.serial, hello=hello, limits=limits, now_ns=now_ns

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from sitewarden_collector.store.certificates import Certificate
 
 TOKEN_PREFIX = "swt1_"  # noqa: S105  public: what a token begins with
 RENEWAL_WINDOW_NS = 600 * 1_000_000_000  # how far the time in a signed renewal may be from ours
+_TOKEN_ID = re.compile(r"[0-9a-f-]{36}")  # anything may be sent here, and no database takes everything
 _DAY_NS = 86_400 * 1_000_000_000
 
 
@@ -46,6 +48,14 @@ class Issued:
     agent_id: str
     site_id: str
     site_name: str
+
+
+class OtherMachine(Refused):
+    """The key of `agent` is used on another machine than the one that enrolled: a copy, or a thief."""
+
+    def __init__(self, agent: Agent) -> None:
+        super().__init__("QUARANTINED", "this identity was used on two machines; enrol each host anew")
+        self.agent = agent
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +129,7 @@ def enroll(
     The same request again (its answer was lost on the way) gets the same certificate again.
     """
     key = pki.public_key_of_csr(csr_der)
-    token = tokens.find(tx, token_id)
+    token = tokens.find(tx, token_id) if _TOKEN_ID.fullmatch(token_id) else None
     # The comparison takes as long for a token that is not there as for one that is.
     stored = token.secret_sha256 if token is not None else _sha256("")
     if not hmac.compare_digest(stored, _sha256(token_secret)) or token is None:
@@ -157,10 +167,12 @@ def renew(
     certificate_der: bytes,
     signature: bytes,
     agent_time_ns: int,
+    machine_fingerprint: str,
     policy: PkiConfig,
     now_ns: int,
 ) -> Issued:
-    """A fresh certificate for the holder of a good or just-expired one; raises Refused."""
+    """A fresh certificate for the holder of a good or just-expired one; raises Refused, of which OtherMachine means
+    that the caller should quarantine the agent."""
     key = pki.public_key_of_csr(csr_der)
     identity, ends_ns = pki.check_renewal(
         authority, certificate_der, csr_der=csr_der, agent_time_ns=agent_time_ns, signature=signature
@@ -170,6 +182,8 @@ def renew(
             "CLOCK_SKEW", "the time in the signed renewal is more than 10 minutes off ours; sign it with our time"
         )
     agent = check_welcome(tx, identity.agent_id, serial=identity.serial)
+    if machine_fingerprint != agent.machine_fingerprint:
+        raise OtherMachine(agent)
     if now_ns > ends_ns + policy.renewal_grace_days * _DAY_NS:
         raise Refused(
             "CERTIFICATE_EXPIRED",

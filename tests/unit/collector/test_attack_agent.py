@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sitewarden_alerting.model import Policy
 from sitewarden_alerting.rules import NewFault, Rulebook
+from sitewarden_collector.grpc_api.pace import TokenBucket
 from sitewarden_collector.services import evaluation, intake
 from sitewarden_collector.services import tickets as ticketing
 from sitewarden_collector.store import spools
@@ -30,3 +31,10 @@ def test_an_agent_that_leaves_out_numbers_does_not_hold_up_the_others(db: Databa
     assert db.read_now(spools.pending, 10) == []
     assert GLOBEX_OSAKA in {one.site for one in db.read_now(ticketing.listing)}
     assert db.read_now(spools.last_seq, bad.id, EPOCH) == 2**63 - 1
+
+
+def test_a_flood_at_a_door_is_forgotten_when_it_ends() -> None:
+    bucket = TokenBucket(50.0, 200.0, now_s=0.0)
+    admitted = sum(bucket.admit(now_s=0.0) for _ in range(100_000))
+    assert admitted == 200
+    assert bucket.admit(now_s=0.1)
