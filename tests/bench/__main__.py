@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from tests.bench import grouping, latency
+from tests.bench import footprint, grouping, latency
 from tests.bench.figures import machine
 
-BENCHMARKS: dict[str, Callable[[], object]] = {"grouping": lambda: grouping.main(()), "latency": latency.main}
+BENCHMARKS: dict[str, Callable[[], object]] = {
+    "grouping": lambda: grouping.main(()),
+    "latency": latency.main,
+    "footprint": footprint.main,
+}
 
 
 def main() -> None:

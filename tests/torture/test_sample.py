@@ -12,7 +12,7 @@ from tests.torture.run import Torture
 @pytest.mark.torture
 @pytest.mark.timeout(400)
 def test_nothing_is_lost_or_doubled_on_sqlite(tmp_path: Path) -> None:
-    report = Torture(tmp_path / "stage", tmp_path / "logs", seed=7, kills=9).run()
+    report = Torture(tmp_path / "stage", tmp_path / "logs", seed=7, kills=14).run()
     assert report.verdict is not None
     assert report.verdict.holds, str(report)
 
@@ -21,6 +21,6 @@ def test_nothing_is_lost_or_doubled_on_sqlite(tmp_path: Path) -> None:
 @pytest.mark.postgres
 @pytest.mark.timeout(400)
 def test_nothing_is_lost_or_doubled_on_postgres(tmp_path: Path, postgres_url: str) -> None:
-    report = Torture(tmp_path / "stage", tmp_path / "logs", seed=8, kills=6, database_url=postgres_url).run()
+    report = Torture(tmp_path / "stage", tmp_path / "logs", seed=8, kills=10, database_url=postgres_url).run()
     assert report.verdict is not None
     assert report.verdict.holds, str(report)
