@@ -44,14 +44,14 @@ def main() -> None:
                 memory = process.memory_full_info()
                 used = (_cpu_s(process) - cpu_s) / WATCH_S * 100
                 total_cpu, total_rss, total_uss = total_cpu + used, total_rss + memory.rss, total_uss + memory.uss
-                print(
-                    f"{name:10}  {used:.2f} % of a core, RSS {memory.rss / 1e6:.0f} MB, USS {memory.uss / 1e6:.0f} MB"
-                )
-            print(
-                f"{'together':10}  {total_cpu:.2f} % of a core, RSS {total_rss / 1e6:.0f} MB, USS {total_uss / 1e6:.0f} MB"
-            )
+                print(_line(name, used, memory.rss, memory.uss))
+            print(_line("together", total_cpu, total_rss, total_uss))
         finally:
             stage.close()
+
+
+def _line(name: str, cpu_percent: float, rss_bytes: float, uss_bytes: float) -> str:
+    return f"{name:10}  {cpu_percent:.2f} % of a core, RSS {rss_bytes / 1e6:.0f} MB, USS {uss_bytes / 1e6:.0f} MB"
 
 
 def _cpu_s(process: psutil.Process) -> float:
