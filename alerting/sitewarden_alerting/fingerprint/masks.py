@@ -172,20 +172,30 @@ _NOUN = (  # what has a name
     r"|[Ii]nstance|[Cc]hannel|[Ss]ubscription"
 )
 _PLACED = re.compile(
-    rf"(?<![\w<.-])(?P<word>{_NOUN}|(?P<near>from|to|of|by|for|as|via|with))"
+    rf"(?<![\w<.-])(?P<word>{_NOUN}|(?P<near>from|to|of|by|for|as|via|name|named|called|program|process|task|thread))"
     r" (?P<name>[A-Za-z_](?:[\w.@:/-]|<\*>)*+)(?![(\[])"
 )
 _PREFIXED = re.compile(  # words with hyphens that say how, not which
     r"(?i:read|write|non|un|re|pre|post|auto|half|self|semi|out|up|in|not|over|multi|single|first|last|low|high|long"
     r"|short|well|hard|soft|time|end|client|server|real|per|on|off|cross|two|one|so|built|user|run|end|side)-"
 )
+_TELLING = re.compile(  # parts of joined words that say how things stand
+    r"(?i)(?:^|[\W_])(?:"
+    r"not|no|never|failed|fail|failure|failing|error|errors|timeout|timed|ready|full|empty|busy|lost|found"
+    r"|missing|denied|refused|rejected|invalid|unknown|memory|crash|crashed|oom|loop|down|up|off|dead|alive"
+    r"|stopped|started|running|closed|opened|open|killed|expired|exceeded|unreachable|unavailable|unhealthy"
+    r"|healthy|degraded|disabled|enabled|success|ok"
+    r")(?![^\W_])"
+)
 _SOURCE = re.compile(r"\.[a-z]{1,4}:<\*>|::|\.[A-Z]\w+$")
 _LEADER = re.compile(r"^\([a-z_][\w.-]*\)(?= [A-Z])")
 _ELEMENT = re.compile(
     r"(?<![\w<])(?!(?i:err|error|errno|code|status|state|reason|sqlstate|exception|panic|signal)\b)[A-Za-z]\w*"
-    rf"\[(?!{_CONDITION}\])[A-Za-z][\w-]*\](?![\w(])"
+    rf"\[(?!(?i:{_STATE}|enable|disable)\])[A-Za-z][\w-]*\](?![\w(])"
 )
+_ENCLOSED = re.compile(r"(?<!\S)(?P<open>[\[(])(?:[^\s()\[\]<>=]|<\*>)*+(?P<close>[\])])")
 _BRACKETED_NAME = re.compile(r"(?<=\bfor )\[[A-Za-z_][\w.@-]*\]")
+_AT_HOST = re.compile(r"<\*>@[\w.-]*+(?:<\*>)?")
 _FLAGS = re.compile(r"(?<!\S)[+-][A-Z](?:\w|[()]|<\*>)*(?!\S)")
 _RECORD_TYPE = re.compile(
     r"(?<=\bIN )(?:A|AAAA|ANY|CAA|CNAME|DNSKEY|DS|HTTPS|MX|NAPTR|NS|NSEC|PTR|SOA|SRV|SVCB|TLSA|TXT|[AI]XFR)\b"
@@ -228,6 +238,7 @@ def _finish(joined: str) -> str:
         return joined
     if " IN " in joined:
         joined = _RECORD_TYPE.sub(WILD, joined)
+    joined = _AT_HOST.sub(WILD, _ENCLOSED.sub(_enclosed, joined))
     joined = _FLAGS.sub(_flags, joined)
     joined = _QUANTITY.sub(WILD, joined)
     joined = _HOST_PLACE.sub(rf"\g<word> {WILD}", joined)
@@ -239,18 +250,25 @@ def _placed(found: "re.Match[str]") -> str:
     """A name after the word that announces it: one with digits after any such word, a joined one only after a noun."""
     name = found["name"]
     core = name.rstrip(".:/-")
-    if _SOURCE.search(core) is not None:
+    if ".." in core or _SOURCE.search(core) is not None:
         return found[0]
-    named = WILD in core or (
-        found["near"] is None and not core.isalpha() and not core.isidentifier() and _PREFIXED.match(core) is None
-    )
-    if not named and not (found["near"] is None and "_" in core.strip("_")):
+    if WILD not in core and (
+        found["near"] is not None
+        or core.strip("_").isalnum()
+        or _PREFIXED.match(core) is not None
+        or _TELLING.search(core) is not None
+    ):
         return found[0]
     return f"{found['word']} {WILD}{name[len(core) :]}"
 
 
 def _element(found: "re.Match[str]") -> str:
     return f"{found[0].partition('[')[0]}[{WILD}]"
+
+
+def _enclosed(found: "re.Match[str]") -> str:
+    """One word with digits that stands alone in brackets is an id."""
+    return f"{found['open']}{WILD}{found['close']}" if WILD in found[0] else found[0]
 
 
 def _flags(found: "re.Match[str]") -> str:
@@ -275,3 +293,9 @@ def template(line: str) -> str:
     if _CLOCK_HINT.search(line) is not None:
         line = _DATE.sub(WILD, line)
     return _finish(" ".join(map(mask, line.split())))
+
+
+def forget() -> None:
+    """Empty the caches of tokens and templates, for measurements."""
+    mask.cache_clear()
+    _finish.cache_clear()

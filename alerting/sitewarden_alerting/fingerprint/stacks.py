@@ -9,6 +9,7 @@ Not here: which lines belong to a record (`reading.lines`), the message before t
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 MAX_FRAMES = 4
 """Frames that count: enough to tell two places, few enough to survive a change of the callers."""
@@ -110,6 +111,7 @@ def _module(path: str) -> str:
     return re.sub(r"[-.]?[0-9a-f]{8,}|[-_.]v?\d[\d.]*", "", base.rpartition(".")[0] or base)
 
 
+@lru_cache(maxsize=1 << 11)  # the frames of one program are few, and every trace of it has the same ones
 def _frame(line: str) -> tuple[str, bool] | None:
     """The frame in a line, and whether it belongs to the program itself rather than to a framework."""
     found = _AT.match(line)
@@ -131,6 +133,11 @@ def _frame(line: str) -> tuple[str, bool] | None:
         path = found.groupdict().get("path") or ""
         return _name(found["call"]), _FOREIGN.match(found["call"]) is None and _FOREIGN_PATH.search(path) is None
     return None
+
+
+def forget() -> None:
+    """Empty the cache of frames, for measurements."""
+    _frame.cache_clear()
 
 
 def read(lines: Iterable[str]) -> Stack | None:

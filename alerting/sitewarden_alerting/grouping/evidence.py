@@ -48,6 +48,8 @@ _NAMED = re.compile(
 _NUMBERED = re.compile(r"[\W_]*(?:[A-Za-z]{0,5}[\W_]*(?:<\*>|\d+)[\W_]*)+(?:[A-Za-z]{0,4}[\W_]*)$")
 _QUALIFIED = re.compile(r"\W*(?:[\w$-]+[./\\@])+[\w$-]+\W*$")
 _JOINED = re.compile(r".*(?:\d|<\*>|[A-Za-z0-9][_.@:/\\~#$-][A-Za-z0-9]|[a-z][A-Z]|[A-Z]{2}[a-z])")
+_TAG = re.compile(r"[A-Za-z][\w.-]*\(.*\):$")
+"""A first word such as `pam_unix(cron:session):` says which part of a program speaks; that is no value."""
 
 _RUN = re.compile(r"<\*>(?: <\*>)+(?![\w/])")
 
@@ -114,6 +116,8 @@ def frames(template: str, severity: int) -> Iterator[tuple[int, str, int]]:
     words = [len(_WORD.findall(token.replace(WILD, " "))) if token != WILD else 0 for token in tokens]
     total = sum(1 for count in words if count) + (SAME_TRACE if trace else 0)
     for place, token in enumerate(tokens[:MAX_TOKENS]):
+        if place == 0 and _TAG.match(token) is not None:
+            continue
         key = _key(severity, trace, [*tokens[:place], OPEN, *tokens[place + 1 :]])
         yield key, token, total - (1 if words[place] else 0) - (FIRST_PLACE if place == 0 else 0)
     identifiers = [place for place, token in enumerate(tokens) if token != WILD and shape(token) >= Shape.JOINED]

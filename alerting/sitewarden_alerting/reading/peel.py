@@ -137,6 +137,12 @@ def _after_stamp(cursor: Cursor) -> None:
         if tag is not None:
             cursor.component, cursor.pos = tag["name"], tag.end()
         return
+    said = elements.SAID_BY.match(line, cursor.pos)
+    if said is not None:
+        cursor.component = said["name"]
+        cursor.severity = severities.of_word(said["lower"])
+        cursor.pos = said.end()
+        return
     if elements.HERE.match(line, cursor.pos) is None and _tag(cursor):
         return
     if _levels(cursor):
