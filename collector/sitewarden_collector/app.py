@@ -19,7 +19,6 @@ import msgspec
 import uvicorn
 from sqlalchemy import Connection
 
-from sitewarden_alerting.model import Policy
 from sitewarden_alerting.rules import Rulebook
 from sitewarden_collector import channels, pki
 from sitewarden_collector.config import Config, split_address
@@ -29,7 +28,7 @@ from sitewarden_collector.grpc_api.greeting import recheck
 from sitewarden_collector.grpc_api.server import GrpcServers
 from sitewarden_collector.http_api import app as http_app
 from sitewarden_collector.loops import Clock, SystemClock, drain, every
-from sitewarden_collector.services import assessment, enrolment, evaluation, retention, rulepacks
+from sitewarden_collector.services import assessment, enrolment, evaluation, policies, retention, rulepacks
 from sitewarden_collector.services.faults import Memory
 from sitewarden_collector.services.notifying import Sender, people
 from sitewarden_collector.store import agents, lock, migrate, settings
@@ -163,7 +162,7 @@ class Collector:
 
     def _evaluate_from(self, started_ns: int, rulebook: Rulebook) -> None:
         """Run what decides: rules over what arrives, rules of time, risks."""
-        policy = Policy(on_call=people(self.config.on_call))
+        policy = policies.policy_of(self.config)
         memory = Memory()
 
         async def evaluate() -> int:

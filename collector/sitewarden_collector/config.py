@@ -19,6 +19,7 @@ from sitewarden_collector.errors import ConfigError
 
 DATA_VARIABLE = "SITEWARDEN_DATA"
 DEFAULT_DATA = "sitewarden-data"
+PAGE_SEVERITIES = ("warning", "error", "critical")
 WIRE_MAX_BYTES = 4 * 1024 * 1024
 
 
@@ -93,6 +94,17 @@ class Rules(Table, frozen=True):
     dirs: tuple[str, ...] = ()  # folders of further packs, *.toml
 
 
+class Triage(Table, frozen=True):
+    """What tickets go by."""
+
+    page_severity: str = "error"  # warning, error or critical: this and worse page, the rest waits for the day
+    reopen_days: float = 7.0  # what comes back within it reopens its ticket; later it is a new one
+    recovery_quiet_s: float = 300.0  # that long recovered before a ticket resolves itself
+    still_firing_s: float = 900.0  # that long after somebody resolved what still goes on, it reopens
+    flap_window_s: float = 1800.0  # so many returns within it, and a ticket is held open four times as long
+    flap_count: int = 3
+
+
 class Retention(Table, frozen=True):
     samples_days: float = 30.0
     observations_days: float = 90.0  # evidence of an open ticket is kept longer
@@ -109,6 +121,7 @@ class Config(Table, frozen=True):
     on_call: tuple[Person, ...] = ()
     channels: dict[str, Channel] = {}
     rules: Rules = Rules()
+    triage: Triage = Triage()
     retention: Retention = Retention()
 
     @property
@@ -175,11 +188,14 @@ def _check(config: Config, name: str) -> None:
         split_address(getattr(config.listen, key), f"{name}: listen.{key}")
     if not config.advertise.names:
         raise ConfigError(f"{name}: advertise.names is empty; name at least one host by which agents reach this one")
-    for table in ("pki", "limits", "retention"):
+    for table in ("pki", "limits", "triage", "retention"):
         for field in msgspec.structs.fields(getattr(config, table)):
             value = getattr(getattr(config, table), field.name)
-            if value <= 0:
+            if not isinstance(value, str) and value <= 0:
                 raise ConfigError(f"{name}: {table}.{field.name} is {value}; it must be more than 0")
+    if config.triage.page_severity not in PAGE_SEVERITIES:
+        given, known = config.triage.page_severity, PAGE_SEVERITIES
+        raise ConfigError(f"{name}: triage.page_severity cannot be {given!r}{_did_you_mean(given, known)}")
     if config.limits.max_batch_bytes > WIRE_MAX_BYTES:
         raise ConfigError(f"{name}: limits.max_batch_bytes is more than the {WIRE_MAX_BYTES} that the wire allows")
     for person in config.on_call:

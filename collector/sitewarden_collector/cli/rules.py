@@ -1,4 +1,5 @@
-"""`sitewarden rules test | list | parked`: try a file of rules, see those in force and what could not be evaluated.
+"""`sitewarden rules test | list | parked | retry`: try a file of rules, see those in force and what could not be
+evaluated, and evaluate that again.
 
 `rules test FILE --against RECORDED.jsonl` shows the signals that the rules of FILE would have given; the format of
 recorded observations is described in `sitewarden_alerting/recorded.py` and by `rules test --help`.
@@ -7,6 +8,7 @@ recorded observations is described in `sitewarden_alerting/recorded.py` and by `
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -23,7 +25,8 @@ from sitewarden_alerting.wording import severity_word
 from sitewarden_collector.cli import _common
 from sitewarden_collector.cli._common import iso
 from sitewarden_collector.errors import ConfigError
-from sitewarden_collector.services import rulepacks
+from sitewarden_collector.services import parked as parking
+from sitewarden_collector.services import policies, rulepacks
 from sitewarden_collector.store import evaluations
 
 
@@ -49,9 +52,15 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parked = commands.add_parser("parked", help="batches and rules that could not be evaluated")
     parked.set_defaults(run=_parked)
 
-    for one in (listing, parked):
+    retry = commands.add_parser("retry", help="evaluate again what is parked, once its rule or the program is mended")
+    which = retry.add_mutually_exclusive_group(required=True)
+    which.add_argument("id", nargs="?", type=int, metavar="ID", help="as `sitewarden rules parked` shows it")
+    which.add_argument("--all", action="store_true", help=f"everything, {parking.RETRY_MAX} at most")
+    retry.set_defaults(run=_retry)
+
+    for one in (listing, parked, retry):
         _common.add_config_option(one)
-    for one in (test, listing, parked):
+    for one in (test, listing, parked, retry):
         _common.add_json_option(one)
 
 
@@ -140,6 +149,7 @@ def _parked(arguments: argparse.Namespace) -> int:
         found = db.read_now(evaluations.parked_listing)
     rows = [
         {
+            "id": one.id,
             "last": iso(one.last_ns),
             "times": one.times,
             "rule": one.rule,
@@ -153,6 +163,22 @@ def _parked(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _common.print_json(rows)
     else:
-        headers = ("LAST", "TIMES", "RULE", "AGENT", "EPOCH", "SEQ", "ERROR")
+        headers = ("ID", "LAST", "TIMES", "RULE", "AGENT", "EPOCH", "SEQ", "ERROR")
         _common.print_table(headers, [row.values() for row in rows], empty="nothing is parked")
     return 0
+
+
+def _retry(arguments: argparse.Namespace) -> int:
+    config = _common.load_config(arguments)
+    book, policy = rulepacks.load(config.rules), policies.policy_of(config)
+    with closing(_common.open_database(config)) as db:
+        if arguments.all:
+            tried = db.write_now(parking.retry_all, book, policy, now_ns=time.time_ns())
+        else:
+            tried = [db.write_now(parking.retry, arguments.id, book, policy, now_ns=time.time_ns())]
+    if arguments.json:
+        _common.print_json([{"id": one.parked.id, "done": one.done, "said": one.said} for one in tried])
+    else:
+        rows = [(one.parked.id, "done" if one.done else "failed again", one.said) for one in tried]
+        _common.print_table(("ID", "RESULT", "SAID"), rows, empty="nothing is parked")
+    return 0 if all(one.done for one in tried) else 1

@@ -26,11 +26,16 @@ class Gauges:
             "sitewarden_notice_oldest_due_seconds", "How long the oldest notice that is due waits.", registry=registry
         )
 
+        self._parked = Gauge(
+            "sitewarden_evaluation_parked", "Batches and rules that could not be evaluated.", registry=registry
+        )
+
     def show(self, facts: Facts) -> None:
         self._readable.set(1)
         self._waiting.set(facts.spools_waiting)
         self._lag.set(facts.evaluation_lag_s)
         self._oldest.set(facts.oldest_notice_s)
+        self._parked.set(facts.parked_evaluations)
         for state, count in facts.notices.items():
             self._notices.labels(state=state).set(count)
 
@@ -38,5 +43,5 @@ class Gauges:
         """The database could not be read: say so instead of repeating old values."""
         self._readable.set(0)
         self._notices.clear()
-        for gauge in (self._waiting, self._lag, self._oldest):
+        for gauge in (self._waiting, self._lag, self._oldest, self._parked):
             gauge.set(math.nan)

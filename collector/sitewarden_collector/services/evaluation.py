@@ -23,7 +23,7 @@ from sitewarden_alerting import triage
 from sitewarden_alerting.grouping import Alias
 from sitewarden_alerting.model import SECOND_NS, AgentSeen, Policy, Signal
 from sitewarden_alerting.observations import Change, Gap, LogEvent, Observation, Outcome, ProbeResult
-from sitewarden_alerting.rules import Evaluated, Rulebook, SiteState, evaluate, lately_silent, quietly
+from sitewarden_alerting.rules import Evaluated, Rulebook, RuleFailure, SiteState, evaluate, lately_silent, quietly
 from sitewarden_alerting.rules import tick as tick_rules
 from sitewarden_collector.services import actions, faults
 from sitewarden_collector.services import tickets as ticketing
@@ -134,13 +134,28 @@ def _evaluate(
     last: int,
     now_ns: int,
 ) -> None:
-    seen = [_legible(one) for one in observations.of_batches(tx, spool.agent_id, spool.epoch, first + 1, last)]
+    seen = legible(observations.of_batches(tx, spool.agent_id, spool.epoch, first + 1, last))
     if not spools.mark_evaluated(tx, spool.agent_id, spool.epoch, from_seq=first, to_seq=last):
         raise RuntimeError("another collector evaluated these batches meanwhile")
-    for one in seen:
+    apply(tx, rulebook, policy, spool.agent_id, seen, memory=memory, now_ns=now_ns)
+
+
+def apply(
+    tx: Connection,
+    rulebook: Rulebook,
+    policy: Policy,
+    agent_id: str,
+    observations: Sequence[Observation],
+    *,
+    memory: Memory,
+    now_ns: int,
+) -> None:
+    """Let observations of one agent have their effect: outcomes, faults, rules, tickets. What a rule fails on is
+    parked."""
+    for one in observations:
         if isinstance(one.what, Outcome):
-            actions.apply_outcome(tx, spool.agent_id, one.what, now_ns=now_ns)
-    seen, aliases = faults.resolve(tx, seen, memory, now_ns=now_ns)
+            actions.apply_outcome(tx, agent_id, one.what, now_ns=now_ns)
+    seen, aliases = faults.resolve(tx, observations, memory, now_ns=now_ns)
     if aliases:
         follow(tx, aliases, policy, now_ns=now_ns)
     by_site: dict[str, list[Observation]] = defaultdict(list)
@@ -151,8 +166,13 @@ def _evaluate(
         evaluated = evaluate(rulebook, state, here, now_ns=now_ns)
         if evaluated.state != state:
             evaluations.save_state(tx, site_id, evaluated.state)
-        _park_rules(tx, site_id, spool.agent_id, evaluated, now_ns=now_ns)
+        _park_rules(tx, site_id, agent_id, evaluated, now_ns=now_ns)
         _decide(tx, site_id, faults.current(tx, evaluated.signals, here), policy, now_ns=now_ns)
+
+
+def legible(observations: Sequence[Observation]) -> list[Observation]:
+    """The observations as every database can keep them."""
+    return [_legible(one) for one in observations]
 
 
 def _legible(observation: Observation) -> Observation:
@@ -197,17 +217,21 @@ def follow(tx: Connection, aliases: Sequence[Alias], policy: Policy, *, now_ns: 
 
 
 def _park_rules(tx: Connection, site_id: str, agent_id: str, evaluated: Evaluated, *, now_ns: int) -> None:
+    by_batch: dict[tuple[str, str, int], list[RuleFailure]] = defaultdict(list)
     for failure in evaluated.failures:
         epoch, seq = ("", 0) if failure.key is None else (failure.key.epoch, failure.key.seq)
+        by_batch[failure.rule, epoch, seq].append(failure)
+    for (rule, epoch, seq), failed in by_batch.items():
         evaluations.park(
             tx,
             site_id=site_id,
             agent_id=agent_id,
             epoch=epoch,
             seq=seq,
-            rule=failure.rule,
-            error=failure.error,
+            rule=rule,
+            error=failed[-1].error,
             now_ns=now_ns,
+            indexes={failure.key.index for failure in failed if failure.key is not None},
         )
 
 

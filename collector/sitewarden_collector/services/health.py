@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from sitewarden_collector.store import notices, spools
+from sitewarden_collector.store import evaluations, notices, spools
 
 EVALUATION_LAG_MAX_S = 120.0
 NOTICE_WAIT_MAX_S = 120.0
@@ -25,6 +25,7 @@ class Facts:
     evaluation_lag_s: float
     notices: Mapping[str, int]  # by state, every state is there
     oldest_notice_s: float
+    parked_evaluations: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ def examine(tx: Connection, *, now_ns: int) -> Facts:
         evaluation_lag_s=_age_s(oldest_ns, now_ns=now_ns),
         notices={str(state): count for state, count in outbox.by_state.items()},
         oldest_notice_s=_age_s(outbox.oldest_due_ns, now_ns=now_ns),
+        parked_evaluations=evaluations.parked_count(tx),
     )
 
 
@@ -68,6 +70,11 @@ def judge(facts: Facts) -> Verdict:
         attention.append(
             f"{parked} notices could not be sent to anybody: see `sitewarden notice list --state parked`, mend the "
             "channel, then `sitewarden notice retry ID`"
+        )
+    if parked := facts.parked_evaluations:
+        attention.append(
+            f"{parked} evaluations are parked: rules or batches that failed, while the others go on; see `sitewarden "
+            "rules parked`, mend the rule or update, then `sitewarden rules retry --all`"
         )
     return Verdict(failing=tuple(failing), attention=tuple(attention))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 from sqlalchemy import (
@@ -11,9 +13,11 @@ from sqlalchemy import (
     Connection,
     ForeignKey,
     Index,
+    Row,
     String,
     Table,
     Text,
+    delete,
     func,
     insert,
     select,
@@ -22,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sitewarden_alerting.rules import SiteState
+from sitewarden_collector.errors import NotFound
 from sitewarden_collector.store.base import Id, Ns, RowId, metadata
 
 ERROR_MAX_CHARS = 1000
@@ -42,6 +47,7 @@ parked = Table(
     Column("epoch", String(32), nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("rule", String(64), nullable=False),  # empty: the batch as a whole
+    Column("indexes", Text, nullable=False),  # JSON: of which observations of the batch; empty text: of all
     Column("error", Text, nullable=False),
     Column("times", BigInteger, nullable=False),
     Column("first_ns", Ns, nullable=False),
@@ -52,13 +58,15 @@ parked = Table(
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """A batch, or a rule on a batch, that failed. `seq` 0 and no agent: a rule that failed on time going by."""
+    """A batch, or a rule on some observations of a batch, that failed. `seq` 0: it failed on time going by."""
 
+    id: int
     site_id: str
     agent_id: str
     epoch: str
     seq: int
     rule: str
+    indexes: tuple[int, ...]  # of the observations; empty: the whole batch
     error: str
     times: int
     first_ns: int
@@ -100,11 +108,21 @@ def save_state(tx: Connection, site_id: str, state: SiteState) -> None:
 
 
 def park(
-    tx: Connection, *, site_id: str, agent_id: str, epoch: str, seq: int, rule: str, error: str, now_ns: int
+    tx: Connection,
+    *,
+    site_id: str,
+    agent_id: str,
+    epoch: str,
+    seq: int,
+    rule: str,
+    error: str,
+    now_ns: int,
+    indexes: Collection[int] = (),
 ) -> None:
     """Note what failed, once a batch and rule; a repetition is counted."""
     write = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
     row = {"site_id": site_id, "agent_id": agent_id, "epoch": epoch, "seq": seq, "rule": rule[:64]}
+    row |= {"indexes": msgspec.json.encode(sorted(indexes)).decode() if indexes else ""}
     row |= {"error": error[:ERROR_MAX_CHARS], "times": 1, "first_ns": now_ns, "last_ns": now_ns}
     again = {"times": parked.c.times + 1, "last_ns": now_ns, "error": error[:ERROR_MAX_CHARS]}
     key = [parked.c.site_id, parked.c.agent_id, parked.c.epoch, parked.c.seq, parked.c.rule]
@@ -114,7 +132,25 @@ def park(
 def parked_listing(tx: Connection, *, limit: int = 200) -> list[Parked]:
     """What is parked, the newest first."""
     rows = tx.execute(select(parked).order_by(parked.c.last_ns.desc(), parked.c.id.desc()).limit(limit))
-    return [Parked(**{name: getattr(row, name) for name in Parked.__slots__}) for row in rows]
+    return [_parked(row) for row in rows]
+
+
+def parked_by_id(tx: Connection, parked_id: int) -> Parked:
+    """What is parked under this id; raises NotFound."""
+    row = tx.execute(select(parked).where(parked.c.id == parked_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"nothing is parked under {parked_id}; `sitewarden rules parked` shows what is")
+    return _parked(row)
+
+
+def forget_parked(tx: Connection, parked_id: int) -> None:
+    tx.execute(delete(parked).where(parked.c.id == parked_id))
+
+
+def _parked(row: Row[Any]) -> Parked:
+    values = {name: getattr(row, name) for name in Parked.__slots__}
+    values["indexes"] = msgspec.json.decode(row.indexes, type=tuple[int, ...]) if row.indexes else ()
+    return Parked(**values)
 
 
 def parked_count(tx: Connection) -> int:

@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from sitewarden_alerting.model import Policy
 from sitewarden_collector import config as configuration
 from sitewarden_collector.config import Config, Table
 from sitewarden_collector.errors import ConfigError
+from sitewarden_collector.services.policies import policy_of
 from tests import cast
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "collector" / "collector.example.toml"
@@ -67,8 +69,16 @@ def test_the_example_is_valid_and_knows_every_key(tmp_path: Path) -> None:
 def test_the_examples_values_are_the_defaults_where_it_says_so(tmp_path: Path) -> None:
     (tmp_path / "mail.url").write_text("log://")
     config = _load(tmp_path, EXAMPLE.read_text())
-    for table in ("database", "listen", "pki", "limits", "rules", "retention"):
+    for table in ("database", "listen", "pki", "limits", "rules", "triage", "retention"):
         assert getattr(config, table) == getattr(Config(), table), table
+
+
+def test_what_tickets_go_by_comes_from_the_configuration(tmp_path: Path) -> None:
+    assert policy_of(Config()) == Policy()
+    given = "page_severity = 'critical'\nreopen_days = 2.0\nrecovery_quiet_s = 60\nflap_count = 5\n"
+    policy = policy_of(_load(tmp_path, f"[triage]\n{given}"))
+    assert (policy.page_severity, policy.reopen_window_s, policy.quiet_s) == (5, 172_800.0, 60.0)
+    assert policy.flap_count == 5
 
 
 def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
@@ -91,6 +101,9 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         ("[[on_call]]\nname = 'ada'\nchannels = ['paper']\n[channels.pager]\nurl = 'log://'", "no channel 'paper'"),
         ("[channels.pager]", "channels.pager: give exactly one of url and url_file"),
         ("[channels.pager]\nurl_file = 'gone'", "channels.pager.url_file: .*gone cannot be read"),
+        ("[triage]\npage_severity = 'loud'", "page_severity cannot be 'loud'; known here: critical, error, warning"),
+        ("[triage]\npage_severity = 4", "triage.page_severity: Expected `str`, got `int`"),
+        ("[triage]\nreopen_days = 0", "triage.reopen_days is 0"),
         ("[[watch_levels]]\nseries = 'load_1m'", "give above, below, or both"),
         ("[advertise]\nnames = []", "advertise.names is empty"),
         ("[limits]\ncredits = x", r"is not TOML: .*line 2"),

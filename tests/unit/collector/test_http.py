@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from sitewarden_collector.http_api.app import make
 from sitewarden_collector.services import health
-from sitewarden_collector.store import notices
+from sitewarden_collector.store import evaluations, notices
 from sitewarden_collector.store.engine import Database
 
 NOW = 1_764_000_000 * 10**9
@@ -73,6 +73,15 @@ async def test_a_parked_notice_asks_for_attention_but_the_work_goes_on(db: Datab
     answer = await client.get("/healthz")
     assert (answer.status_code, answer.json()["status"]) == (200, "attention")
     assert "sitewarden notice list --state parked" in answer.json()["attention"][0]
+
+
+async def test_a_parked_evaluation_asks_for_attention_too(db: Database, client: AsyncClient) -> None:
+    where = {"site_id": "s", "agent_id": "a", "epoch": "0a", "seq": 1, "rule": "errors"}
+    await db.run(evaluations.park, **where, error="KeyError: 'x'", now_ns=NOW)  # type: ignore[arg-type]
+    answer = await client.get("/healthz")
+    assert (answer.status_code, answer.json()["status"]) == (200, "attention")
+    assert "sitewarden rules retry --all" in answer.json()["attention"][0]
+    assert (await _numbers(client))[("sitewarden_evaluation_parked", "")] == 1
 
 
 async def test_a_notice_that_nobody_sends_is_a_failure(db: Database, client: AsyncClient, time: Time) -> None:

@@ -88,6 +88,7 @@ def upgrade() -> None:
         sa.Column("epoch", sa.String(length=32), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("rule", sa.String(length=64), nullable=False),
+        sa.Column("indexes", sa.Text(), nullable=False),
         sa.Column("error", sa.Text(), nullable=False),
         sa.Column("times", sa.BigInteger(), nullable=False),
         sa.Column("first_ns", sa.BigInteger(), nullable=False),
