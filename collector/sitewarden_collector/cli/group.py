@@ -2,17 +2,20 @@
 merges.
 
 It reads the files twice: first to learn which fingerprints are one fault, then to print every record with its final
-fault. Reading and redaction are those of the agent's `scan --all`. The database is not touched: merges that the
-collector learned from other sites, and corrections by engineers, are not here.
+fault. Reading and redaction are those of the agent's `scan --all`. Where a configuration is named (--config or
+$SITEWARDEN_CONFIG) and its database is there, it begins with what the collector learned from all sites and with
+engineers' corrections; the database is only read. Otherwise the files stand for themselves.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 import zoneinfo
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
@@ -21,8 +24,17 @@ from sitewarden_alerting.reading import event
 from sitewarden_alerting.reading.event import Event
 from sitewarden_alerting.reading.lines import Assembler, Record
 from sitewarden_alerting.reading.redact import RedactionError, Redactor
-from sitewarden_collector.cli._common import add_json_option, print_json, print_table
+from sitewarden_collector.cli._common import (
+    CONFIG_VARIABLE,
+    add_config_option,
+    add_json_option,
+    load_config,
+    print_json,
+    print_table,
+)
 from sitewarden_collector.errors import ConfigError
+from sitewarden_collector.services import faults
+from sitewarden_collector.store import migrate
 
 _CHUNK_BYTES = 1 << 20
 _SHOWN_CHARS = 160
@@ -34,6 +46,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     group.add_argument(
         "--zone", default="local", metavar="ZONE", help="zone of times without one, as Asia/Shanghai (default: local)"
     )
+    add_config_option(group)
     add_json_option(group)
     group.set_defaults(run=run)
 
@@ -42,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print one line a record (`--json`), or one row a fault, most frequent first."""
     zone, now_ns = _zone(arguments.zone), time.time_ns()
     sizes = {path: _size(path) for path in arguments.files}
-    state = grouping.Grouping()
+    state = _begin(arguments)
     counts: dict[str, int] = {}
     for path in arguments.files:
         for found in _events(path, size=sizes[path], zone=zone, now_ns=now_ns, complain=True):
@@ -57,6 +70,21 @@ def run(arguments: argparse.Namespace) -> int:
             for found in _events(path, size=sizes[path], zone=zone, now_ns=now_ns, complain=False)
         )
     return 0
+
+
+def _begin(arguments: argparse.Namespace) -> grouping.Grouping:
+    """What the collector has learned, where one is named; nothing otherwise."""
+    if arguments.config is None and not os.environ.get(CONFIG_VARIABLE):
+        return grouping.Grouping()
+    url = load_config(arguments).database_url
+    path = migrate.sqlite_path(url)
+    if path is None or path.exists():
+        with closing(migrate.open_checked(url)) as db:
+            if migrate.revision(db) is not None:
+                migrate.prepare(db)  # it is not empty: looked at, and refused where its version is another
+                return db.read_now(faults.learned)
+    print("sitewarden: the collector's database is empty so far; the files stand for themselves", file=sys.stderr)
+    return grouping.Grouping()
 
 
 def _table(state: grouping.Grouping, counts: dict[str, int]) -> None:

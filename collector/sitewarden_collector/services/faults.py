@@ -154,6 +154,11 @@ def _remembered(seen: faults.Seen) -> tuple[Alias, ...]:
     return (Alias(seen.fingerprint, seen.fault, seen.reason, seen.by),) if seen.reason else ()
 
 
+def learned(tx: Connection) -> Grouping:
+    """What grouping knows by now, corrections by engineers included: a copy to look at."""
+    return _load(tx)[0]
+
+
 def _resolved(observation: Observation, known: dict[str, str], moved: dict[str, str]) -> Observation:
     if not isinstance(observation.what, LogEvent):
         return observation

@@ -2,12 +2,19 @@
 
 import argparse
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from sitewarden_collector.cli import group
 from sitewarden_collector.errors import ConfigError
+from sitewarden_collector.services import corrections
+from sitewarden_collector.store import faults as fault_store
+from sitewarden_collector.store import migrate
+from sitewarden_collector.store.engine import Database
+from sitewarden_collector.store.faults import Seen
+from tests.cast import ADA, NOON
 
 NAMES = ["alice", "bob", "carol", "dmitri", "eve", "fatima", "george", "heidi", "ivan", "judy", "karl", "lena"]
 KEYS = ["file", "offset", "time", "severity", "component", "message", "template", "fingerprint", "count", "fault"]
@@ -18,6 +25,11 @@ def run(*arguments: str) -> int:
     group.register(parser.add_subparsers())
     parsed = parser.parse_args(["group", *arguments])
     return int(parsed.run(parsed))
+
+
+@pytest.fixture(autouse=True)
+def _no_collector(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SITEWARDEN_CONFIG", raising=False)
 
 
 @pytest.fixture
@@ -61,6 +73,32 @@ def test_without_json_a_row_is_a_fault(log: Path, capsys: pytest.CaptureFixture[
     assert out[0].split() == ["fault", "count", "template"]
     assert out[1].split()[1] == "12"
     assert out[1].endswith("the order of <*> could not be stored")
+
+
+def test_a_named_collectors_corrections_come_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "shop.log"
+    log.write_text("2026-03-05 10:00:00 ERROR disk is gone\n2026-03-05 10:00:01 ERROR network is away\n")
+    config = tmp_path / "collector.toml"
+    config.write_text('data_dir = "."\n')
+
+    def faults_of(*options: str) -> list[str]:
+        assert run("--json", *options, str(log)) == 0
+        return [json.loads(line)["fault"] for line in capsys.readouterr().out.splitlines()]
+
+    disk, network = faults_of("--config", str(config))
+    assert disk != network
+    assert not (tmp_path / "collector.db").exists(), "it only looks"
+    with closing(Database(f"sqlite:///{tmp_path / 'collector.db'}")) as db:
+        migrate.prepare(db)
+        seen = [Seen(one, one, text, 4) for one, text in ((disk, "disk is gone"), (network, "network is away"))]
+        db.write_now(fault_store.add, seen, now_ns=NOON)
+        db.write_now(corrections.merge, network, disk, by=ADA, now_ns=NOON)
+    assert faults_of("--config", str(config)) == [disk, disk]
+    assert faults_of() == [disk, network]
+    monkeypatch.setenv("SITEWARDEN_CONFIG", str(config))
+    assert faults_of() == [disk, disk]
 
 
 def test_an_empty_file_gives_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
