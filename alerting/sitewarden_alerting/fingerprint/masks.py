@@ -195,6 +195,14 @@ _ELEMENT = re.compile(
 )
 _ENCLOSED = re.compile(r"(?<!\S)(?P<open>[\[(])(?:[^\s()\[\]<>=]|<\*>)*+(?P<close>[\])])")
 _BRACKETED_NAME = re.compile(r"(?<=\bfor )\[[A-Za-z_][\w.@-]*\]")
+_PAIRED = re.compile(  # `key: word` in a list of pairs, unless the key says that the word is the message
+    r"(?P<key>(?<![\w.])(?!(?i:reason|errors?|err|cause|status|state|code|message|msg|results?|exception|type|kind|level"
+    r"|severity|action|event|info|information|response|problem|warning|failure|note|hint|detail)\b)[A-Za-z_]\w*): "
+    rf"(?!(?i:{_STATE})\b)(?P<value>[A-Za-z][\w.-]*+)(?=[,;\])]|$)"
+)
+_NOTHING = re.compile(r"(?<=[=:])(?P<blank> ?)(?:\[\]|\(\)|\{\})(?=[\s,;)\]]|$)")
+_HOLDS = re.compile(r"(?<=[=:])(?P<blank> ?)(?:\[<\*>\]|\(<\*>\)|\{<\*>\})(?=[\s,;)\]]|$)")
+_ADDRESS = re.compile(r"(?<!\S)\[<\*>\](?=[\s,;.]|$)")
 _AT_HOST = re.compile(r"<\*>@[\w.-]*+(?:<\*>)?")
 _FLAGS = re.compile(r"(?<!\S)[+-][A-Z](?:\w|[()]|<\*>)*(?!\S)")
 _RECORD_TYPE = re.compile(
@@ -229,6 +237,8 @@ def _finish(joined: str) -> str:
         joined = _PERSON.sub(rf"\g<word> {WILD}", joined)
     if "for " in joined:
         joined = _FOR_FROM.sub(rf"\g<for> {WILD} ", joined)
+    if WILD in joined:
+        joined = _REPEATED.sub(r"\1", joined)
     joined = _PLACED.sub(_placed, joined)
     if "[" in joined:
         joined = _BRACKETED_NAME.sub(f"[{WILD}]", _ELEMENT.sub(_element, joined))
@@ -238,7 +248,12 @@ def _finish(joined: str) -> str:
         return joined
     if " IN " in joined:
         joined = _RECORD_TYPE.sub(WILD, joined)
+    if "[" in joined or "(" in joined or "{" in joined:
+        joined = _HOLDS.sub(rf"\g<blank>{WILD}", _NOTHING.sub(rf"\g<blank>{WILD}", joined))
+    if f": {WILD}" in joined:
+        joined = _PAIRED.sub(rf"\g<key>: {WILD}", joined)
     joined = _AT_HOST.sub(WILD, _ENCLOSED.sub(_enclosed, joined))
+    joined = _ADDRESS.sub(WILD, joined)
     joined = _FLAGS.sub(_flags, joined)
     joined = _QUANTITY.sub(WILD, joined)
     joined = _HOST_PLACE.sub(rf"\g<word> {WILD}", joined)
