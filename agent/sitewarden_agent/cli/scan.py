@@ -15,9 +15,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from sitewarden_agent import config as configuration
 from sitewarden_agent.config import Config, Log
@@ -148,42 +148,15 @@ def _log_of(config: Config, name: str) -> Log | None:
     return next((log for log in config.logs if discovery.names(log, path)), None)
 
 
-def as_json(name: str, found: Found) -> dict[str, Any]:
-    """What `--json` prints of one event; every key always there."""
-    read = found.event
-    return {
-        "file": name,
-        "offset": read.offset,
-        "time": _time(read.time_ns),
-        "severity": read.severity.name.lower(),
-        "component": read.component,
-        "message": read.message,
-        "template": read.template,
-        "fingerprint": read.fingerprint,
-        "count": found.count,
-    }
-
-
-def _time(time_ns: int | None) -> str | None:
-    """UTC, ISO 8601."""
-    if time_ns is None:
-        return None
-    try:
-        text = datetime.fromtimestamp(time_ns // 1_000_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    except (ValueError, OverflowError, OSError):
-        return None
-    fraction = f"{time_ns % 1_000_000_000:09d}".rstrip("0")
-    return f"{text}.{fraction}Z" if fraction else f"{text}Z"
-
-
 def _show_json(name: str, found: Found) -> None:
-    print(json.dumps(as_json(name, found), ensure_ascii=False))
+    print(json.dumps(event.row(found.event, file=name, count=found.count), ensure_ascii=False))
 
 
 def _show_text(name: str, found: Found) -> None:
     read = found.event
     first, _, rest = read.message.partition("\n")
+    at = "-" if read.time_ns is None else event.iso(read.time_ns)
     times = f" (x{found.count})" if found.count > 1 else ""
-    print(f"{name}:{read.offset} {read.severity.name:8} {_time(read.time_ns) or '-'} {first}{times}")
+    print(f"{name}:{read.offset} {read.severity.name:8} {at} {first}{times}")
     for line in rest.splitlines():
         print(f"    {line}")

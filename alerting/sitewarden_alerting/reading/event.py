@@ -8,12 +8,14 @@ Not here: cutting bytes into records (`lines`), what is secret (`redact`), which
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from sitewarden_alerting import fingerprint
 from sitewarden_alerting.reading import header
 from sitewarden_alerting.reading.lines import Record
 from sitewarden_alerting.reading.severity import Severity
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC by meaning
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,11 @@ def row(event: Event, *, file: str, count: int = 1) -> dict[str, object]:
 
 
 def iso(time_ns: int) -> str:
-    """UTC as `2026-11-24T03:10:00.123456Z`; exact to the microsecond, which is as fine as logs are."""
-    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_ns // 1000)
-    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    """UTC, exact to the nanosecond in the fewest digits: `2026-11-24T03:10:00Z`, `2026-11-24T03:10:00.5Z`.
+
+    OverflowError beyond the years 1 to 9999, which `times.resolve` never leaves.
+    """
+    seconds, fraction = divmod(time_ns, 1_000_000_000)
+    at = _EPOCH + timedelta(seconds=seconds)
+    digits = f".{fraction:09d}".rstrip("0").rstrip(".")
+    return f"{at.isoformat()}{digits}Z"

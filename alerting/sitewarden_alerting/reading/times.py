@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 
 NS = 1_000_000_000
+_FIRST_NS = -62_135_596_800 * NS
+_LAST_NS = 253_402_300_800 * NS - 1
 _AHEAD_NS = 7 * 86_400 * NS  # clocks and zones of hosts differ, but a log is not written months ahead
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _MONTH = {name.lower(): number for number, name in enumerate(_MONTHS, 1)}
@@ -66,13 +68,14 @@ def _minute(year: int, month: int, day: int, hour: int, minute: int, zone: tzinf
 
 
 def resolve(form: str, text: str, *, default_zone: tzinfo, now_ns: int) -> int | None:
-    """UTC nanoseconds of the stamp `text` of `form`, or None when it names no instant (such as 30 February)."""
+    """UTC nanoseconds of the stamp `text` of `form`, or None when it names no instant of the years 1 to 9999 (such as
+    30 February).
+    """
     try:
-        if form == "epoch":
-            return _epoch(text)
-        return _civil(form, text, default_zone, now_ns)
+        at = _epoch(text) if form == "epoch" else _civil(form, text, default_zone, now_ns)
     except (ValueError, OverflowError, IndexError):
         return None
+    return at if _FIRST_NS <= at <= _LAST_NS else None
 
 
 def _epoch(text: str) -> int:

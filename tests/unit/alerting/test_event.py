@@ -24,7 +24,19 @@ def test_an_event_has_what_the_record_says() -> None:
     found = read("2026-03-05 10:00:00,123 [main] ERROR com.acme.Orders - order 7 is not paid")
     assert (found.offset, found.severity, found.component) == (7, Severity.ERROR, "com.acme.Orders")
     assert (found.message, found.template) == ("order 7 is not paid", "order <*> is not paid")
-    assert event.iso(found.time_ns or 0) == "2026-03-05T10:00:00.123000Z"
+    assert event.iso(found.time_ns or 0) == "2026-03-05T10:00:00.123Z"
+
+
+def test_a_time_has_as_many_digits_as_it_needs() -> None:
+    noon = 1_772_712_000 * 10**9
+    assert event.iso(noon) == "2026-03-05T12:00:00Z"
+    assert event.iso(noon + 500_000_000) == "2026-03-05T12:00:00.5Z"
+    assert event.iso(noon + 1) == "2026-03-05T12:00:00.000000001Z"
+    assert event.iso(-1) == "1969-12-31T23:59:59.999999999Z"
+
+
+def test_a_time_before_all_years_is_none() -> None:
+    assert read("0001-01-01 00:00:00+08:00 ERROR the clock of this host is lost").time_ns is None
 
 
 def test_nothing_secret_is_in_any_part_of_an_event() -> None:
