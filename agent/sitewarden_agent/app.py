@@ -105,7 +105,13 @@ def _serve(name: str, config: Config, process: Process, rules: confine.Rules) ->
 @contextlib.contextmanager
 def _alone(name: str, folder: Path) -> Iterator[None]:
     """One process of each kind a state folder. One that is just ending is waited for. Raises ConfigError."""
-    with (folder / f"{name}.lock").open("w") as lock:
+    # Not through a link: the other process may write in this folder, and must not choose what is opened here.
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        descriptor = os.open(folder / f"{name}.lock", flags, 0o600)
+    except OSError as error:
+        raise ConfigError(f"{folder / f'{name}.lock'} cannot be opened ({error.strerror}); remove it") from None
+    with os.fdopen(descriptor, "r+") as lock:
         deadline_s = time.monotonic() + LOCK_WAIT_S
         while True:
             try:

@@ -452,8 +452,9 @@ async def test_watch_levels_and_the_clock_reach_the_spool(
 
 
 async def test_heartbeats_carry_the_state_of_the_spool(
-    headquarters: Headquarters, spool: Spool, tmp_path: Path, authority: Authority
+    headquarters: Headquarters, spool: Spool, tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("sitewarden_agent.link.uplink.HEARTBEAT_MIN_S", 0.05)
     headquarters.heartbeat_ms = 60
     enrol(tmp_path, authority, headquarters.endpoint)
     async with linked(tmp_path):
@@ -465,6 +466,7 @@ async def test_silence_of_headquarters_ends_a_half_open_connection(
     headquarters: Headquarters, spool: Spool, tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sitewarden_agent.link.control.SILENCE_MIN_S", 0.2)
+    monkeypatch.setattr("sitewarden_agent.link.uplink.HEARTBEAT_MIN_S", 0.05)
     headquarters.heartbeat_ms, headquarters.answer_heartbeats = 50, False
     enrol(tmp_path, authority, headquarters.endpoint)
     async with linked(tmp_path):
@@ -554,3 +556,51 @@ async def test_a_proxy_of_the_configuration_is(
         await headquarters.until(lambda: len(logs(headquarters)) == 1)
     assert asked == [f"CONNECT {headquarters.endpoint} HTTP/1.1".encode()]
     proxy.close()
+
+
+# A headquarters that fell into the wrong hands.
+
+
+async def test_no_refusal_silences_an_agent_for_good(
+    headquarters: Headquarters, spool: Spool, tmp_path: Path, authority: Authority
+) -> None:
+    enrol(tmp_path, authority, headquarters.endpoint)
+    never = common_pb2.Refusal(
+        reason=common_pb2.REASON_OVERLOADED, retry=True, retry_after_ms=2**63 - 1, message="\x1b[2Jgo\naway" * 9_999
+    )
+    headquarters.at_hello = lambda hello: never
+    async with linked(tmp_path) as link:
+        await headquarters.until(lambda: spool.notes().get("link", {}).get("state") == "waiting")
+        assert not link.done()
+        note = spool.notes()["link"]
+    assert note["retry_at_ns"] - SystemClock().wall_ns() < 5 * 3_600 * 10**9
+    assert len(note["last_error"]) <= 1_000
+    assert note["last_error"].isprintable()
+
+
+async def test_an_agent_that_was_led_astray_comes_back(
+    headquarters: Headquarters, spool: Spool, tmp_path: Path, authority: Authority
+) -> None:
+    enrol(tmp_path, authority, headquarters.endpoint)
+    astray = control_pb2.ControlWelcome(endpoints=["127.0.0.1:1", "unix:/run/some.sock", "x" * 9_999, "\0:1"])
+    async with linked(tmp_path):
+        await headquarters.until(lambda: bool(headquarters.controls))
+        headquarters.say(control_pb2.ControlResponse(welcome=astray))
+        headquarters.say(control_pb2.ControlResponse(closing=refusal("DRAINING")))
+        await headquarters.until(lambda: len(headquarters.hellos) >= 2)
+
+
+async def test_a_notice_can_neither_repaint_a_screen_nor_fill_the_disk(
+    headquarters: Headquarters, spool: Spool, tmp_path: Path, authority: Authority
+) -> None:
+    enrol(tmp_path, authority, headquarters.endpoint)
+    bad = notice("\x1b]0;owned\x07Patch\n1.2\u202e")
+    bad.action.notice.body = "first\n\x9b2Jsecond" + "x" * 3_000_000
+    async with linked(tmp_path):
+        await headquarters.until(lambda: bool(headquarters.controls))
+        headquarters.say(bad)
+        await headquarters.until(lambda: bool(spool.notices()))
+    (kept,) = spool.notices()
+    assert kept.subject == "\ufffd]0;owned\ufffdPatch 1.2\ufffd"
+    assert kept.body.startswith("first\n\ufffd2Jsecondx")
+    assert len(kept.body) <= 16_000

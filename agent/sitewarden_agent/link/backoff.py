@@ -15,6 +15,8 @@ HEALTHY_S = 60.0
 SLOW_S = 3_600.0
 SKEW_S = 300.0
 DUPLICATE_S = 60.0
+WAIT_MAX_S = 4 * 3_600.0
+"""Whatever headquarters asks for: one that fell into the wrong hands must not silence its agents for good."""
 _EXPONENT_MAX = 32
 
 
@@ -28,6 +30,10 @@ class Backoff:
 
     def after(self, ending: Ending, *, draw: float) -> tuple[Backoff, float]:
         """The next state, and the seconds to wait. `draw` is a random number in [0, 1)."""
+        following, wait_s = self._after(ending, draw=draw)
+        return following, min(WAIT_MAX_S, wait_s)
+
+    def _after(self, ending: Ending, *, draw: float) -> tuple[Backoff, float]:
         healthy = ending.connected_s >= HEALTHY_S
         failures = 0 if healthy else self.failures
         following = Backoff(self.base_s, self.cap_s, min(failures + 1, _EXPONENT_MAX))

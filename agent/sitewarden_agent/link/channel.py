@@ -50,10 +50,15 @@ def mutual(endpoint: str, identity: Identity, *, proxy: str | None) -> grpc.aio.
         private_key=identity.key_pem.encode(),
         certificate_chain=identity.chain_pem.encode(),
     )
-    return grpc.aio.secure_channel(endpoint, credentials, options=options(proxy=proxy))
+    return grpc.aio.secure_channel(_target(endpoint), credentials, options=options(proxy=proxy))
 
 
 def one_sided(endpoint: str, root_pem: str, *, proxy: str | None) -> grpc.Channel:
     """A channel on which only the server shows a certificate; for enrolment and renewal."""
     credentials = grpc.ssl_channel_credentials(root_certificates=root_pem.encode())
-    return grpc.secure_channel(endpoint, credentials, options=options(proxy=proxy))
+    return grpc.secure_channel(_target(endpoint), credentials, options=options(proxy=proxy))
+
+
+def _target(endpoint: str) -> str:
+    """A name and a port, whatever it looks like: by itself `unix:80` would be a socket of this host."""
+    return f"dns:///{endpoint}"

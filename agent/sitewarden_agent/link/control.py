@@ -8,6 +8,7 @@ for three heartbeats ends the connection, so a half-open link does not last.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from sitewarden_agent.link import trouble, wire
 from sitewarden_agent.link.trouble import Ended, Ending
 from sitewarden_agent.link.uplink import Pace, write_or_wait
 from sitewarden_agent.model import Outcome, OutcomeState
-from sitewarden_agent.spool import Spool
+from sitewarden_agent.spool import Spool, SpoolFull
 from sitewarden_protos.v1 import common_pb2, control_pb2
 
 SILENCE_HEARTBEATS = 3
@@ -121,7 +122,9 @@ class Control:
             case "heartbeat":
                 await self._measure(response)
             case "action":
-                await asyncio.to_thread(self._act, response.action)
+                # Without room there is no outcome, so headquarters asks again at the next hello.
+                with contextlib.suppress(SpoolFull):
+                    await asyncio.to_thread(self._act, response.action)
             case "watch_levels":
                 await asyncio.to_thread(self.spool.set_watch_levels, wire.watch_levels(response.watch_levels))
             case "pacing":

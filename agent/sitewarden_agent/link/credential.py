@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from sitewarden_agent.errors import IdentityError
+from sitewarden_agent.link import wire
+from sitewarden_agent.link.endpoints import addresses
 from sitewarden_agent.link.identity import Identity
 from sitewarden_protos.v1 import enrolment_pb2
 
@@ -91,11 +93,11 @@ def accept(
     _check_chain(leaf, intermediates, root)
     pems = [each.public_bytes(serialization.Encoding.PEM).decode() for each in (leaf, *intermediates)]
     return Identity(
-        agent_id=credential.agent_id or (known.agent_id if known else ""),
-        site_id=credential.site_id or (known.site_id if known else ""),
-        site_name=credential.site_name or (known.site_name if known else ""),
-        endpoints=tuple(credential.endpoints) or (known.endpoints if known else ()),
-        enrolment_endpoints=tuple(credential.enrolment_endpoints) or (known.enrolment_endpoints if known else ()),
+        agent_id=wire.said(credential.agent_id, wire.NAME_MAX) or (known.agent_id if known else ""),
+        site_id=wire.said(credential.site_id, wire.NAME_MAX) or (known.site_id if known else ""),
+        site_name=wire.said(credential.site_name, wire.NAME_MAX) or (known.site_name if known else ""),
+        endpoints=addresses(credential.endpoints) or (known.endpoints if known else ()),
+        enrolment_endpoints=addresses(credential.enrolment_endpoints) or (known.enrolment_endpoints if known else ()),
         serial=f"{leaf.serial_number:x}",
         not_before_ns=int(leaf.not_valid_before_utc.timestamp()) * _NANOSECONDS,
         not_after_ns=int(leaf.not_valid_after_utc.timestamp()) * _NANOSECONDS,

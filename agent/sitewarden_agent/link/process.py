@@ -22,6 +22,7 @@ from sitewarden_agent.link.backoff import Backoff
 from sitewarden_agent.link.connection import Connection
 from sitewarden_agent.link.control import Offset
 from sitewarden_agent.link.endpoints import Endpoints
+from sitewarden_agent.link.endpoints import addresses as usable
 from sitewarden_agent.link.identity import Identity
 from sitewarden_agent.link.session import draw_session_id, machine_fingerprint, session
 from sitewarden_agent.link.trouble import Ending, Follow
@@ -97,7 +98,8 @@ class _Link:
         async with watching(self.spool, self.clock) as wake:
             while True:
                 current = self.identity = await self._identity()
-                endpoints.learn(self.config.link.endpoints or self.learned or current.endpoints)
+                # Those of enrolment stay: a headquarters that led everybody astray can be left again.
+                endpoints.learn(self.config.link.endpoints or (*self.learned, *current.endpoints))
                 endpoint = endpoints.next()
                 if endpoint is None:
                     await self.note("waiting", advice="No collector is known. Set `endpoints` under [link].")
@@ -207,7 +209,7 @@ class _Link:
         await self.note("connected", endpoint=endpoint, since_ns=self.clock.wall_ns())
 
     def _learn(self, addresses: tuple[str, ...]) -> None:
-        self.learned = addresses
+        self.learned = usable(addresses)
 
     async def _until_other_identity(self, current: Identity) -> None:
         """Return when the identity on the disk is another one. Notes a renewal that falls due meanwhile."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sitewarden_agent.clock import Clock
 from sitewarden_agent.errors import IdentityError
+from sitewarden_agent.link.identity import write_private
 from sitewarden_protos.v1 import common_pb2
 
 CAPABILITIES = ("notice", "watch_levels")
@@ -110,7 +111,7 @@ def _drawn(state_dir: Path) -> str:
         pass
     drawn = os.urandom(16).hex()
     try:
-        path.write_text(drawn)
+        write_private(path, drawn.encode(), like=state_dir)
     except OSError:
         return socket.gethostname()
     return drawn

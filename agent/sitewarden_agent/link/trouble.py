@@ -89,7 +89,7 @@ def refused(refusal: common_pb2.Refusal) -> Ending:
     follow, advice, doubted = _COURSE.get(reason, (Follow.RETRY if refusal.retry else Follow.SLOW, "", False))
     return Ending(
         reason,
-        refusal.message or reason,
+        wire.said(refusal.message) or reason,
         follow=follow,
         retry_after_s=max(0.0, refusal.retry_after_ms / 1000.0),
         keep_credential=refusal.keep_credential,
@@ -101,7 +101,7 @@ def refused(refusal: common_pb2.Refusal) -> Ending:
 def as_error(refusal: common_pb2.Refusal) -> AgentError:
     """A refusal as the error that a command ends with."""
     reason = wire.reason_name(refusal.reason)
-    message = f"Headquarters refused: {refusal.message or reason} ({reason})"
+    message = f"Headquarters refused: {wire.said(refusal.message) or reason} ({reason})"
     if refusal.retry:
         wait_s = refusal.retry_after_ms / 1000.0
         return Refused(reason, message, retry_after_s=wait_s, keep_credential=refusal.keep_credential)
@@ -134,6 +134,7 @@ _OF_THE_CERTIFICATE = ("CERTIFICATE_EXPIRED", "NO_CERTIFICATE", "WRONG_CA", "TUR
 
 def broken(code: grpc.StatusCode, details: str, *, endpoint: str) -> Ending:
     """What follows from a call that gRPC ended."""
+    details = wire.said(details)  # the other side may have written it
     for sign, reason, advice in _SIGNS:
         if sign.lower() in details.lower() and (reason != "TURNED_AWAY" or "failed to connect" in details):
             doubted = reason in _OF_THE_CERTIFICATE

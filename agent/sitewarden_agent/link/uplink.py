@@ -23,6 +23,7 @@ from sitewarden_protos.v1 import common_pb2, intake_pb2
 
 BATCH_MAX_BYTES = 256 * 1024
 BATCH_MAX_OBSERVATIONS = 1_000
+HEARTBEAT_MIN_S = 1.0
 UNDER_WAY_MAX_BYTES = 512 * 1024
 """A fresh error waits behind what is under way on a slow line, so that is kept small. A fast line does not feel it."""
 
@@ -52,7 +53,7 @@ class Pace:
     def take(self, pacing: common_pb2.Pacing) -> None:
         """Zero means: no wish. The agent's own bounds stay the outer ones."""
         if pacing.heartbeat_ms > 0:
-            self.heartbeat_s = min(600.0, max(0.05, pacing.heartbeat_ms / 1000.0))
+            self.heartbeat_s = min(600.0, max(HEARTBEAT_MIN_S, pacing.heartbeat_ms / 1000.0))
         if pacing.max_batch_bytes > 0:
             self.batch_max_bytes = min(BATCH_MAX_BYTES, pacing.max_batch_bytes)
         if pacing.max_batch_observations > 0:
@@ -192,7 +193,7 @@ async def _refused(refused: intake_pb2.BatchRefused, spool: Spool, course: _Cour
     reason = wire.reason_name(refused.refusal.reason)
     too_large = refused.refusal.reason == common_pb2.REASON_TOO_LARGE
     if not (too_large and await asyncio.to_thread(spool.split, refused.seq)):
-        await asyncio.to_thread(spool.park, refused.seq, f"{reason}: {refused.refusal.message}")
+        await asyncio.to_thread(spool.park, refused.seq, f"{reason}: {wire.said(refused.refusal.message)}")
     course.answered(refused.seq)
     course.credits += refused.credits
 

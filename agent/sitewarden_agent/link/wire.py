@@ -30,10 +30,16 @@ from sitewarden_agent.model import (
     What,
 )
 from sitewarden_agent.spool import SpoolState, WatchLevel
+from sitewarden_alerting.reading import plain
 from sitewarden_protos.v1 import common_pb2, control_pb2, intake_pb2, observation_pb2
 
 BODY_MAX_BYTES = 8 * 1024 * 1024
 """Before compression; headquarters refuses more."""
+SAID_MAX = 1_000
+BODY_MAX = 16_000
+NAME_MAX = 200
+"""Characters of what headquarters says: a sentence, the body of a notice, a name. The rest is cut off."""
+WATCH_LEVELS_MAX = 256
 _COMPRESS_FROM_BYTES = 256  # below, the frame costs more than it saves
 
 _PART = {
@@ -102,27 +108,34 @@ def schema_id(series: Sequence[Series]) -> str:
 
 
 def watch_levels(message: control_pb2.WatchLevels) -> tuple[WatchLevel, ...]:
+    """The first of what headquarters asks for: each is looked at with each sample."""
     return tuple(
         WatchLevel(
-            level.series,
+            plain.cut(level.series, NAME_MAX),
             above=level.above if level.has_above else None,
             below=level.below if level.has_below else None,
         )
-        for level in message.levels
+        for level in message.levels[:WATCH_LEVELS_MAX]
     )
 
 
 def site_notice(action: control_pb2.Action, *, received_ns: int) -> SiteNotice:
+    """The notice, fit to be kept and shown: headquarters may have fallen into the wrong hands."""
     notice = action.notice
     return SiteNotice(
         action_id=str(uuid.UUID(bytes=action.action_id)),
-        subject=notice.subject,
-        body=notice.body,
-        category=notice.category,
-        reference=notice.reference,
+        subject=said(notice.subject, NAME_MAX),
+        body=plain.cut(plain.lines(notice.body), BODY_MAX),
+        category=said(notice.category, NAME_MAX),
+        reference=said(notice.reference, NAME_MAX),
         received_ns=received_ns,
         expires_ns=action.expires_unix_ns,
     )
+
+
+def said(text: str, most: int = SAID_MAX) -> str:
+    """What somebody else says, as a line for notes, logs and terminals."""
+    return plain.cut(plain.line(text), most)
 
 
 def spool_state(state: SpoolState) -> control_pb2.SpoolState:

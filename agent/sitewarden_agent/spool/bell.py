@@ -10,6 +10,8 @@ import os
 import stat
 from pathlib import Path
 
+_PIPE_ITSELF = os.O_CLOEXEC | os.O_NOFOLLOW
+
 
 class Bell:
     """One end of the bell. `ring` from any process; `listen` gives a descriptor to wait on and is for one process."""
@@ -23,7 +25,10 @@ class Bell:
         """Wake the listener, if there is one."""
         try:
             if self._out is None:
-                self._out = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+                self._out = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK | _PIPE_ITSELF)
+                if not stat.S_ISFIFO(os.fstat(self._out).st_mode):
+                    self._drop_out()  # nothing is written into what is no pipe
+                    return
             os.write(self._out, b"\x00")
         except BlockingIOError:
             pass  # it is ringing already
@@ -38,7 +43,7 @@ class Bell:
                 with contextlib.suppress(FileExistsError):
                     os.mkfifo(self._path, 0o660)  # as file.MODE
                 # Open for both directions: with a writer of its own the pipe never reports its end.
-                self._in = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+                self._in = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | _PIPE_ITSELF)
                 if not stat.S_ISFIFO(os.fstat(self._in).st_mode):
                     os.close(self._in)
                     self._in = None

@@ -151,6 +151,10 @@ class Books:
         return True
 
     def settle(self, outcome: Outcome) -> None:
-        """Keep the outcome of an action, and report it."""
+        """Keep the outcome of an action, and report it. Raises SpoolFull: actions come from outside, without end."""
         desk.settle(self._connection, outcome)
-        self.insert(outcome)
+        row = rows.row(self._seen(outcome))
+        _, shed = room.make_room(self._connection, [row], capacity=self.capacity())
+        for kind, taken in shed.taken.items():
+            self.shed(kind, taken)
+        rows.insert(self._connection, [row], spool_ns=self.now().spool_ns)

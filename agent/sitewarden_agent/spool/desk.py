@@ -18,6 +18,8 @@ from sitewarden_agent.spool.words import WatchLevel
 
 ACTIONS_KEPT = 10_000
 NOTICES_KEPT = 1_000
+NOTICES_MAX_BYTES = 1024 * 1024
+"""Notices are never given up for observations, so they may not take the room of these."""
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack_mark = msgspec.msgpack.Decoder(FileMark).decode
@@ -87,7 +89,12 @@ def settle(tx: sqlite3.Connection, outcome: Outcome) -> None:
 
 def put_notice(tx: sqlite3.Connection, notice: SiteNotice) -> None:
     tx.execute("INSERT OR IGNORE INTO notices (action_id, body) VALUES (?, ?)", (notice.action_id, _pack(notice)))
-    tx.execute("DELETE FROM notices WHERE number <= (SELECT max(number) FROM notices) - ?", (NOTICES_KEPT,))
+    tx.execute(
+        "DELETE FROM notices WHERE number NOT IN (SELECT number FROM"
+        " (SELECT number, sum(length(body)) OVER (ORDER BY number DESC) AS newer FROM notices"
+        " ORDER BY number DESC LIMIT ?) WHERE newer <= ?)",
+        (NOTICES_KEPT, NOTICES_MAX_BYTES),
+    )
 
 
 def notices(tx: sqlite3.Connection) -> tuple[SiteNotice, ...]:
