@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import sys
 import time
 from contextlib import closing
 from typing import Any
 
-from sitewarden_alerting.model import Evidence, Silence, Ticket, TicketState
+from sitewarden_alerting.model import Evidence, Ticket, TicketState
 from sitewarden_alerting.wording import severity_word
-from sitewarden_collector.cli import _common
+from sitewarden_collector.cli import _common, _ticket_page
 from sitewarden_collector.cli._common import iso
 from sitewarden_collector.services import tickets as ticketing
+from sitewarden_collector.services.surroundings import Health
 from sitewarden_collector.services.tickets import Shown
 from sitewarden_collector.store.tickets import OPEN, Listed
 
@@ -67,11 +69,12 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _show(arguments: argparse.Namespace) -> int:
     with closing(_common.open_database(_common.load_config(arguments))) as db:
-        shown = db.read_now(ticketing.show, arguments.number, now_ns=time.time_ns())
+        now_ns = time.time_ns()
+        shown = db.read_now(ticketing.show, arguments.number, now_ns=now_ns)
     if arguments.json:
         _common.print_json(_whole(shown))
     else:
-        _print(shown)
+        sys.stdout.write("\n".join(_ticket_page.lines(shown, now_ns=now_ns)) + "\n")
     return 0
 
 
@@ -128,11 +131,36 @@ def _whole(shown: Shown) -> dict[str, Any]:
         "merged_into": shown.merged_into,
         "previous": shown.ticket.previous,
         "silence": shown.silence.number if shown.silence else "",
+        **_around(shown),
         "evidence": [_evidence(one) for one in shown.evidence],
         "history": [
             {"at": iso(event.at_ns), "what": event.what, "by": event.by, "text": event.text} for event in shown.history
         ],
     }
+
+
+def _around(shown: Shown) -> dict[str, Any]:
+    around = shown.around
+    return {
+        "agents": [
+            {"host": one.hostname, "state": one.state, "version": one.version, "last_seen": iso(one.last_seen_ns)}
+            for one in around.agents
+        ],
+        "health": [_health(one) for one in around.health],
+        "health_last": [_health(one) for one in around.health_last],
+        "changes": [_ticket_page.change(one) for one in around.changes],
+        "also_open": [one.ticket.number for one in around.also_open],
+        "risks": [one.risk.number for one in around.risks],
+        "elsewhere": [
+            {"number": one.ticket.number, "site": one.site, "state": one.ticket.state.value, "count": one.ticket.count}
+            for one in around.elsewhere
+        ],
+    }
+
+
+def _health(one: Health) -> dict[str, Any]:
+    numbers = [{"name": r.name, "series": r.series, "value": r.value, "peak": r.peak} for r in one.readings]
+    return {"host": one.hostname, "at": iso(one.at_ns), "readings": numbers}
 
 
 def _evidence(one: Evidence) -> dict[str, Any]:
@@ -145,38 +173,3 @@ def _evidence(one: Evidence) -> dict[str, Any]:
         "seq": one.seq,
         "index": one.index,
     }
-
-
-def _silenced(silence: Silence | None) -> str:
-    if silence is None:
-        return ""
-    return f"silenced by {silence.by} until {iso(silence.until_ns)}: {silence.reason} ({silence.number})"
-
-
-def _print(shown: Shown) -> None:
-    ticket = shown.ticket
-    print(f"{ticket.number}  {ticket.title}")
-    print(f"  {ticket.state.value}, {shown.site} ({shown.customer}), seen {ticket.count} times")
-    print(f"  opened {iso(ticket.opened_ns)}, last {iso(ticket.last_ns)}, fault {ticket.fault}")
-    for said in (
-        f"taken by {ticket.assignee}" if ticket.assignee else "",
-        f"recovered {iso(ticket.recovered_ns)}" if ticket.recovered_ns else "",
-        f"resolved {iso(ticket.resolved_ns)}: {ticket.resolution}" if ticket.resolved_ns else "",
-        f"merged into {shown.merged_into}" if shown.merged_into else "",
-        _silenced(shown.silence),
-        f"the ticket before: {ticket.previous}" if ticket.previous else "",
-        f"{ticket.suppressed} signals that follow from it opened no ticket" if ticket.suppressed else "",
-    ):
-        if said:
-            print(f"  {said}")
-    print("\nEvidence:" if shown.evidence else "\nNo evidence is kept.")
-    for one in shown.evidence:
-        print(f"  {iso(one.at_ns)} {one.hostname}")
-        for line in one.text.splitlines():
-            print(f"    {line}")
-    hidden = ticket.entries - len(shown.evidence)
-    if hidden > 0:
-        print(f"  ({hidden} more, between the first and the last, are counted and not kept)")
-    print("\nHistory:")
-    for event in shown.history:
-        print(f"  {iso(event.at_ns)} {event.what} by {event.by}: {event.text}")

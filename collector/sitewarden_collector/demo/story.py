@@ -53,7 +53,7 @@ class Story:
         ticket = self._wait_for("an incident ticket for it", self._log_ticket, every_s=COMMAND_INTERVAL_S)
         number = str(ticket["number"])
         self._say(f"incident ticket {number} opened: {ticket['title']}")
-        self._quote(self.stage.run(self.stage.headquarters("ticket", "show", number)), lines=14)
+        self._quote(self.stage.run(self.stage.headquarters("ticket", "show", number)), lines=18)
 
         page = self._wait_for("ada's phone to ring", lambda: self._rang(number))
         self._say(f"on-call engineer ada notified: {page.get('subject', '')}")

@@ -1,7 +1,7 @@
 """What engineers correct: two faults are one, or one is not what it was taken for. Tickets and silences follow.
 
-A correction wins over everything that was or will be learned, and can be undone by the other one. Names are fingerprints
-or tickets' numbers. Not here: learning, and what a fault stands for (`services.faults`).
+A correction wins over everything that was or will be learned, and can be undone by the other one. Names are
+fingerprints or tickets' numbers. Not here: learning, and what a fault stands for (`services.faults`).
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from sitewarden_alerting.model import Evidence, Person, Policy, Silence, Ticket
 from sitewarden_alerting.silences import silencing
 from sitewarden_alerting.wording import cut, exact_moment, severity_word
 from sitewarden_collector.errors import Conflict
+from sitewarden_collector.services.surroundings import Surroundings, around
 from sitewarden_collector.store import notices, silences, tickets
 from sitewarden_collector.store.base import new_id
 from sitewarden_collector.store.numbers import next_number
@@ -44,6 +45,7 @@ class Shown:
     history: tuple[Event, ...]
     merged_into: str
     silence: Silence | None  # that holds its news back now
+    around: Surroundings
 
 
 def listing(tx: Connection, *, states: Sequence[str] = (), site: str = "", limit: int = 200) -> list[Listed]:
@@ -52,18 +54,20 @@ def listing(tx: Connection, *, states: Sequence[str] = (), site: str = "", limit
 
 
 def show(tx: Connection, number: str, *, now_ns: int) -> Shown:
-    """One ticket with evidence and history, as things stand now. Raises NotFound."""
+    """One ticket with evidence, history and surroundings, as things stand now. Raises NotFound."""
     ticket = tickets.by_number(tx, number)
     site, customer = tickets.names(tx, ticket.site_id)
     into = tickets.by_id(tx, ticket.merged_into) if ticket.merged_into else None
+    evidence = tuple(tickets.evidence_of(tx, ticket.id))
     return Shown(
         ticket,
         site,
         customer,
-        tuple(tickets.evidence_of(tx, ticket.id)),
+        evidence,
         tuple(tickets.history_of(tx, ticket.id)),
         "" if into is None else into.number,
         silencing(silences.active(tx, now_ns=now_ns), ticket, now_ns=now_ns),
+        around(tx, ticket, evidence),
     )
 
 

@@ -124,7 +124,8 @@ def of_batches(tx: Connection, agent_id: str, epoch: str, from_seq: int, to_seq:
 def next_seq(tx: Connection, agent_id: str, epoch: str, *, after_seq: int) -> int | None:
     """The first batch after `after_seq` that left a row; None when there is none."""
     mine = (observations.c.agent_id == agent_id, observations.c.epoch == epoch, observations.c.seq > after_seq)
-    return tx.execute(select(func.min(observations.c.seq)).where(*mine)).scalar_one()
+    found: int | None = tx.execute(select(func.min(observations.c.seq)).where(*mine)).scalar_one()
+    return found
 
 
 def by_keys(tx: Connection, agent_id: str, keys: Iterable[Key]) -> list[Observation]:
@@ -143,12 +144,15 @@ def by_keys(tx: Connection, agent_id: str, keys: Iterable[Key]) -> list[Observat
     return sorted(found, key=lambda one: one.wall_ns)
 
 
-def of_site(tx: Connection, site_id: str, *, since_ns: int, until_ns: int, limit: int = 1000) -> list[Observation]:
-    """What a site saw in a span of corrected wall time, samples left out, the newest `limit` of it in order."""
+def of_site(
+    tx: Connection, site_id: str, *, since_ns: int, until_ns: int, kind: str = "", limit: int = 1000
+) -> list[Observation]:
+    """What a site saw in a span of corrected wall time, samples left out, of one kind (`log`, `change`, ...) or of all:
+    the newest `limit` of it in order."""
     query = (
         _joined()
         .where(observations.c.site_id == site_id, observations.c.wall_ns.between(since_ns, until_ns))
-        .where(observations.c.kind != "samples")
+        .where(observations.c.kind == kind if kind else observations.c.kind != "samples")
         .order_by(observations.c.wall_ns.desc())
         .limit(limit)
     )
