@@ -12,6 +12,7 @@ import pkgutil
 import sys
 from collections.abc import Sequence
 
+from sitewarden_agent.cli import _terminal
 from sitewarden_agent.errors import AgentError
 
 
@@ -30,6 +31,11 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else list(argv)
+    with _terminal.guarded():
+        return _run(words)
+
+
+def _run(words: Sequence[str]) -> int:
     arguments = parser(words).parse_args(words)
     try:
         return int(arguments.run(arguments))

@@ -17,6 +17,7 @@ from typing import Any
 from sitewarden_agent import app
 from sitewarden_agent import config as configuration
 from sitewarden_agent.clock import SystemClock
+from sitewarden_alerting.reading import plain
 
 FRESH_NS = 30_000_000_000
 """A process that runs leaves a note more often than this."""
@@ -45,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(state, ensure_ascii=False, default=str))
     else:
-        print("\n".join(_lines(state)))
+        print("\n".join(map(plain.line, _lines(state))))
     return 0
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sitewarden_alerting.reading import plain
 from sitewarden_collector import config as configuration
 from sitewarden_collector.config import Config
 from sitewarden_collector.errors import ConfigError
@@ -63,8 +64,8 @@ def print_json(rows: Iterable[Mapping[str, Any]] | Mapping[str, Any]) -> None:
 
 
 def print_table(headers: Sequence[str], rows: Iterable[Iterable[object]], *, empty: str = "nothing to show") -> None:
-    """Columns as wide as their widest cell; `empty` where there is no row."""
-    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    """Columns as wide as their widest cell, a line a row; `empty` where there is no row."""
+    cells = [["" if cell is None else plain.line(str(cell)) for cell in row] for row in rows]
     if not cells:
         print(empty)
         return
