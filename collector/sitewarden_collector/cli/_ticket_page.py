@@ -111,7 +111,8 @@ def _elsewhere(shown: Shown) -> Iterator[str]:
     for one in there[:LISTED_MAX]:
         ticket = one.ticket
         solved = f": {ticket.resolution}" if ticket.resolution else ""
-        yield f"the same fault at {one.site}: {ticket.number}, {ticket.state.value}, seen {_often(ticket.count)}{solved}"
+        state = f"{ticket.state.value}, seen {_often(ticket.count)}{solved}"
+        yield f"the same fault at {one.site}: {ticket.number}, {state}"
     if len(there) > LISTED_MAX:
         yield f"and in {len(there) - LISTED_MAX} further tickets: sitewarden fault show {shown.ticket.number}"
 
