@@ -28,6 +28,8 @@ _ARCH = "amd64|i[3-6]86|x86_64|arm64|armhf|armel|aarch64|ppc64(?:el|le)?|s390x|r
 
 _VARIABLE = re.compile(
     rf"""<[a-z]+(?:[_-][a-z]+)*:[0-9A-Za-z]{{4,64}}>(?:[.-][\w.-]*\w)?  # a pseudonym of the redactor
+    |(?<![\w<])<(?=[^<>\s]*[\d+/=@:])[^<>\s]+>                                       # an id in angle brackets
+    |(?<=[=>])<[^<>\s]*>                                                            # a value in angle brackets
     |(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>,;)\]}}]*                     # a URL
     |(?<![\w.+%-])[\w.+%-]+@[\w-]+(?:\.[\w-]+)+                                                   # an e-mail address
     |(?<![0-9A-Za-z])[0-9a-fA-F]{{8}}-(?:[0-9a-fA-F]{{4}}-){{3}}[0-9a-fA-F]{{12}}    # a UUID
@@ -73,6 +75,7 @@ _VALUE = re.compile(
     r"(?:[^\s,;()\[\]{}&|=<>\"']+|<\*>|(?=[,;)\]}\s]|$))(?:<\*>|[^\s,;()\[\]{}&|=<>]|\|(?!\w+=))*"
 )
 _RELEASE = re.compile(r"<\*>(?:[-+~][a-z]+<\*>)+")  # 2.5.0-rc1, 590-2.1~deb12u2
+_ARGUMENTS = re.compile(r"(?<=\w)\((?=[^()\s]*<\*>)[^()\s,]*,[^()\s]*\)")
 _OBJECT = re.compile(r"=<\*>(?:\{<\*>\}|\[<\*>\])")
 _INSTANCE = re.compile(r"(?<![\w.<>*-])[A-Za-z]\w*(?:-(?:\w+|<\*>))*-<\*>(?![\w-])")
 _COMPOUND = re.compile(r"""[^\w<]*(?P<core>[\w<].*?)[)\]}"',.:;!?]*$""")
@@ -100,9 +103,11 @@ def mask(token: str) -> str:
         token = token[:MAX_TOKEN_CHARS]
     masked, ids = _VARIABLE.subn(_piece, token)
     if WILD in masked:
-        masked = _CHAIN.sub(WILD, masked)
+        masked = _CHAIN.sub(WILD, masked.replace(f"<{WILD}>", WILD))
         masked = _SIGN.sub(WILD, masked)
         masked = _PERCENT.sub(WILD, masked)
+        if "," in masked and "(" in masked:
+            masked = _ARGUMENTS.sub(f"({WILD})", masked)
         if "-<" in masked:
             masked = _INSTANCE.sub(WILD, masked)
     if "=" in masked:
@@ -135,6 +140,7 @@ _KEY = (
 )
 _DOUBLE = re.compile(rf"{_KEY}\"(?!(?i:{_STATE})\")(?:[^\"\s]*|[^\"]{{80,}})\"")
 _SINGLE = re.compile(rf"(?:(?<![\w'])|(?<=\b[bur])){_KEY}'(?!(?i:{_STATE})')(?:[^'\s]*|[^']{{80,}})'(?![\w'])")
+_MAILBOX = re.compile(r"\b(?P<word>to|from|by|for|of) [\w.-]+ (?=<(?:<mail:|[^<>\s@]+@))")  # `to Ann <ann@a.example>`
 _BACK = re.compile(r"(?<![\w`])`[^`'\s]*['`](?!\w)")
 
 # Variables whose place tells them, masked in the joined template.
@@ -305,6 +311,8 @@ def template(line: str) -> str:
         line = _SINGLE.sub(WILD, line)
         if "`" in line:
             line = _BACK.sub(WILD, line)
+    if " <" in line and ("@" in line or "<mail:" in line):
+        line = _MAILBOX.sub(rf"\g<word> {WILD} ", line)
     if _CLOCK_HINT.search(line) is not None:
         line = _DATE.sub(WILD, line)
     return _finish(" ".join(map(mask, line.split())))

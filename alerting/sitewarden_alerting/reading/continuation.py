@@ -35,7 +35,8 @@ _ALWAYS = re.compile(
 )
 _STARTS_TRACE = re.compile(r"Traceback \(most recent call last\):\s*$|\s*\+ Exception Group Traceback")
 _EXCEPTION = re.compile(
-    r"(?:[A-Za-z_$][\w$]*(?:\.|::|\\|\$))*[A-Z][\w$]*(?:Exception|Error|Throwable|Failure|Fault)(?:: |\s*$)"
+    # A dollar is a letter here, never a border: as both it makes the search exponential.
+    r"(?:[A-Za-z_$][\w$]*(?:\.|::|\\))*[A-Z][\w$]*(?:Exception|Error|Throwable|Failure|Fault)(?:: |\s*$)"
 )
 _QUALIFIED = re.compile(r"[A-Za-z_$][\w$]*(?:\.|::|\\)[A-Za-z]")
 _NODE_ERROR = re.compile(r"(?:Uncaught )?[A-Z]\w*(?:Error|Exception)?(?: \[\w+\])?: |throw |[A-Z]\w*Error\s*$")
@@ -47,6 +48,8 @@ _GO_FRAME = re.compile(r"[\w./~-]+\.[\w.()*\[\]{}·]+\(.*\)\s*$|created by |runt
 _GO_HEAD = re.compile(r"(?:panic|fatal error|runtime|SIG[A-Z]+)\b|goroutine \d+ \[")
 _JUL_HEAD = re.compile(r"[A-Z][a-z]{2} \d{1,2}, \d{4} \d{1,2}:\d\d:\d\d [AP]M [\w$.]+ [\w$<>]+\s*$")
 _JUL_LEVEL = re.compile(r"(?:SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): ")
+_ARMOUR = re.compile(r"[A-Za-z0-9+/=]{1,76}\s*$|[A-Za-z-]+: \S|-----END ")  # RFC 7468, and OpenPGP's headers
+_ARMOUR_MAX_LINES = 200
 _HINT = re.compile(r"err|fail|exception|fatal|critical|crash|unhandled|unexpected|uncaught", re.IGNORECASE)
 _LEVEL = re.compile(
     r"(?<![A-Za-z])(?:(?P<word>[A-Z][A-Za-z]{2,9})|\[(?P<low>[a-z]{3,9})\]|(?P<letter>[EWF])\d{4}\s)(?![A-Za-z])"
@@ -79,6 +82,8 @@ def opened(line: str) -> Open:
         trace = "node"
     elif _RUST_PANIC.search(line) is not None:
         trace = "rust"
+    elif "-----BEGIN " in line and "-----END " not in line:
+        trace = "armour"
     return Open(line, line, len(line) - len(line.lstrip()), trace)
 
 
@@ -99,6 +104,9 @@ def _joins(record: Open, line: str) -> bool:
     if line[0] in " \t":
         indent = len(line) - len(line.lstrip())
         return (indent > record.indent or record.trace != "") and _HEADED.match(line) is None
+    if record.trace == "armour":  # a key or a certificate: whole, so that redaction sees it whole
+        ended = "-----END " in record.previous or record.lines > _ARMOUR_MAX_LINES
+        return not ended and _ARMOUR.match(line) is not None and _HEADED.match(line) is None
     if _ALWAYS.match(line) is not None:
         return True
     if _STARTS_TRACE.match(line) is not None:

@@ -38,7 +38,10 @@ HERE = re.compile(  # a level word which cannot be the beginning of a sentence
     |(?P<glog>[IWEFD])(?=\s\S+:\d+\]\s)""",
     re.VERBOSE,
 )
-SAID_BY = re.compile(rf"(?P<name>[A-Za-z][\w./-]*):\s(?P<lower>{_ANY_CASE}):\s(?=\S)")  # `category: level: message`
+SAID_BY = re.compile(  # `category: level: message`, `program(user)<session>: level: message`
+    r"(?P<name>[A-Za-z][\w./-]*)(?:\([^()\s]{0,80}\)|<[^<>\s]{0,80}>|\[[^\[\]\s]{0,80}\]){0,4}:\s"
+    rf"(?P<lower>{_ANY_CASE}):\s(?=\S)"
+)
 _BEFORE = (  # what may stand between a stamp and a level: marks, brackets, names and ids, but no words of a sentence
     r"(?:-{1,3}|\||\[[^\]]{0,240}\]|\([^)]{0,80}\)|<[^>\s]{1,80}>"
     r"|[^\s=]*[\d./:$@_\#\\][^\s=]*(?<!:)|[A-Z]{2,}|[^\s=\"']+(?=\s+[-|]\s))"
