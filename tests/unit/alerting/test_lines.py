@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sitewarden_alerting.reading.lines import Assembler, Record
+from sitewarden_alerting.reading.redact import Redactor
 
 
 def cut(data: bytes, at: list[int] | None = None, *, max_record_bytes: int = 65_536) -> list[Record]:
@@ -155,6 +156,12 @@ def test_lines_that_are_all_indented_alike_are_records() -> None:
 def test_a_traceback_after_a_message_that_is_no_failure_is_a_record_of_its_own() -> None:
     trace = 'Traceback (most recent call last):\n  File "a.py", line 1, in f\nValueError: x'
     assert texts(f"2026-03-01 10:00:00 INFO all is well\n{trace}\n") == ["2026-03-01 10:00:00 INFO all is well", trace]
+
+
+def test_a_key_is_one_record_so_that_it_is_redacted_whole() -> None:
+    key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\nQk1h\n-----END PRIVATE KEY-----"
+    assert texts(f"{key}\n2026-03-01 10:00:01 INFO next\n") == [key, "2026-03-01 10:00:01 INFO next"]
+    assert "Qk1h" not in Redactor(b"k" * 32).redact(texts(f"{key}\n")[0])
 
 
 def test_offsets_are_those_of_the_file() -> None:
