@@ -362,7 +362,7 @@ async def test_an_agent_that_is_not_enrolled_waits_and_goes_on_when_it_is(
     append(spool, log(1))
     async with linked(tmp_path):
         await headquarters.until(lambda: spool.notes().get("link", {}).get("state") == "not enrolled")
-        assert "enroll --token" in spool.notes()["link"]["advice"]
+        assert "sitewarden-agent enroll" in spool.notes()["link"]["advice"]
         enrol(tmp_path, authority, headquarters.endpoint)
         await headquarters.until(lambda: len(logs(headquarters)) == 1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import json
 import sys
 from pathlib import Path
@@ -17,7 +18,12 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="make this host an agent of a site, with a token of the vendor",
         description="Makes a key on this host, spends the one-time token, and stores the certificate that comes back.",
     )
-    parser.add_argument("--token", required=True, help="the token, swt1_...; - reads it from standard input")
+    parser.add_argument(
+        "--token",
+        default="-",
+        help="the token, swt1_...; without this, or with -, it is asked for or read from standard input, and stands in "
+        "no list of processes",
+    )
     parser.add_argument(
         "--collector",
         metavar="HOST:PORT",
@@ -36,8 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sitewarden_agent.link import enrol
 
     settings = config.load_or_defaults(arguments.config)
-    # The dash keeps the token out of the list of processes.
-    text = sys.stdin.read() if arguments.token == "-" else arguments.token  # noqa: S105
+    text = _read_token() if arguments.token == "-" else arguments.token  # noqa: S105
     enrolled = enrol.enroll(
         text,
         settings.state_dir,
@@ -70,3 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     return 0
+
+
+def _read_token() -> str:
+    return getpass.getpass("Token (it is not shown): ") if sys.stdin.isatty() else sys.stdin.read()

@@ -105,7 +105,7 @@ def _load(path: Path) -> Identity:
     except FileNotFoundError:
         raise IdentityError(
             "This agent is not enrolled yet. Ask the vendor for a token, "
-            "then run `sitewarden-agent enroll --token TOKEN`."
+            "then run `sitewarden-agent enroll`, which asks for it."
         ) from None
     except OSError as error:
         raise IdentityError(f"The identity {path} cannot be read: {error.strerror}. Check the file's owner.") from error

@@ -54,7 +54,7 @@ class Ended(Exception):
         self.ending = ending
 
 
-_ENROL_AGAIN = "Ask the vendor for a new token, then run `sitewarden-agent enroll --force --token TOKEN` on this host."
+_ENROL_AGAIN = "Ask the vendor for a new token, then run `sitewarden-agent enroll --force` on this host."
 _COURSE: dict[str, tuple[Follow, str, bool]] = {
     # reason: what follows, what a person can do, whether the certificate may be the reason
     "OVERLOADED": (Follow.RETRY, "Nothing to do: headquarters is busy, what waits is kept.", False),

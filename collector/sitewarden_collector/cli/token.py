@@ -52,8 +52,9 @@ def run_create(arguments: argparse.Namespace) -> int:
         _common.print_json(row)
         return 0
     print(f"Token {made.id} for one host of {made.site_name}, good until {_common.iso(made.expires_ns)}.")
-    print("It is shown only this once. On that host:\n")
-    print(f"  sitewarden-agent enroll --token {made.text}")
+    print(f"It is shown only this once:\n\n  {made.text}\n")
+    print("On that host; the first asks for the token, so that it stands in no list of processes:\n")
+    print("  sitewarden-agent enroll")
     print("  sitewarden-agent run")
     return 0
 

@@ -15,6 +15,7 @@ from sitewarden_collector.store import actions, agents, sites
 from sitewarden_collector.store.base import new_id
 
 NOTICE_EXPIRES_NS = 30 * 86_400 * 1_000_000_000
+SUBJECT_MAX, BODY_MAX = 200, 16_000
 CATEGORIES = ("patch", "advisory", "maintenance", "information")
 
 
@@ -35,6 +36,13 @@ def send_notice(
         raise Conflict(f"{category!r} is no category of notices; use one of {', '.join(CATEGORIES)}")
     if not subject.strip():
         raise Conflict("a notice needs a subject; give one with --subject")
+    for name, text, most in (
+        ("subject", subject, SUBJECT_MAX),
+        ("body", body, BODY_MAX),
+        ("reference", reference, 200),
+    ):
+        if len(text) > most:  # the site cuts it there
+            raise Conflict(f"the {name} has {len(text)} characters, {most} are shown at a site: shorten it")
     site = sites.by_id(tx, site_id)
     payload = msgspec.json.encode(SiteNotice(subject, body, category, reference)).decode()
     made = []

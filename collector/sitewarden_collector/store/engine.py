@@ -43,18 +43,24 @@ class _Job:
 
 
 def make_engine(url: str) -> Engine:
-    """An engine for `sqlite:///PATH` or `postgresql+psycopg://...`; raises ConfigError for anything else."""
+    """An engine for `sqlite:///PATH` or `postgresql+psycopg://...`; raises ConfigError for anything else.
+
+    Its errors show statements without their values: these are customers' data and hashes, errors end in logs.
+    """
     parsed = make_url(url)
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     match parsed.get_backend_name():
         case "sqlite":
-            engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
+            timeout_s = BUSY_TIMEOUT_MS / 1000
+            engine = create_engine(
+                parsed, connect_args={"timeout": timeout_s, "check_same_thread": False}, hide_parameters=True
+            )
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
             return engine
         case "postgresql":
-            return create_engine(parsed, pool_pre_ping=True, pool_size=READERS + 2)
+            return create_engine(parsed, pool_pre_ping=True, pool_size=READERS + 2, hide_parameters=True)
         case other:
             raise ConfigError(f"database url: {other!r} is not supported; use sqlite:///PATH or postgresql://...")
 

@@ -6,6 +6,8 @@ file is told apart from an empty one here, before anything is written to it.
 
 from __future__ import annotations
 
+import contextlib
+import os
 from pathlib import Path
 
 from alembic import command
@@ -32,6 +34,7 @@ def open_checked(url: str, *, thorough: bool = False) -> Database:
     path = sqlite_path(url)
     if path is not None:
         look_at_file(path)
+        _make_private(path)
     database = Database(url)
     try:
         with database.engine.connect() as tx:
@@ -107,6 +110,12 @@ def sqlite_path(url: str) -> Path | None:
     if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
         return None
     return Path(parsed.database)
+
+
+def _make_private(path: Path) -> None:
+    """A new database is for its owner alone, wherever it lies; SQLite gives its companions the same mode."""
+    with contextlib.suppress(OSError):  # it is there already, or cannot be made, which opening it says better
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _check_pages(tx: Connection, path: Path) -> None:

@@ -311,7 +311,7 @@ def test_preflight_says_what_to_do_about_each_thing(site: Path, capsys: pytest.C
     assert checks["state_dir"]["state"] == "ok"
     assert checks["log app"]["state"] == "ok"
     assert checks["identity"]["state"] == "failed"
-    assert "enroll --token" in checks["identity"]["advice"]
+    assert "sitewarden-agent enroll" in checks["identity"]["advice"]
     assert all(check["advice"] for check in checks.values() if check["state"] != "ok")
 
 

@@ -51,7 +51,7 @@ def test_a_write_that_was_cut_short_leaves_the_one_in_use(tmp_path: Path, author
 
 
 @pytest.mark.parametrize(
-    ("content", "what_to_do"), [(None, "enroll --token"), (b"{}", "--force"), (b"\xff\x00", "--force")]
+    ("content", "what_to_do"), [(None, "sitewarden-agent enroll"), (b"{}", "--force"), (b"\xff\x00", "--force")]
 )
 def test_what_is_missing_or_damaged_says_what_to_do(tmp_path: Path, content: bytes | None, what_to_do: str) -> None:
     if content is not None:

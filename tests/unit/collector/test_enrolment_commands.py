@@ -38,8 +38,9 @@ def _json(printed: str) -> list[dict[str, Any]]:
 
 def test_a_token_is_shown_once_with_the_commands_for_the_host(run: Run) -> None:
     printed = run("token", "create", "--site", cast.ACME_BERLIN, "--customer", cast.ACME, "--expires", "2h")
-    secret = next(line.split()[-1] for line in printed.splitlines() if "enroll --token" in line)
+    (secret,) = (line.strip() for line in printed.splitlines() if "swt1_" in line)  # in no command line
     assert secret.startswith("swt1_")
+    assert "sitewarden-agent enroll\n" in printed
     assert "sitewarden-agent run" in printed
     assert secret not in run("token", "list", "--json")
 
