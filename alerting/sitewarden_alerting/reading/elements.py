@@ -44,7 +44,7 @@ SAID_BY = re.compile(  # `category: level: message`, `program(user)<session>: le
 )
 _BEFORE = (  # what may stand between a stamp and a level: marks, brackets, names and ids, but no words of a sentence
     r"(?:-{1,3}|\||\[[^\]]{0,240}\]|\([^)]{0,80}\)|<[^>\s]{1,80}>"
-    r"|[^\s=]*[\d./:$@_\#\\][^\s=]*(?<!:)|[A-Z]{2,}|[^\s=\"']+(?=\s+[-|]\s))"
+    r"|(?=[^\s=|]*[\d./:$@_\#\\])[^\s=|]*+(?<!:)|[A-Z]{2,}|[^\s=\"']+(?=\s+[-|]\s))"
 )
 LEVEL_SOMEWHERE = re.compile(rf"(?<![A-Za-z])(?:{_LEVEL})(?![A-Za-z])|[\[<]\s*{_ANY_CASE}\s*[\]>]")
 AHEAD = re.compile(
