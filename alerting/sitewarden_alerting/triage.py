@@ -158,9 +158,10 @@ class _Desk:
         if not signal.count:
             return
         quiet = ticket.severity < self.policy.page_severity
+        if quiet and silencing(self.silences, signal, now_ns=self.now_ns) is not None:
+            signal = replace(signal, severity=min(signal.severity, ticket.severity))  # worse once it may be told
         ticket = self._count(ticket, signal, signal.reason)
-        worse = quiet and ticket.page and ticket.severity >= self.policy.page_severity
-        if worse and silencing(self.silences, signal, now_ns=self.now_ns) is None:
+        if quiet and ticket.page and ticket.severity >= self.policy.page_severity:
             self._tell(ticket, f"it got worse: {signal.reason}")
 
     def _open(self, signal: Signal, previous: str = "") -> None:

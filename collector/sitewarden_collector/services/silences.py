@@ -1,7 +1,7 @@
 """Silences in use: begun with a reason and an end, shown, ended early.
 
 A silence is of one site, and there of one fault, of the rules whose names match, or of everything. It holds back new
-tickets and news; what an open ticket counts goes on. Whoever opens a ticket that is silenced reads so in its history.
+tickets and pages; what an open ticket counts goes on. Whoever opens a ticket that is silenced reads so in its history.
 Not here: holding back (`alerting.triage`).
 """
 

@@ -245,6 +245,16 @@ def test_a_silenced_signal_opens_nothing_and_what_still_goes_on_opens_its_ticket
     assert desk.open[0].count == 1
 
 
+def test_a_ticket_that_gets_worse_within_a_silence_is_counted_and_pages_when_it_is_over() -> None:
+    desk = Desk()
+    desk.take(signal(severity=3))
+    desk.silences = [Silence("s1", NOON, NOON + 60 * SECOND, "maintenance", "ada", fault="f1:aa")]
+    desk.take(signal(at_s=30, severity=5))
+    assert (desk.open[0].count, desk.told()) == (2, ["info"])
+    desk.take(signal(at_s=61, severity=5))
+    assert (desk.open[0].severity, desk.told()) == (5, ["info", "page"])
+
+
 def test_what_follows_from_a_silent_site_opens_nothing_beside_its_ticket() -> None:
     desk = Desk()
     silent = signal("silent:silent|site", kind=SignalKind.SILENCE, evidence=())
