@@ -30,7 +30,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     what = add.add_mutually_exclusive_group(required=True)
     what.add_argument("--fault", default="", metavar="ID", help="one fault: its fingerprint, or a ticket's number")
     what.add_argument("--rule", default="", metavar="NAME", help="a rule; * stands for anything, as 'disk-*'")
-    what.add_argument("all", nargs="?", choices=["all"], help="everything at the site")
+    what.add_argument("all", nargs="?", choices=["all"], metavar="all", help="everything at the site")
     add.add_argument("--for", dest="length", required=True, metavar="TIME", help="how long, as 30m, 2h or 1d")
     add.add_argument("--reason", required=True, metavar="TEXT", help="why: whoever wonders about the quiet reads it")
     add.set_defaults(run=_add)
