@@ -80,6 +80,30 @@ def names(log: Log, path: str) -> bool:
     return any(fnmatch.fnmatchcase(path, pattern) for pattern in log.paths)
 
 
+def may_lie_at(log: Log, path: str) -> bool:
+    """Whether `path` is in a folder in which `log` names files, itself one or what rotation made of one.
+
+    A place to resume at comes out of the spool, in which the other process can write as well: it must not lead where
+    the configuration does not.
+    """
+    folder = path.split("/")[:-1]
+    for pattern in log.paths:
+        *parents, name = pattern.split("/")
+        if _leads([*parents, name] if name == "**" else parents, folder):
+            return True
+    return False
+
+
+def _leads(pattern: list[str], folder: list[str]) -> bool:
+    """Whether a folder's steps are what a pattern's may be; ** is any number of them. A step back is only itself."""
+    if not pattern or not folder:
+        return all(step == "**" for step in pattern) and not folder
+    if pattern[0] == "**":
+        return _leads(pattern[1:], folder) or (folder[0] != ".." and _leads(pattern, folder[1:]))
+    same = folder[0] == pattern[0] or (folder[0] != ".." and fnmatch.fnmatchcase(folder[0], pattern[0]))
+    return same and _leads(pattern[1:], folder[1:])
+
+
 def _expand(pattern: str) -> list[str]:
     if not glob.has_magic(pattern):
         return [pattern]

@@ -73,14 +73,23 @@ class Follower:
         for mark in marks:
             if is_done(mark):
                 self._gathered.forget(self.log.name, mark.file_id)
-        for key, lives in marks_of_lives(marks).items():
+        allowed = tuple(mark for mark in marks if self._is_allowed(mark))
+        for key, lives in marks_of_lives(allowed).items():
             for born_ns, mark in lives[:-1]:  # cut since: the rest of such a life can only be in a copy
                 self._read_rest_in_a_copy(key, born_ns, mark=mark)
             born_ns, mark = lives[-1]
             if not self._resume(key, born_ns, mark=mark):
                 self._read_rest_in_a_copy(key, born_ns, mark=mark)
-        for file, mark in [(file, mark) for file in self._ending for mark in marks if mark.file_id == file.file_id]:
+        for file, mark in [(file, mark) for file in self._ending for mark in allowed if mark.file_id == file.file_id]:
             self._read_between(mark.path, file)
+
+    def _is_allowed(self, mark: FileMark) -> bool:
+        """Whether the configuration still leads to that file. Where it does not, the rest of it stays unread."""
+        if not mark.path or discovery.may_lie_at(self.log, mark.path):
+            return True
+        self._lost(mark.path, f"the configuration does not lead there any more; read up to byte {mark.offset}")
+        self._gathered.forget(self.log.name, mark.file_id)
+        return False
 
     def _resume(self, key: FileKey, born_ns: int, *, mark: FileMark) -> bool:
         """Go on in that very file, under its path or another beside it. False when it is not there any more."""
