@@ -4,14 +4,17 @@ names and values.
 Promises: `template(message)` replaces every evident variable of one line by `<*>` and is a function of the line
 alone, so that two sites which never met agree. It errs towards keeping words: a word is masked only where its form or
 its place says that it is a value.
-Not here: variables that look like any other word, which only a stream of messages can show (`grouping`); stack traces
+Not here: variables that only their place tells (`places`) or only a stream of messages (`grouping`); stack traces
 (`stacks`).
 """
 
 import re
 from functools import lru_cache
 
-WILD = "<*>"
+from sitewarden_alerting.fingerprint import places
+from sitewarden_alerting.fingerprint.places import STATE
+
+WILD = places.WILD
 MAX_TOKEN_CHARS = 200
 """Of a longer token only the beginning counts: it is data, and patterns must not take long over it."""
 
@@ -28,6 +31,9 @@ _ARCH = "amd64|i[3-6]86|x86_64|arm64|armhf|armel|aarch64|ppc64(?:el|le)?|s390x|r
 
 _VARIABLE = re.compile(
     rf"""<[a-z]+(?:[_-][a-z]+)*:[0-9A-Za-z]{{4,64}}>(?:[.-][\w.-]*\w)?  # a pseudonym of the redactor
+    |(?<![\w-])  # the code of an error
+        (?P<code>(?:ORA|TNS|PLS|RMAN)-\d{{4,5}}|[A-Z]{{2,8}}-0\d{{3,5}}|[A-Z]{{3,8}}\d{{4,5}}[EW])(?![\w-])
+    |(?i:(?<=sqlstate[\[=:]))(?P<state>[0-9A-Z]{{5}})(?!\w)
     |(?<![\w<])<(?=[^<>\s]*[\d+/=@:])[^<>\s]+>                                       # an id in angle brackets
     |(?<=[=>])<[^<>\s]*>                                                            # a value in angle brackets
     |(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>,;)\]}}]*                     # a URL
@@ -74,6 +80,7 @@ _VALUE = re.compile(
     rf"(?<=[\w\])\"'])=(?!=|{_CONDITION}(?![\w.-]))"
     r"(?:[^\s,;()\[\]{}&|=<>\"']+|<\*>|(?=[,;)\]}\s]|$))(?:<\*>|[^\s,;()\[\]{}&|=<>]|\|(?!\w+=))*"
 )
+_SAYS_WHY = re.compile(r"(?i)(?:err(?:or|no)?|(?:err(?:or)?_?)?code|reason|cause|exception|sqlstate)$")
 _RELEASE = re.compile(r"<\*>(?:[-+~][a-z]+<\*>)+")  # 2.5.0-rc1, 590-2.1~deb12u2
 _ARGUMENTS = re.compile(r"(?<=\w)\((?=[^()\s]*<\*>)[^()\s,]*,[^()\s]*\)")
 _OBJECT = re.compile(r"=<\*>(?:\{<\*>\}|\[<\*>\])")
@@ -84,6 +91,8 @@ _COMPOUND = re.compile(r"""[^\w<]*(?P<core>[\w<].*?)[)\]}"',.:;!?]*$""")
 def _piece(found: "re.Match[str]") -> str:
     """The mask of one match of `_VARIABLE`: a word with digits keeps its name, everything else is a value."""
     text = found[0]
+    if found.lastgroup is not None:  # the code of an error says which one it is
+        return text
     if not text.isalnum() or text[0] in "0123456789":
         return WILD
     if _NAMES.match(text) is not None:
@@ -92,6 +101,14 @@ def _piece(found: "re.Match[str]") -> str:
     if numbered is not None:
         return WILD if _HEX.match(text) is not None else numbered[1] + WILD
     return text if _NAMED.match(text) is not None else WILD
+
+
+def _value(found: "re.Match[str]") -> str:
+    """The mask of a value, unless its key says that it tells why: `err=ENOENT` and `err=EPERM` are two faults."""
+    value = found[0][1:]
+    if value.replace("_", "").isalpha() and _SAYS_WHY.search(found.string, max(0, found.start() - 16), found.start()):
+        return found[0]
+    return f"={WILD}"
 
 
 @lru_cache(maxsize=1 << 13)
@@ -111,7 +128,7 @@ def mask(token: str) -> str:
         if "-<" in masked:
             masked = _INSTANCE.sub(WILD, masked)
     if "=" in masked:
-        return _CHAIN.sub(WILD, _OBJECT.sub(f"={WILD}", _VALUE.sub(f"={WILD}", masked)))
+        return _CHAIN.sub(WILD, _OBJECT.sub(f"={WILD}", _VALUE.sub(_value, masked)))
     if ((ids >= 4 and masked.count(WILD) >= 2) or masked.count(WILD) >= 3) and "(" not in masked and "{" not in masked:
         # So many ids in one token: the token as a whole is one compound id.
         core = _COMPOUND.match(masked)
@@ -130,170 +147,16 @@ _DATE = re.compile(
 )
 _CLOCK_HINT = re.compile(r"\d:\d\d")
 _QUOTED_VALUE = re.compile(r"(?<=\w)=\s?(?:\"[^\"]*\"|'[^']*'(?!\w))")
-_STATE = (  # quoted words that say how things stand: they are the message, not a value
-    r"(?:active|inactive|up|down|on|off|true|false|yes|no|ok|none|null|nil|failed|failure|success|succeeded|error|warning"
-    r"|critical|fatal|enabled|disabled|open|opened|closed|running|stopped|started|dead|alive|online|offline|degraded|healthy"
-    r"|unhealthy|full|empty|read-only|primary|secondary|standby|lost)"
-)
 _KEY = (
     r"(?!(?:(?<=[{,])|(?<=[{,]\s)|(?<=[{,]\s\s)|(?<=[{,]\s\s\s))(?:'[^']*'|\"[^\"]*\")\s?:)"  # a member's name in JSON
 )
-_DOUBLE = re.compile(rf"{_KEY}\"(?!(?i:{_STATE})\")(?:[^\"\s]*|[^\"]{{80,}})\"")
-_SINGLE = re.compile(rf"(?:(?<![\w'])|(?<=\b[bur])){_KEY}'(?!(?i:{_STATE})')(?:[^'\s]*|[^']{{80,}})'(?![\w'])")
+_DOUBLE = re.compile(rf"{_KEY}\"(?!(?i:{STATE})\")(?:[^\"\s]*|[^\"]{{80,}})\"")
+_SINGLE = re.compile(rf"(?:(?<![\w'])|(?<=\b[bur])){_KEY}'(?!(?i:{STATE})')(?:[^'\s]*|[^']{{80,}})'(?![\w'])")
 _MAILBOX = re.compile(r"\b(?P<word>to|from|by|for|of) [\w.-]+ (?=<(?:<mail:|[^<>\s@]+@))")  # `to Ann <ann@a.example>`
 _BACK = re.compile(r"(?<![\w`])`[^`'\s]*['`](?!\w)")
-
-# Variables whose place tells them, masked in the joined template.
-_UNIT = (
-    r"(?:[kKMGTP]i?[Bb](?:its?)?(?:/s|ps)?|[Bb]ytes?(?:/s(?:ec)?)?|B(?:/s)?|bits?|pages|sectors|blocks|[mnuµ]?s|[mM]in(?:ute)?s?|[hH](?:ou)?rs?|days?|weeks?"
-    r"|(?:milli|micro|nano)?sec(?:ond)?s?|msecs?|usecs?|jiffies|[kMG]?[Hh]z|[MG]HZ|percent|[kKMG])"
-)
-_QUANTITY = re.compile(rf"<\*> ?{_UNIT}(?![\w/=(])(?: ?\(<\*>(?: ?{_UNIT})?\))?")
-_STOP = (  # words after "user" that are no names
-    r"(?:is|was|has|had|have|are|were|be|been|being|not|no|unknown|name|names|id|ids|ID|data|does|did|do|in|on|at|by"
-    r"|to|from|for|with|of|as|and|or|the|a|an|this|that|but|if|it|its|can|could|cannot|may|must|will|would|should"
-    r"|requested|request|agent|account|accounts|list|space|mode|input|level|group|groups|session|sessions|process"
-    r"|processes|service|interface|profile|password|info|information|limit|limits|permissions?|authentication"
-    r"|authorization|login|logins|logged|log|error|errors|failed|failure|successful|successfully|success|succeeded"
-    r"|already|exists?|found|lookup|creation|created|deleted|removed|added|changed|update[ds]?|set|get|check"
-    r"|parameter|table|defined|invalid|denied|disconnected|connected|closed|opened|open|close|disabled|enabled"
-    r"|locked|ignoring|ignored|timed|timeout|count|type|types|accessed|attempted|tried|using|used|who|which|when"
-    r"|while|after|before|via|over|into|through|authenticated|authorized|name=|token|tokens|code|codes|key|keys"
-    r"|cache|config|event|events|store|\*)"
-)
-_PERSON = re.compile(
-    r"\b(?P<word>(?:[Uu]ser(?:name)?|USER|[Ll]ogin name|[Pp]rincipal|[Aa]ccount name|[Cc]ustomer|[Tt]enant)"
-    r"(?:[:=]| is| was| named)?)"
-    rf" (?!(?i:{_STOP})(?![\w.@-]))"
-    r"(?P<name>[A-Za-z_][\w.@\\-]*(?:<\*>)?[\w.@-]*(?:<\*>)?)(?![\w(*])"
-)
-_FOR_FROM = re.compile(
-    r"\b(?P<for>for(?: invalid user| illegal user| user)?) (?!the |a |an |all |any )[A-Za-z_][\w.@\\-]* (?=from <\*>)"
-)
-_NOUN = (  # what has a name
-    r"[Kk]ey|[Tt]opic|[Qq]ueue|[Ee]xchange|[Vv]host|[Dd]atabase|[Tt]able|[Ii]ndex|[Cc]ollection|[Bb]ucket|[Pp]ackage"
-    r"|[Uu]nit|[Vv]olume|[Pp]od|[Nn]amespace|[Cc]ontainer|[Ii]mage|[Jj]ob|[Rr]ole|[Dd]omain|[Rr]ealm|[Pp]artition"
-    r"|[Cc]onsumer|[Ii]nterface|[Dd]evice|[Ss]erver|[Hh]ost|[Nn]ode|[Mm]ember|[Pp]eer|[Cc]lient|[Tt]enant|[Uu]ser"
-    r"|[Aa]ccount|[Gg]roup|[Ss]hard|[Rr]eplica|[Ss]hare|[Pp]rinter|[Mm]ailbox|[Dd]ataset|[Pp]ool|[Cc]luster|[Rr]egion"
-    r"|[Ii]nstance|[Cc]hannel|[Ss]ubscription"
-)
-_PLACED = re.compile(
-    rf"(?<![\w<.-])(?P<word>{_NOUN}|(?P<near>from|to|of|by|for|as|via|name|named|called|program|process|task|thread))"
-    r" (?P<name>[A-Za-z_](?:[\w.@:/-]|<\*>)*+)(?![(\[])"
-)
-_PREFIXED = re.compile(  # words with hyphens that say how, not which
-    r"(?i:read|write|non|un|re|pre|post|auto|half|self|semi|out|up|in|not|over|multi|single|first|last|low|high|long"
-    r"|short|well|hard|soft|time|end|client|server|real|per|on|off|cross|two|one|so|built|user|run|end|side)-"
-)
-_TELLING = re.compile(  # parts of joined words that say how things stand
-    r"(?i)(?:^|[\W_])(?:"
-    r"not|no|never|failed|fail|failure|failing|error|errors|timeout|timed|ready|full|empty|busy|lost|found"
-    r"|missing|denied|refused|rejected|invalid|unknown|memory|crash|crashed|oom|loop|down|up|off|dead|alive"
-    r"|stopped|started|running|closed|opened|open|killed|expired|exceeded|unreachable|unavailable|unhealthy"
-    r"|healthy|degraded|disabled|enabled|success|ok"
-    r")(?![^\W_])"
-)
-_SOURCE = re.compile(r"\.[a-z]{1,4}:<\*>|::|\.[A-Z]\w+$")
-_LEADER = re.compile(r"^\([a-z_][\w.-]*\)(?= [A-Z])")
-_ELEMENT = re.compile(
-    r"(?<![\w<])(?!(?i:err|error|errno|code|status|state|reason|sqlstate|exception|panic|signal)\b)[A-Za-z]\w*"
-    rf"\[(?!(?i:{_STATE}|enable|disable)\])[A-Za-z][\w-]*\](?![\w(])"
-)
-_ENCLOSED = re.compile(r"(?<!\S)(?P<open>[\[(])(?:[^\s()\[\]<>=]|<\*>)*+(?P<close>[\])])")
-_BRACKETED_NAME = re.compile(r"(?<=\bfor )\[[A-Za-z_][\w.@-]*\]")
-_PAIRED = re.compile(  # `key: word` in a list of pairs, unless the key says that the word is the message
-    r"(?P<key>(?<![\w.])(?!(?i:reason|errors?|err|cause|status|state|code|message|msg|results?|exception|type|kind|level"
-    r"|severity|action|event|info|information|response|problem|warning|failure|note|hint|detail)\b)[A-Za-z_]\w*): "
-    rf"(?!(?i:{_STATE})\b)(?P<value>[A-Za-z][\w.-]*+)(?=[,;\])]|$)"
-)
-_NOTHING = re.compile(r"(?<=[=:])(?P<blank> ?)(?:\[\]|\(\)|\{\})(?=[\s,;)\]]|$)")
-_HOLDS = re.compile(r"(?<=[=:])(?P<blank> ?)(?:\[<\*>\]|\(<\*>\)|\{<\*>\})(?=[\s,;)\]]|$)")
-_ADDRESS = re.compile(r"(?<!\S)\[<\*>\](?=[\s,;.]|$)")
-_AT_HOST = re.compile(r"<\*>@[\w.-]*+(?:<\*>)?")
-_FLAGS = re.compile(r"(?<!\S)[+-][A-Z](?:\w|[()]|<\*>)*(?!\S)")
-_RECORD_TYPE = re.compile(
-    r"(?<=\bIN )(?:A|AAAA|ANY|CAA|CNAME|DNSKEY|DS|HTTPS|MX|NAPTR|NS|NSEC|PTR|SOA|SRV|SVCB|TLSA|TXT|[AI]XFR)\b"
-)
-_HOST_PLACE = re.compile(
-    r"\b(?P<word>(?:[Ff]rom|[Tt]o|[Hh]ost|[Ss]erver|[Cc]lient|[Pp]eer|[Nn]ode))"
-    r" (?P<name>[\w-]+(?:\.[\w-]+)+|[A-Za-z][\w]*-[\w-]+)(?= \((?:<\*>)?\)| port <\*>|:<\*>)"
-)
 _STATEMENT = re.compile(r"\bstatement: .*", re.IGNORECASE)
 _METHOD = re.compile(r"\b(GET|POST|PUT|DELETE|HEAD|OPTIONS|PATCH|CONNECT|TRACE|PROPFIND) \S+(?= HTTP/)")
-_EMPTY = re.compile(r"(?<=<\*> )\(\)")
-_RUN = re.compile(r"<\*>(?:(?: ?[,;|] ?| )<\*>)+(?![\w/])")
-_CYCLE = re.compile(r"(?<!\S)(<\*> \S+)(?: \1)+(?!\S)")
-_REPEATED = re.compile(r"(?<!\S)(\S*<\*>[^\s,;]*)(?:[,;]? \1)+(?![^\s,;])")
-_SERVER_ERROR = re.compile(
-    r"(HTTP/\d(?:\.\d)?\" |\bstatus: )5\d\d\b"
-)  # a 503 is a fault, a 200 none: never one template
-
-
-@lru_cache(maxsize=1 << 11)
-def _finish(joined: str) -> str:
-    """Mask what only the neighbourhood of a token tells."""
-    if (
-        "ser" in joined
-        or "ustomer" in joined
-        or "enant" in joined
-        or "rincipal" in joined
-        or "USER" in joined
-        or "name" in joined
-    ):
-        joined = _PERSON.sub(rf"\g<word> {WILD}", joined)
-    if "for " in joined:
-        joined = _FOR_FROM.sub(rf"\g<for> {WILD} ", joined)
-    if WILD in joined:
-        joined = _REPEATED.sub(r"\1", joined)
-    joined = _PLACED.sub(_placed, joined)
-    if "[" in joined:
-        joined = _BRACKETED_NAME.sub(f"[{WILD}]", _ELEMENT.sub(_element, joined))
-    if joined.startswith("("):
-        joined = _LEADER.sub(f"({WILD})", joined)
-    if WILD not in joined:
-        return joined
-    if " IN " in joined:
-        joined = _RECORD_TYPE.sub(WILD, joined)
-    if "[" in joined or "(" in joined or "{" in joined:
-        joined = _HOLDS.sub(rf"\g<blank>{WILD}", _NOTHING.sub(rf"\g<blank>{WILD}", joined))
-    if f": {WILD}" in joined:
-        joined = _PAIRED.sub(rf"\g<key>: {WILD}", joined)
-    joined = _AT_HOST.sub(WILD, _ENCLOSED.sub(_enclosed, joined))
-    joined = _ADDRESS.sub(WILD, joined)
-    joined = _FLAGS.sub(_flags, joined)
-    joined = _QUANTITY.sub(WILD, joined)
-    joined = _HOST_PLACE.sub(rf"\g<word> {WILD}", joined)
-    joined = _EMPTY.sub(f"({WILD})", joined)
-    return _CYCLE.sub(r"\1", _REPEATED.sub(r"\1", _RUN.sub(WILD, joined)))
-
-
-def _placed(found: "re.Match[str]") -> str:
-    """A name after the word that announces it: one with digits after any such word, a joined one only after a noun."""
-    name = found["name"]
-    core = name.rstrip(".:/-")
-    if ".." in core or _SOURCE.search(core) is not None:
-        return found[0]
-    if WILD not in core and (
-        found["near"] is not None
-        or core.strip("_").isalnum()
-        or _PREFIXED.match(core) is not None
-        or _TELLING.search(core) is not None
-    ):
-        return found[0]
-    return f"{found['word']} {WILD}{name[len(core) :]}"
-
-
-def _element(found: "re.Match[str]") -> str:
-    return f"{found[0].partition('[')[0]}[{WILD}]"
-
-
-def _enclosed(found: "re.Match[str]") -> str:
-    """One word with digits that stands alone in brackets is an id."""
-    return f"{found['open']}{WILD}{found['close']}" if WILD in found[0] else found[0]
-
-
-def _flags(found: "re.Match[str]") -> str:
-    return WILD if WILD in found[0] else found[0]
+_SERVER_ERROR = re.compile(r"(HTTP/\d(?:\.\d)?\" |\bstatus: )5\d\d\b")  # a 503 is a fault, a 200 none: never one
 
 
 def template(line: str) -> str:
@@ -315,10 +178,10 @@ def template(line: str) -> str:
         line = _MAILBOX.sub(rf"\g<word> {WILD} ", line)
     if _CLOCK_HINT.search(line) is not None:
         line = _DATE.sub(WILD, line)
-    return _finish(" ".join(map(mask, line.split())))
+    return places.mask(" ".join(map(mask, line.split())))
 
 
 def forget() -> None:
     """Empty the caches of tokens and templates, for measurements."""
     mask.cache_clear()
-    _finish.cache_clear()
+    places.mask.cache_clear()
