@@ -27,6 +27,29 @@ _FILE = (
     "|sock|lock|db|sqlite3?|dat|bin|img|iso|png|jpe?g|gif|svg|ico|pdf|docx?|xlsx?|html?|css|php|aspx?|jsp|properties|deb|rpm"
     "|cab|pem|crt|key|sql|dump|swp|service|mount"
 )
+_SOURCES = (
+    "c",
+    "cc",
+    "cpp",
+    "cs",
+    "erl",
+    "ex",
+    "go",
+    "h",
+    "java",
+    "js",
+    "kt",
+    "lua",
+    "php",
+    "pl",
+    "py",
+    "rb",
+    "rs",
+    "ts",
+)
+_NO_SOURCE = "".join(
+    rf"(?<!\.{ending})" for ending in _SOURCES
+)  # `main.c:12` is a place in a program, `db-1:5432` a host
 _ARCH = "amd64|i[3-6]86|x86_64|arm64|armhf|armel|aarch64|ppc64(?:el|le)?|s390x|riscv64|mips64el|noarch|all|any"
 
 _VARIABLE = re.compile(
@@ -48,7 +71,7 @@ _VARIABLE = re.compile(
     |(?<![\w.$/-])(?!(?:com|org|net|io|edu|java|javax|android|kotlin|scala|akka|sun|jdk)\.)
         (?:[A-Za-z0-9_](?:[\w-]*[A-Za-z0-9])?\.)+(?:{_TLD})(?::\d+)?(?![\w$(]|\.\w)  # a host
     |(?<![\w.$/-])(?:[A-Z0-9_](?:[A-Z0-9_-]*[A-Z0-9])?\.)+(?:ARPA|COM|NET|ORG|LOCAL|LAN|CORP)(?![\w$(]|\.\w)  # a HOST
-    |(?<![\w.$/-])[A-Za-z]\w*(?:[.-]\w+)+(?=:\d{{2,5}}(?![\w.:]))                # a host before a port
+    |(?<![\w.$/-])[A-Za-z]\w*(?:[.-]\w+)+{_NO_SOURCE}(?=:\d{{2,5}}(?![\w.:]))                # a host before a port
     |(?<![\w:.+/-])[a-z0-9][\w.+-]*:(?:{_ARCH})(?![\w:.-])                          # a package for one architecture
     |(?<!\S)[<(](?:none|null|nil|unset|unknown|undefined|empty)[>)](?!\S)            # no value where one may stand
     |(?<![\w.-])localhost(?:\.localdomain)?(?![\w.-]\w)

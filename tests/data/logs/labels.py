@@ -2,7 +2,8 @@
 
 Each program has the pattern of a line that starts a record, and its events in order: a name and a pattern that is
 searched in the whole record. Programs whose records are single lines have `events.txt` instead: one shape a line, tried
-in order, searched in the line; `*` is anything, `^` its beginning; the shape is the event's name. The names were given by reading the logs; nothing here knows the code under test.
+in order, searched in the line; `*` is anything, `^` its beginning; the shape is the event's name. The names were given
+by reading the logs; nothing here knows the code under test.
 `python -m tests.data.logs.labels` writes `labels.csv` beside each sample; a test checks that they are current.
 
 The logs are those of programs which really ran, worked and failed for this purpose; see README.md.

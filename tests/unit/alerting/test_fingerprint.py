@@ -41,6 +41,23 @@ MASKED = {
     "login of <user:0123456789abcdef> from <ip:fedcba9876543210>:22": "login of <*> from <*>",
     "no digits, no change": "no digits, no change",
     "statement: select * from orders where id = 7": "statement: <*>",
+    "status installed libc6:amd64 2.36-9+deb12u7": "status installed <*>",
+    "configure libfoo-dev:all 1.2-3 <none>": "configure <*>",
+    "Received DISCONNECT from bob17": "Received DISCONNECT from <*>",
+    "New client connected as pub3x (p2, c1)": "New client connected as <*> (p<*>, c<*>)",
+    "queue orders-eu is away": "queue <*> is away",
+    "volume data_main: mounted": "volume <*>: mounted",
+    "no answer from [shard_A7] yet": "no answer from <*> yet",
+    "short name (web12) unknown": "short name (<*>) unknown",
+    "query[AAAA] a.example.com from 10.0.0.1": "query[<*>] <*> from <*>",
+    "query: a.example.com IN AAAA +E(0)K (10.0.0.1)": "query: <*> IN <*> (<*>)",
+    "(anna) CMD (/bin/true)": "(<*>) CMD (<*>)",
+    "pool moved, size: 3, owner: shop, from: eu": "pool moved, size: <*>, owner: <*>, from: <*>",
+    "auth(bob,10.0.0.1,<Uz+yfPRgDI8AAAB>): request finished": "auth(<*>): request finished",
+    "login: user=<bob>, session=<a/b+c>": "login: user=<*>, session=<*>",
+    "delivery to Ann <ann@example.org> deferred": "delivery to <*> deferred",
+    "empty zone: HOME.ARPA": "empty zone: <*>",
+    "Permission to reload NOT given to user NOT in sudoers": "Permission to reload NOT given to user NOT in sudoers",
 }
 
 
@@ -81,6 +98,15 @@ DIFFERENT = [
     ("disk is full", "disk is empty"),
     ("link eth0 changed state=up speed=1000", "link eth0 changed state=down speed=1000"),
     ('"GET /a HTTP/1.1" 200 612 "-" "curl"', '"GET /a HTTP/1.1" 503 612 "-" "curl"'),
+    ("request 7 failed err=ECONNREFUSED", "request 8 failed err=ETIMEDOUT"),
+    ("query 7 failed: ORA-00942: no table", "query 7 failed: ORA-01017: no table"),
+    ("query failed: SQLSTATE[42S02]: 1146", "query failed: SQLSTATE[HY000]: 1146"),
+    ("node web_1 is lost: node not_ready", "node web_1 is lost: node out-of-memory"),
+    ("device write_failed on sda1", "device read_failed on sda1"),
+    ("wake[enabled] of the adapter", "wake[disabled] of the adapter"),
+    ("sync ended, size: 3, reason: timeout", "sync ended, size: 3, reason: refused"),
+    ("failed in main.c:12 of the server", "failed in store.c:12 of the server"),
+    ("call of main.c:12 failed", "call of store.c:12 failed"),
 ]
 
 

@@ -1,5 +1,6 @@
 """The header of every common log is found without configuration."""
 
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -166,3 +167,19 @@ def test_no_text_makes_it_fail(text: str) -> None:
     for line in (text, f"2026-03-05 10:00:00 {text}", f"[ERROR] {text}", f"{{{text}}}", f"Mar  5 10:00:00 {text}"):
         found = header.read(line, default_zone=timezone(timedelta(hours=8)), now_ns=NOW_NS)
         assert found.message or not line.strip()
+
+
+def test_a_level_behind_the_name_of_a_part_is_read_with_what_brackets_say_between() -> None:
+    plain = read("23-Nov-2026 16:39:38.113 zoneload: error: zone a is not loaded")
+    assert (plain.severity, plain.component, plain.message) == (Severity.ERROR, "zoneload", "zone a is not loaded")
+    line = "Nov 23 16:57:23 imap(ann)<77><Uz+yfPRg/AAB>: Warning: mailbox is away"
+    bracketed = read(line)
+    assert (bracketed.severity, bracketed.component) == (Severity.WARNING, "imap")
+    assert bracketed.message == "mailbox is away"
+
+
+def test_a_line_of_long_numbers_takes_no_longer_than_another() -> None:
+    line = "2026-10-23 15:02:21" + ("\t" + "3" * 85) * 4 + "\tERROR" + "3" * 60
+    started = time.process_time()
+    read(line)
+    assert time.process_time() - started < 0.5
