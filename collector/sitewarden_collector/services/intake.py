@@ -81,15 +81,18 @@ def _check_order(claim: spools.Claim, *, seq: int, previous_seq: int) -> None:
 
 
 def _check_schemas(tx: Connection, agent_id: str, arrived: Sequence[Arrived]) -> None:
-    told = {item.what.schema_id for item in arrived if isinstance(item.what, RawBlock) and item.what.series}
-    for item in arrived:
-        block = item.what
-        if not isinstance(block, RawBlock) or block.series or block.schema_id in told:
-            continue
-        width = samples.knows(tx, agent_id, block.schema_id)
-        if width is None:
+    """A schema is told once and its blocks hold that for ever: a stored one that does not could never be read again."""
+    sent = [item.what for item in arrived if isinstance(item.what, RawBlock)]
+    known = {block.schema_id: block.series for block in sent if block.series}
+    known |= samples.told(tx, agent_id, {block.schema_id for block in sent})
+    for block in sent:
+        series = known.get(block.schema_id)
+        if series is None:
             raise Refused("MALFORMED", f"the series of schema {block.schema_id} were never told; send them with it")
-        if width != len(block.last):
+        if block.series not in ((), series):
+            raise Refused("MALFORMED", f"schema {block.schema_id} was told with other series; give these another id")
+        if len(series) != len(block.last):
             raise Refused(
-                "MALFORMED", f"schema {block.schema_id} has {width} series, its block has {len(block.last)} columns"
+                "MALFORMED",
+                f"schema {block.schema_id} has {len(series)} series, its block has {len(block.last)} columns",
             )

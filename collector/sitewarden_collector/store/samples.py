@@ -7,7 +7,7 @@ schema. Last values are one row an agent and schema, for questions over many sit
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,7 @@ from sitewarden_collector.store.base import Id, Ns, metadata
 from sitewarden_protos import blocks as codec
 
 SEQS_AT_ONCE = 500  # in one query
+LAST_SCHEMAS_MAX = 64  # of one agent: one an hour would be many
 
 schemas = Table(
     "schemas",
@@ -129,10 +130,9 @@ def add(
         _set_last(tx, agent, block)
 
 
-def knows(tx: Connection, agent_id: str, schema_id: str) -> int | None:
-    """How many series a schema of this agent has; None when it was never told."""
-    found = _series(tx, agent_id, [schema_id]).get(schema_id)
-    return None if found is None else len(found)
+def told(tx: Connection, agent_id: str, schema_ids: Collection[str]) -> dict[str, tuple[Series, ...]]:
+    """The series of those schemas that this agent has told."""
+    return _series(tx, agent_id, schema_ids) if schema_ids else {}
 
 
 def of_rows(tx: Connection, rows: Sequence[Row[Any]]) -> Mapping[tuple[str, Key], Samples]:
@@ -241,8 +241,16 @@ def _set_last(tx: Connection, agent: Agent, block: RawBlock) -> None:
     if stored is None:
         row = {"agent_id": agent.id, "schema_id": block.schema_id, "site_id": agent.site_id}
         tx.execute(insert(last_values).values(**row, at_ns=at_ns, numbers=numbers))
+        _keep_newest(tx, agent.id)
     elif stored <= at_ns:  # what is sent again after a restore is not the newest
         tx.execute(update(last_values).where(*key).values(at_ns=at_ns, numbers=numbers))
+
+
+def _keep_newest(tx: Connection, agent_id: str) -> None:
+    """What an agent no longer speaks of is not looked at for ever, and new names without end cost nobody."""
+    mine = last_values.c.agent_id == agent_id
+    newest = select(last_values.c.schema_id).where(mine).order_by(last_values.c.at_ns.desc()).limit(LAST_SCHEMAS_MAX)
+    tx.execute(delete(last_values).where(mine, last_values.c.schema_id.not_in(newest)))
 
 
 def _decode(row: Row[Any], series: tuple[Series, ...]) -> Samples:

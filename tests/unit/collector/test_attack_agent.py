@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import select
+
 from sitewarden_alerting.model import Policy
+from sitewarden_alerting.observations import Series
 from sitewarden_alerting.rules import NewFault, Rulebook
+from sitewarden_collector.errors import Refused
 from sitewarden_collector.grpc_api.pace import TokenBucket
 from sitewarden_collector.services import evaluation, intake
 from sitewarden_collector.services import tickets as ticketing
-from sitewarden_collector.store import spools
+from sitewarden_collector.store import samples, spools
 from sitewarden_collector.store.engine import Database
+from sitewarden_collector.store.samples import RawBlock
+from sitewarden_protos import blocks
 from tests.cast import ACME_BERLIN, EPOCH, GLOBEX, GLOBEX_OSAKA, NOON, SECOND, batch, error_line, settle_agent
 
 BOOK = Rulebook((NewFault(name="errors"),))
@@ -38,3 +47,38 @@ def test_a_flood_at_a_door_is_forgotten_when_it_ends() -> None:
     admitted = sum(bucket.admit(now_s=0.0) for _ in range(100_000))
     assert admitted == 200
     assert bucket.admit(now_s=0.1)
+
+
+def told(schema_id: str, width: int) -> RawBlock:
+    series = tuple(Series("disk_used_bytes", (("mount", str(row)),), "bytes") for row in range(width))
+    block = blocks.encode((NOON,), [[1.0]] * width)
+    return RawBlock(schema_id, series, block, early=False, times_ns=(NOON,), shift_ns=0, last=(1.0,) * width)
+
+
+def test_no_block_is_stored_that_cannot_be_read_again(db: Database) -> None:
+    bad = db.write_now(settle_agent)
+    first, second = told("feed" * 4, 2), told("beef" * 4, 2)
+    db.write_now(intake.accept, bad.id, batch=batch(1, first), now_ns=NOON)
+    for confusing in (
+        (told("feed" * 4, 3),),
+        (replace(told("feed" * 4, 3), series=()),),
+        (second, replace(told("beef" * 4, 3), series=())),
+        (second, told("beef" * 4, 3)),
+        (replace(second, schema_id="feed" * 4, series=second.series[::-1]),),
+    ):
+        with pytest.raises(Refused) as refusal:
+            db.write_now(intake.accept, bad.id, batch=batch(2, *confusing), now_ns=NOON)
+        assert refusal.value.reason == "MALFORMED"
+    db.write_now(intake.accept, bad.id, batch=batch(2, first, replace(first, series=())), now_ns=NOON)
+    assert len(db.read_now(samples.last)) == 2
+
+
+def test_names_without_end_are_not_looked_at_for_ever(db: Database) -> None:
+    bad = db.write_now(settle_agent)
+    for seq in range(1, 101):
+        block = replace(told(f"{seq:016x}", 1), times_ns=(NOON + seq,))
+        db.write_now(intake.accept, bad.id, batch=batch(seq, block), now_ns=NOON)
+    newest = [one.at_ns - NOON for one in db.read_now(samples.last)]
+    assert newest == [100]
+    told_of = db.read_now(lambda tx: tx.execute(select(samples.last_values.c.schema_id)).scalars().all())
+    assert len(told_of) == 64
