@@ -139,6 +139,8 @@ def mask(token: str) -> str:
     """Mask one token, that is, a part of a message without blanks."""
     if token.isalpha():
         return token if len(token) < 8 or _LETTER_HEX.match(token) is None else WILD
+    if token.isdecimal():
+        return WILD
     if len(token) > MAX_TOKEN_CHARS:
         token = token[:MAX_TOKEN_CHARS]
     masked, ids = _VARIABLE.subn(_piece, token)

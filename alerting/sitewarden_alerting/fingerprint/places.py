@@ -121,16 +121,24 @@ def mask(joined: str) -> str:
         return joined
     if " IN " in joined:
         joined = _RECORD_TYPE.sub(WILD, joined)
-    if "[" in joined or "(" in joined or "{" in joined:
+    bracketed = "[" in joined or "(" in joined
+    if bracketed or "{" in joined:
         joined = _HOLDS.sub(rf"\g<blank>{WILD}", _NOTHING.sub(rf"\g<blank>{WILD}", joined))
     if f": {WILD}" in joined:
         joined = _PAIRED.sub(rf"\g<key>: {WILD}", joined)
-    joined = _AT_HOST.sub(WILD, _ENCLOSED.sub(_enclosed, joined))
-    joined = _ADDRESS.sub(WILD, joined)
-    joined = _FLAGS.sub(_flags, joined)
+    if bracketed:
+        joined = _ADDRESS.sub(WILD, _ENCLOSED.sub(_enclosed, joined))
+    if f"{WILD}@" in joined:
+        joined = _AT_HOST.sub(WILD, joined)
+    if "+" in joined or " -" in joined:
+        joined = _FLAGS.sub(_flags, joined)
     joined = _QUANTITY.sub(WILD, joined)
-    joined = _HOST_PLACE.sub(rf"\g<word> {WILD}", joined)
-    joined = _EMPTY.sub(f"({WILD})", joined)
+    if "port " in joined or f":{WILD}" in joined or " (" in joined:
+        joined = _HOST_PLACE.sub(rf"\g<word> {WILD}", joined)
+    if "()" in joined:
+        joined = _EMPTY.sub(f"({WILD})", joined)
+    if joined.count(WILD) < 2:
+        return joined
     return _CYCLE.sub(r"\1", _REPEATED.sub(r"\1", _RUN.sub(WILD, joined)))
 
 
