@@ -8,12 +8,14 @@ the writer is not held up. Sites take turns: those that wait longest come first.
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DatabaseError
 
 from sitewarden_alerting import assess, routing
 from sitewarden_alerting.assess import Expiring, Filling
@@ -31,7 +33,10 @@ SITES_PER_STEP = 8
 INTERVAL_NS = 4 * SECOND_NS  # a site's next turn is not before that
 RECENT_NS = HOUR_NS
 TRAIL_NS = 30 * DAY_NS
+BYTES_MAX = 2.0**63  # what is more, or infinite, is no size: an agent may send any number
 SEEN_NS = DAY_NS  # a certificate that no probe saw for that long is not looked at any more
+
+_log = logging.getLogger("sitewarden.assessment")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ def step(tx: Connection, policy: Policy, *, now_ns: int) -> int:
 def examine(tx: Connection, policy: Policy, *, now_ns: int, limit: int = SITES_PER_STEP) -> list[Examined]:
     """Look at the sites whose turn it is. Reads only."""
     due = risks.due_sites(tx, before_ns=now_ns - INTERVAL_NS, limit=limit)
-    return [_examine_site(tx, site_id, policy, now_ns=now_ns) for site_id in due]
+    return [_examine_or_pass(tx, site_id, policy, now_ns=now_ns) for site_id in due]
 
 
 def record(tx: Connection, examined: Sequence[Examined], policy: Policy, *, now_ns: int) -> int:
@@ -84,6 +89,18 @@ def record(tx: Connection, examined: Sequence[Examined], policy: Policy, *, now_
 
 
 # -- looking ---------------------------------------------------------------------------------------------------------
+
+
+def _examine_or_pass(tx: Connection, site_id: str, policy: Policy, *, now_ns: int) -> Examined:
+    """What is found at a site. One that cannot be examined keeps its risks and must not stop the others."""
+    try:
+        return _examine_site(tx, site_id, policy, now_ns=now_ns)
+    except DatabaseError:
+        raise
+    except Exception:  # noqa: BLE001  whatever it is: one site must not stop the others
+        _log.exception("site %s cannot be assessed; its risks stay as they are", site_id)
+        agent_ids = frozenset(agent.id for agent in agents.of_site(tx, site_id))
+        return Examined(site_id, agent_ids, frozenset(), {}, {})
 
 
 def _examine_site(tx: Connection, site_id: str, policy: Policy, *, now_ns: int) -> Examined:
@@ -119,9 +136,13 @@ def _fillings(tx: Connection, site_id: str, here: Mapping[str, Agent], *, now_ns
         for track in samples.series(tx, site_id, name, now_ns - RECENT_NS, until_ns=now_ns):
             agent = here.get(track.agent_id)
             limit = last[limit_name].get((track.agent_id, track.series.labels))
-            if agent is None or not limit or limit <= 0:
+            if agent is None or limit is None or not 0 < limit <= BYTES_MAX:
                 continue
-            used = track.numbers if kind == "folder_full" else tuple(limit - free for free in track.numbers)
+            sizes = [(at_ns, n) for at_ns, n in zip(track.times_ns, track.numbers, strict=True) if 0 <= n <= BYTES_MAX]
+            if not sizes:
+                continue
+            times_ns, numbers = zip(*sizes, strict=True)
+            used = numbers if kind == "folder_full" else tuple(limit - free for free in numbers)
             fillings.append(
                 Filling(
                     site_id=site_id,
@@ -131,7 +152,7 @@ def _fillings(tx: Connection, site_id: str, here: Mapping[str, Agent], *, now_ns
                     kind=kind,
                     subject=_called(track.series),
                     limit=limit,
-                    times_ns=track.times_ns,
+                    times_ns=times_ns,
                     used=used,
                 )
             )

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from sitewarden_alerting import assess
 from sitewarden_alerting.model import Policy
 from sitewarden_alerting.observations import Series
 from sitewarden_alerting.rules import NewFault, Rulebook
 from sitewarden_collector.errors import Refused
 from sitewarden_collector.grpc_api.pace import TokenBucket
-from sitewarden_collector.services import evaluation, intake
+from sitewarden_collector.services import assessment, evaluation, intake
 from sitewarden_collector.services import tickets as ticketing
-from sitewarden_collector.store import samples, spools
+from sitewarden_collector.store import risks, samples, spools
 from sitewarden_collector.store.engine import Database
 from sitewarden_collector.store.samples import RawBlock
 from sitewarden_protos import blocks
@@ -82,3 +85,52 @@ def test_names_without_end_are_not_looked_at_for_ever(db: Database) -> None:
     assert newest == [100]
     told_of = db.read_now(lambda tx: tx.execute(select(samples.last_values.c.schema_id)).scalars().all())
     assert len(told_of) == 64
+
+
+def sizes(used: list[float], limit: float) -> RawBlock:
+    folder = (("folder", "data"),)
+    series = (Series("folder_used_bytes", folder, "bytes"), Series("folder_limit_bytes", folder, "bytes"))
+    times_ns = tuple(NOON + number * 10 * SECOND for number in range(len(used)))
+    block = blocks.encode(times_ns, [used, [limit] * len(used)])
+    return RawBlock("f01d" * 4, series, block, early=False, times_ns=times_ns, shift_ns=0, last=(used[-1], limit))
+
+
+@pytest.mark.parametrize(
+    ("used", "limit"),
+    [
+        ([0.0, 1e308, 1.0] * 10, 1e308),
+        ([math.inf, 1.0, -math.inf] * 10, 5.0),
+        ([1.0, 2.0, 3.0] * 10, math.inf),
+        ([-1e308, 5e-324] * 15, 5e-324),
+        ([1e300 * number for number in range(30)], 1e302),
+    ],
+)
+def test_numbers_that_are_no_sizes_stop_no_assessment(db: Database, used: list[float], limit: float) -> None:
+    bad = db.write_now(settle_agent, site=ACME_BERLIN)
+    good = db.write_now(settle_agent, site=GLOBEX_OSAKA, customer=GLOBEX)
+    db.write_now(intake.accept, bad.id, batch=batch(1, sizes(used, limit)), now_ns=NOON + 300 * SECOND)
+    full = sizes([90.0 + number / 10 for number in range(30)], 100.0)
+    db.write_now(intake.accept, good.id, batch=batch(1, full), now_ns=NOON + 300 * SECOND)
+    assert db.write_now(assessment.step, Policy(), now_ns=NOON + 301 * SECOND) == 2
+    assert GLOBEX_OSAKA in {one.site for one in db.read_now(risks.listing)}
+
+
+def test_a_site_that_cannot_be_assessed_does_not_stop_the_others(
+    db: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad = db.write_now(settle_agent, site=ACME_BERLIN)
+    good = db.write_now(settle_agent, site=GLOBEX_OSAKA, customer=GLOBEX)
+    full = sizes([90.0 + number / 10 for number in range(30)], 100.0)
+    for agent in (bad, good):
+        db.write_now(intake.accept, agent.id, batch=batch(1, full), now_ns=NOON + 300 * SECOND)
+    whole = assess.full
+
+    def fails(filling: assess.Filling, *args: Any, **more: Any) -> Any:
+        if filling.site_id == bad.site_id:
+            raise ArithmeticError("a number that nobody thought of")
+        return whole(filling, *args, **more)
+
+    monkeypatch.setattr(assess, "full", fails)
+    db.write_now(assessment.step, Policy(), now_ns=NOON + 301 * SECOND)
+    assert {one.site for one in db.read_now(risks.listing)} == {GLOBEX_OSAKA}
+    assert "cannot be assessed" in caplog.text
