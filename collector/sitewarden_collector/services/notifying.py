@@ -26,6 +26,7 @@ from sqlalchemy import Connection
 
 from sitewarden_alerting import routing
 from sitewarden_alerting.model import Person
+from sitewarden_alerting.reading import plain
 from sitewarden_collector import config
 from sitewarden_collector.channels.base import Channel, Notice, Receipt
 from sitewarden_collector.errors import ChannelRejected, ChannelUnavailable, DatabaseBusy
@@ -162,8 +163,9 @@ class Sender:
             kind=stored.kind,
             urgency=stored.urgency,
             person=stored.person,
-            subject=stored.subject,
-            body=stored.body,
+            # Parts of both were written by programs at sites: no forged lines of mail, no control of a screen.
+            subject=plain.line(stored.subject),
+            body=plain.lines(stored.body),
             created_ns=stored.created_ns,
         )
         call = asyncio.get_running_loop().run_in_executor(self._threads, channel.send, notice)

@@ -277,3 +277,12 @@ def _notice(stored: notices.StoredNotice) -> Any:
 def test_the_on_call_list_of_the_configuration_is_the_one_that_routing_reads() -> None:
     parsed = config.parse('[[on_call]]\nname = "ada"\nchannels = ["phone"]\n[channels.phone]\nurl = "log:"\n')
     assert people(parsed.on_call) == (Person("ada", ("phone",)),)
+
+
+async def test_what_a_site_wrote_forges_no_line_and_controls_no_screen(db: Database, time: Time) -> None:
+    await db.run(put, subject="down\r\nBcc: mallory@example.com\x1b[2J", body="first\nsecond\x07\u202e")
+    phone = FakeChannel("phone")
+    await step(db, {"phone": phone}, time)
+    [notice] = phone.taken
+    assert notice.subject == "down Bcc: mallory@example.com\ufffd[2J"
+    assert notice.body == "first\nsecond\ufffd\ufffd"
