@@ -72,7 +72,9 @@ _ELEMENT = re.compile(
     rf"\[(?!(?i:{STATE}|enable|disable)\])[A-Za-z][\w-]*\](?![\w(])"
 )
 _ENCLOSED = re.compile(r"(?<!\S)(?P<open>[\[(])(?:[^\s()\[\]<>=]|<\*>)*+(?P<close>[\])])")
-_BRACKETED_NAME = re.compile(r"(?<=\bfor )\[[A-Za-z_][\w.@-]*\]")
+_BRACKETED_NAME = re.compile(
+    rf"(?P<word>\b(?:for|[Ss]ervice|{_NOUN}) )\[(?!(?i:{STATE})\])[A-Za-z_][\w.@-]*\](?![\w(])"
+)
 _PAIRED = re.compile(  # `key: word` in a list of pairs, unless the key says that the word is the message
     r"(?P<key>(?<![\w.])(?!(?i:reason|errors?|err|cause|status|state|code|message|msg|results?|exception|type|kind|level"
     r"|severity|action|event|info|information|response|problem|warning|failure|note|hint|detail)\b)[A-Za-z_]\w*): "
@@ -114,7 +116,7 @@ def mask(joined: str) -> str:
         joined = _REPEATED.sub(r"\1", joined)
     joined = _PLACED.sub(_placed, joined)
     if "[" in joined:
-        joined = _BRACKETED_NAME.sub(f"[{WILD}]", _ELEMENT.sub(_element, joined))
+        joined = _BRACKETED_NAME.sub(rf"\g<word>[{WILD}]", _ELEMENT.sub(_element, joined))
     if joined.startswith("("):
         joined = _LEADER.sub(f"({WILD})", joined)
     if WILD not in joined:

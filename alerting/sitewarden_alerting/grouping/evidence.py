@@ -45,6 +45,13 @@ _MEANING = re.compile(
 _NAMED = re.compile(
     r"\W*(?:ipv[46]|https?|tcp|udp|tls|ssl|utf-?8|md5|sha\d+|x86(?:_64)?|amd64|arm64)\W*$", re.IGNORECASE
 )
+_NAMED_IN_BRACKETS = re.compile(r"(?:\[[A-Za-z_][\w.@-]*\]|\([A-Za-z_][\w.@-]*\))[,:;.]?$")  # `[web]`: which, not what
+_STATE = re.compile(
+    r"""\W+(?:up|down|on|off|ok|failed|failure|error|warn(?:ing)?|info|debug|notice|fatal|critical|open|closed|active
+    |inactive|enabled?|disabled?|running|stopped|started|success|timeout|true|false|yes|no|none|null|full|empty
+    |dead|alive|lost|online|offline|read|write|in|accept|connect|primary|secondary|master|slave|standby)\W+$""",
+    re.VERBOSE | re.IGNORECASE,
+)
 _NUMBERED = re.compile(r"[\W_]*(?:[A-Za-z]{0,5}[\W_]*(?:<\*>|\d+)[\W_]*)+(?:[A-Za-z]{0,4}[\W_]*)$")
 _QUALIFIED = re.compile(r"\W*(?:[\w$-]+[./\\@])+[\w$-]+\W*$")
 _JOINED = re.compile(r".*(?:\d|<\*>|[A-Za-z0-9][_.@:/\\~#$-][A-Za-z0-9]|[a-z][A-Z]|[A-Z]{2}[a-z])")
@@ -93,6 +100,8 @@ def head(template: str) -> str:
 
 def shape(token: str) -> Shape:
     """What a token of a template looks like."""
+    if _NAMED_IN_BRACKETS.match(token) is not None and _STATE.match(token) is None:
+        return Shape.JOINED
     if "=" in token or "..." in token or _MEANING.match(token) is not None or _NAMED.match(token) is not None:
         return Shape.MEANING
     if _NUMBERED.match(token) is not None:
