@@ -124,7 +124,7 @@ class Stage:
             self.headquarters("token", "create", "--site", self.site, "--customer", self.customer, "--json")
         )
         token = json.loads(made.splitlines()[0])["token"]
-        self.run(self.at_site("enroll", "--token", token))
+        self.run(self.at_site("enroll", "--token", "-"), said=token)  # not in the list of processes
 
     def start_agent(self) -> None:
         self.start("agent", self.at_site("run"))
@@ -142,9 +142,10 @@ class Stage:
                 preexec_fn=_die_with_parent,
             )
 
-    def run(self, argv: Sequence[str]) -> str:
-        """Run a command to its end and return what it printed. Raises StageError with what it complained of."""
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=START_TIMEOUT_S, check=False)
+    def run(self, argv: Sequence[str], *, said: str = "") -> str:
+        """Run a command to its end, with `said` as its input, and return what it printed. Raises StageError with what
+        it complained of."""
+        done = subprocess.run(argv, input=said, capture_output=True, text=True, timeout=START_TIMEOUT_S, check=False)
         if done.returncode != 0:
             raise StageError(f"{' '.join(argv)} failed: {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout
