@@ -13,7 +13,6 @@ from tests.fuzz.targets import TARGETS
 pytestmark = pytest.mark.fuzz
 
 
-# Promises that are broken at present, and what is. Whoever mends one takes it out: a target that passes fails here.
 @pytest.mark.parametrize("target", [pytest.param(target, id=slug(target.name)) for target in TARGETS])
 def test_a_door_holds_its_promises_for_random_input(target: Target) -> None:
     report = run(target, seed=1, inputs=300)
