@@ -30,11 +30,17 @@ def is_done(mark: FileMark) -> bool:
 
 
 def marks_of_lives(marks: tuple[FileMark, ...]) -> dict[FileKey, list[tuple[int, FileMark]]]:
-    """The lives of each file that are not done, with their births, the latest last."""
+    """The lives of each file that are not done, with their births, the latest last.
+
+    A mark that names no file is passed over: it must not keep the others from being read.
+    """
     lives: dict[FileKey, list[tuple[int, FileMark]]] = {}
     for mark in marks:
         if mark.file_id != _KNOWN and not is_done(mark):
-            key, born_ns = parse_file_id(mark.file_id)
+            try:
+                key, born_ns = parse_file_id(mark.file_id)
+            except ValueError:
+                continue
             lives.setdefault(key, []).append((born_ns, mark))
     for each in lives.values():
         each.sort(key=lambda life: life[0])

@@ -33,6 +33,17 @@ def test_a_mark_that_somebody_put_into_the_spool_opens_no_other_file(tmp_path: P
     assert {gap.reason for gap in site.gaps()} == {GapReason.FILE_LOST}
 
 
+def test_a_mark_that_names_no_file_keeps_no_other_from_being_read(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.write("ERROR broken\n")
+    site.settle()
+    site.stop()
+    site.store.append([], marks=[FileMark(site.log.name, str(site.path), "no-such-id", 0)])
+    site.write("ERROR broken again\n")
+    site.settle()
+    assert site.records() == ["broken", "broken again"]
+
+
 @pytest.mark.parametrize(
     ("pattern", "path", "leads"),
     [
