@@ -79,7 +79,8 @@ LOGGER = re.compile(  # after a level
     re.VERBOSE,
 )
 CALLER = re.compile(r"[\w./-]+\.(?:go|rs|py|java|js|ts|cc|cpp|c):\d+\s+(?=\S)")
-IDLE = re.compile(r"\[(?:-|(?:[\w.:/<>*-]*[\d<][\w.:/<>*-]*|-)(?:[ ,](?:[\w.:/<>*-]*[\d<][\w.:/<>*-]*|-))*)\]\s+(?=\S)")
+_ID = r"(?:(?=[\w.:/<>*-]*[\d<])[\w.:/<>*-]++|-)"  # looked ahead and taken whole: one way to read it
+IDLE = re.compile(rf"\[{_ID}(?:[ ,]{_ID})*\]\s+(?=\S)")
 NUMBER = re.compile(r"(?:0x)?\d+\s+(?=\S)")
 FIELD = re.compile(rf"(?P<name>{_NAME})\s*\|\s*|(?P<number>\d+)\s*\|\s*")
 

@@ -13,20 +13,22 @@ from typing import Final
 from sitewarden_alerting.reading.redact_values import PSEUDONYM, SYSTEM_USERS, Token, words
 
 _MAIL: Final = re.compile(
-    r"(?<![\w.%+\-/])[A-Za-z0-9._%+\-]{1,64}+@((?:[A-Za-z0-9\-]{1,63}\.){1,8}[A-Za-z]{2,24})(?![\w@\-]|\.\w)"
+    r"(?<![\w.%+\-/])[A-Za-z0-9._%+\-]{1,64}+@((?:[A-Za-z0-9\-]{1,63}\.){1,8}[A-Za-z]{2,24})(?![\w@\-]|\.\w)",
+    re.A,
 )
 _NOT_TOP_LEVEL: Final = words("""
     service socket timer mount automount scope slice target device swap path so jar war js ts py java go rb rs c h cpp
     html css png jpg svg json xml yaml yml toml sh log txt gz zip conf
 """)
+# ASCII only: a Chinese character before or behind a number or an address is no part of it.
 # A pattern that begins with a character class is searched for several times faster than one that begins with a look
 # behind; so the look behind stands after the first character and looks over it.
 _ELEVEN_DIGITS: Final = re.compile(r"\d{11}")
 _GROUPED_DIGITS: Final = re.compile(r"\d{3,4}[ \-]\d{3,4}")
-_PHONE_BARE: Final = re.compile(r"1(?<![\w.\-+/].)[3-9]\d{9}(?![\w\-]|\.\d)")
-_PHONE_GROUPED: Final = re.compile(r"1(?<![\w.\-+/].)[3-9]\d[ \-]\d{4}[ \-]\d{4}(?![\w\-]|\.\d)")
+_PHONE_BARE: Final = re.compile(r"1(?<![\w.\-+/].)[3-9]\d{9}(?![\w\-]|\.\d)", re.A)
+_PHONE_GROUPED: Final = re.compile(r"1(?<![\w.\-+/].)[3-9]\d[ \-]\d{4}[ \-]\d{4}(?![\w\-]|\.\d)", re.A)
 _PHONE_CHINA: Final = re.compile(
-    r"[+8](?<![\w.\-+/].)(?:(?<=\+)8)?6[ \-]?(1[3-9]\d[ \-]?\d{4}[ \-]?\d{4})(?![\w\-]|\.\d)"
+    r"[+8](?<![\w.\-+/].)(?:(?<=\+)8)?6[ \-]?(1[3-9]\d[ \-]?\d{4}[ \-]?\d{4})(?![\w\-]|\.\d)", re.A
 )
 _PHONE_GLOBAL: Final = re.compile(r"\+(?<![\w.+].)[1-9]\d{0,2}[ \-]?\(?\d{2,4}\)?(?:[ \-]?\d{2,4}){2,3}(?![\w\-]|\.\d)")
 _PHONE_AMERICAN: Final = re.compile(r"[\d(](?<![\w.\-+/].)(?:(?<=\()\d{3}\) |(?<=\d)\d{2}-)\d{3}-\d{4}(?![\w\-]|\.\d)")
@@ -42,14 +44,16 @@ _UNIT: Final = re.compile(
 )
 _ID_CHINESE: Final = re.compile(
     r"[1-9](?<![\w.].)(?:(?<=1)[1-5]|(?<=2)[1-3]|(?<=3)[1-7]|(?<=4)[1-6]|(?<=5)[0-4]|(?<=6)[1-5]|(?<=[78])[12]|(?<=9)1)"
-    r"\d{4}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx](?!\w)"
+    r"\d{4}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx](?!\w)",
+    re.A,
 )
 _CARD: Final = re.compile(
     r"[2-6](?<![\w.\-].)(?:(?<=4)\d{3}|(?<=5)[1-5]\d{2}|(?<=2)[2-7]\d{2}|(?<=6)[025]\d{2}|(?<=3)[47]\d{2})"
-    r"(?:[ \-]?\d{4}){2}[ \-]?\d{1,7}(?![\w\-]|\.\d)"
+    r"(?:[ \-]?\d{4}){2}[ \-]?\d{1,7}(?![\w\-]|\.\d)",
+    re.A,
 )
 _ID_AMERICAN: Final = re.compile(r"[0-8](?<![\w.\-+/].)\d{2}(?<!000)(?<!666)-(?!00)\d{2}-(?!0000)\d{4}(?![\w\-]|\.\d)")
-_IPV4: Final = re.compile(r"\d(?<![\w.].)\d{0,2}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\w]|\.\d|-\d)")
+_IPV4: Final = re.compile(r"\d(?<![\w.].)\d{0,2}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\w]|\.\d|-\d)", re.A)
 _IPV4_DASHED: Final = re.compile(r"\bip-((?:\d{1,3}-){3}\d{1,3})(?!\d)")
 _FILE_ENDING: Final = re.compile(
     r"\.(?:jar|war|so|zip|gz|tgz|rpm|deb|dll|exe|whl|tar|js|css|min|el\d|x86_64|noarch)\b", re.I

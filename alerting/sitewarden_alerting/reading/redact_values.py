@@ -30,7 +30,7 @@ SECRET_KEYS: Final = words(
 )
 SECRET_NEEDLES: Final = (
     *("pass", "pwd", "secret", "token", "key", "credential", "authorization", "cookie", "sess", "csrf", "xsrf", "otp"),
-    *("pin", "cvv", "sig", "connection", "pw", "identified", "密", "口令", "令牌"),
+    *("pin", "cvv", "sig", "connection", "pw", "identified", "-u ", "密", "口令", "令牌"),
 )
 USER_KEYS: Final = words("""
     user username user_name user-name userid user_id login login_name loginname logname ruser account_name 用户 用户名
@@ -60,7 +60,8 @@ _PLACEHOLDER: Final = re.compile(
 )
 _PAIR: Final = re.compile(
     r"(?<![\w.\-])(?P<key>[\w.\-]{1,200}+)(?P<quote>\\{0,3}[\"'`])?"
-    r"(?P<separator>[ \t]{1,4}(?:=>|:=|==|=|:)[ \t]{0,8}|(?:=>|:=|:)[ \t]{0,8}|==?)(?P<bytes>b(?=['\"]))?"
+    r"(?P<separator>[ \t]{1,4}(?:=>|:=|==|=|:)[ \t]{0,8}|(?:=>|:=|:)[ \t]{0,8}|==?|%3[Dd]|[ \t]{0,4}[：＝][ \t]{0,8})"
+    r"(?P<bytes>b(?=['\"]))?"
 )
 _COMPLAINT: Final = re.compile(
     r"\b(?:unexpected|invalid|illegal|unknown|missing|bad|expected|expecting|next|last|near|end)\s{1,3}$", re.I
@@ -87,6 +88,7 @@ _BLOCK: Final = re.compile(  # YAML: the indented lines after | or >, or the one
 )
 _XML: Final = re.compile(r"<([\w:.\-]{1,80}+)(\s[^<>]{0,200}+)?>([^<]{1,4096}+)(?=</)")
 _SQL: Final = re.compile(r"\b(identified\s{1,4}by|password)(\s{1,4})'((?:[^'\\]|\\.){1,512}+)'", re.I)
+_CURL_USER: Final = re.compile(r"(?<!\S)(-u[ \t]{0,4}[^\s:'\"]{1,100}+:)([^\s'\"]{1,512}+)")
 _OPTION: Final = re.compile(r"(?<!\S)(--?[a-z][\w\-]{0,60}+)([ \t]{1,4})(?![\-=:<])([^\s\"']{1,512}+)", re.I)
 
 
@@ -120,6 +122,8 @@ def replace_secret_values(text: str, keys: Keys, token: Token) -> str:
     if "</" in text:
         text = _XML.sub(lambda m: f"<{m[1]}{m[2] or ''}>{once(m[3], token)}" if m[1] in keys else m[0], text)
     text = replace_values(text, keys, lambda value: once(value, token))
+    if "-u" in text:
+        text = _CURL_USER.sub(lambda m: m[0] if m[2].isdigit() else f"{m[1]}{once(m[2], token)}", text)
     if "-" in text:
         text = _OPTION.sub(
             lambda m: f"{m[1]}{m[2]}{once(m[3], token)}" if m[1] in keys and len(m[1]) > 2 else m[0], text
@@ -189,6 +193,8 @@ def _value(text: str, match: re.Match[str]) -> tuple[int, int]:
     bare = _BARE.match(text, start)
     if bare is None:
         return start, start
+    if bare[0].endswith("=") and text[bare.end() : bare.end() + 1] in tuple("<\"'`"):
+        return start, start  # `Login: user=<ann>`: the value is a pair of its own
     if match["separator"] == "=" and _LIST.match(text, text.rfind("\n", 0, match.start()) + 1):
         whole = _TO_NEXT_PAIR.match(text, start)
         assert whole is not None

@@ -283,3 +283,23 @@ def test_no_text_makes_it_slow(text: str) -> None:
     SITE.redact(text)
     spent_s = time.process_time() - began_s
     assert spent_s < 2.0, f"{spent_s:.1f} s for {len(text)} characters"
+
+
+@pytest.mark.parametrize(
+    ("secret", "text", "kind"),
+    [
+        ("hunter2!x", "callback?password%3Dhunter2!x", "secret"),
+        ("hunter2!x", "密码：hunter2!x", "secret"),
+        ("hunter2!x", "curl -u bob:hunter2!x https://updates.example.com", "secret"),
+        ("11010519491231002X", "身份证11010519491231002X已登记", "id"),
+        ("13812345678", "手机13812345678未接通", "phone"),
+        ("bob@example.com", "邮箱bob@example.com不存在", "mail"),
+        ("ann", "Login: user=<ann>", "user"),
+    ],
+)
+def test_what_stands_next_to_chinese_or_in_a_pair_of_its_own_is_found(secret: str, text: str, kind: str) -> None:
+    gone(secret, text, kind=kind)
+
+
+def test_a_user_and_group_of_numbers_are_no_password() -> None:
+    assert SITE.redact("docker run -u 1000:1000 app") == "docker run -u 1000:1000 app"
