@@ -16,13 +16,15 @@ from tests.fakes.proxy import Proxy
 
 @pytest.mark.e2e
 @pytest.mark.timeout(180)
-def test_a_line_reaches_headquarters_through_the_sites_proxy(tmp_path: Path) -> None:
+@pytest.mark.parametrize("credentials", ["", "site:open sesame"])
+def test_a_line_reaches_headquarters_through_the_sites_proxy(tmp_path: Path, credentials: str) -> None:
     log = tmp_path / "app.log"
     log.write_text("2026-11-23 10:00:00,000 ERROR no road but one\n")
-    proxy = Proxy()
+    proxy = Proxy(credentials)
+    user = credentials.replace(" ", "%20") + "@" if credentials else ""
     stage = Stage(
         tmp_path / "stage",
-        agent_link_toml=f'proxy = "http://127.0.0.1:{proxy.port}"',
+        agent_link_toml=f'proxy = "http://{user}127.0.0.1:{proxy.port}"',
         agent_toml=f'[[logs]]\nname = "app"\npaths = ["{log}"]\nfrom = "start"\n',
     )
     try:

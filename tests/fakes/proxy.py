@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import threading
 
 
 class Proxy:
-    """Listens on 127.0.0.1:`port` until `close()`; `asked` holds every host:port that was asked for."""
+    """Listens on 127.0.0.1:`port` until `close()`; `asked` holds every host:port that was asked for. With `credentials`
+    (user:password) it turns away who does not show them."""
 
-    def __init__(self) -> None:
+    def __init__(self, credentials: str = "") -> None:
+        self._wanted = f"basic {base64.b64encode(credentials.encode()).decode()}" if credentials else ""
         self.port = 0
         self.asked: list[str] = []
         self._loop = asyncio.new_event_loop()
@@ -41,6 +44,10 @@ class Proxy:
             method, target, _ = head.split(" ", 2)
             if method != "CONNECT":
                 writer.write(b"HTTP/1.1 405 Method Not Allowed\r\n\r\n")
+                return
+            if self._wanted.lower() not in head.lower():
+                writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+                writer.close()
                 return
             self.asked.append(target)
             host, _, port = target.rpartition(":")

@@ -22,7 +22,7 @@ from sitewarden_agent import config as configuration
 from sitewarden_agent.clock import SystemClock
 from sitewarden_agent.config import Config
 from sitewarden_agent.errors import AgentError, ConfigError, IdentityError
-from sitewarden_agent.link import identity
+from sitewarden_agent.link import identity, pin
 from sitewarden_agent.observe import discovery, redaction
 
 CONNECT_TIMEOUT_S = 5.0
@@ -181,7 +181,7 @@ def _collectors(config: Config) -> Iterator[Check]:
 def _collector(endpoint: str, *, root_pem: str | None, proxy: str | None) -> Check:
     name = f"collector {endpoint}"
     if proxy is not None:
-        return Check(name, "ok", f"not tried: the way leads through the proxy {proxy}")
+        return Check(name, "ok", f"not tried: the way leads through the proxy {pin.shown(proxy)}")
     host, _, port = endpoint.rpartition(":")
     host = host.strip("[]")
     try:

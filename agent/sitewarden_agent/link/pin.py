@@ -7,12 +7,13 @@ middle can show the real root, but no certificate under it for a name of the col
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import http.client
 import socket
 import ssl
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from sitewarden_agent.errors import Permanent
 from sitewarden_agent.link.trouble import Unreachable
@@ -44,7 +45,7 @@ def root_of(endpoint: str, *, fingerprint: str, proxy: str | None) -> str:
             "enrolment port, and that nothing on the way opens TLS."
         ) from error
     except (OSError, http.client.HTTPException) as error:
-        way = f" through the proxy {proxy}" if proxy else ""
+        way = f" through the proxy {shown(proxy)}" if proxy else ""
         raise Unreachable(
             f"{endpoint} cannot be reached{way} ({error}). Check the address, this host's DNS and the firewalls on the "
             "way" + ("." if proxy else "; if there is an HTTP proxy, set `proxy` under [link].")
@@ -67,12 +68,20 @@ def split_address(endpoint: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def shown(proxy: str) -> str:
+    """A proxy's URL as it may be printed: without user and password."""
+    parts = urlsplit(proxy)
+    return f"{parts.scheme}://{parts.hostname}:{parts.port or 3128}"
+
+
 def _connect(host: str, port: int, proxy: str | None) -> socket.socket:
     if proxy is None:
         return socket.create_connection((host, port), timeout=TIMEOUT_S)
     parts = urlsplit(proxy)
     tunnel = http.client.HTTPConnection(parts.hostname or "", parts.port or 3128, timeout=TIMEOUT_S)
-    tunnel.set_tunnel(host, port)
+    credentials = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}".encode()
+    headers = {"Proxy-Authorization": f"Basic {base64.b64encode(credentials).decode()}"} if parts.username else {}
+    tunnel.set_tunnel(host, port, headers)
     tunnel.connect()
     taken: socket.socket = tunnel.sock
     return taken
