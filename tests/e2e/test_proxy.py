@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from contextlib import closing
 from pathlib import Path
@@ -38,6 +39,10 @@ def test_a_line_reaches_headquarters_through_the_sites_proxy(tmp_path: Path, cre
                 arrived = [each.what.message for each in seen if hasattr(each.what, "message")]
                 time.sleep(0.1)
         assert arrived == ["no road but one"], stage.last_words("agent")
+        looked = subprocess.run([*stage.at_site("preflight"), "--json"], capture_output=True, text=True)
+        assert f"through http://127.0.0.1:{proxy.port}" in looked.stdout
+        assert "answers with a certificate of the vendor" in looked.stdout
+        assert "sesame" not in looked.stdout
     finally:
         stage.close()
         proxy.close()

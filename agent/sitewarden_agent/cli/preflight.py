@@ -6,10 +6,10 @@ It changes nothing.
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import os
 import shutil
-import socket
 import ssl
 import tempfile
 import time
@@ -25,7 +25,6 @@ from sitewarden_agent.errors import AgentError, ConfigError, IdentityError
 from sitewarden_agent.link import identity, pin
 from sitewarden_agent.observe import discovery, redaction
 
-CONNECT_TIMEOUT_S = 5.0
 CLOCK_TOLERANCE_S = 30.0
 
 
@@ -179,13 +178,10 @@ def _collectors(config: Config) -> Iterator[Check]:
 
 
 def _collector(endpoint: str, *, root_pem: str | None, proxy: str | None) -> Check:
-    name = f"collector {endpoint}"
-    if proxy is not None:
-        return Check(name, "ok", f"not tried: the way leads through the proxy {pin.shown(proxy)}")
-    host, _, port = endpoint.rpartition(":")
-    host = host.strip("[]")
+    name = f"collector {endpoint}" + (f" through {pin.shown(proxy)}" if proxy else "")
     try:
-        with socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT_S) as plain:
+        host, port = pin.split_address(endpoint)
+        with pin.connect(host, port, proxy) as plain:
             if root_pem is None:
                 return Check(name, "ok", "accepts connections; its certificate is checked at enrolment")
             context = ssl.create_default_context(cadata=root_pem)
@@ -198,8 +194,8 @@ def _collector(endpoint: str, *, root_pem: str | None, proxy: str | None) -> Che
     except ssl.SSLError as error:
         advice = "Check that this is the collector's port."
         return Check(name, "failed", f"does not speak TLS as a collector does: {error.reason}", advice)
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         advice = (
             "Check the address, DNS and the firewalls on the way; where only a proxy leads out, set proxy under [link]."
         )
-        return Check(name, "failed", f"cannot be reached: {error.strerror or error}", advice)
+        return Check(name, "failed", f"cannot be reached: {getattr(error, 'strerror', None) or error}", advice)

@@ -32,7 +32,7 @@ def root_of(endpoint: str, *, fingerprint: str, proxy: str | None) -> str:
     """
     host, port = split_address(endpoint)
     try:
-        with _connect(host, port, proxy) as plain:
+        with connect(host, port, proxy) as plain:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE  # the fingerprint below is what verifies
@@ -74,7 +74,8 @@ def shown(proxy: str) -> str:
     return f"{parts.scheme}://{parts.hostname}:{parts.port or 3128}"
 
 
-def _connect(host: str, port: int, proxy: str | None) -> socket.socket:
+def connect(host: str, port: int, proxy: str | None) -> socket.socket:
+    """A plain connection to host:port, through the proxy if there is one. Raises OSError, http.client.HTTPException."""
     if proxy is None:
         return socket.create_connection((host, port), timeout=TIMEOUT_S)
     parts = urlsplit(proxy)
