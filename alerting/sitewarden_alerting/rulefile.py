@@ -103,7 +103,7 @@ class _Lines:
         self.keys: dict[tuple[int, str], int] = {}
         self.rules: list[int] = []
         table, fence = -1, ""
-        for number, line in enumerate(text.splitlines(), start=1):
+        for number, line in enumerate(text.split("\n"), start=1):
             if fence:
                 fence = "" if line.count(fence) % 2 else fence
                 continue

@@ -26,7 +26,7 @@ from sitewarden_collector.store.engine import Database
 def make(db: Database, *, registry: CollectorRegistry, ca_pem: bytes, now_ns: Callable[[], int]) -> FastAPI:
     """The application. `registry` holds the counters of the whole process; the gauges read from the database at each
     scrape are added to it here, so make one application a registry."""
-    app = FastAPI(title="Sitewarden collector", docs_url=None, redoc_url=None)
+    app = FastAPI(title="Sitewarden collector", docs_url=None, redoc_url=None, redirect_slashes=False)
     gauges = Gauges(registry)
 
     @app.get("/healthz")
