@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc.aio
 import pytest
 from hypothesis import settings
 from sqlalchemy import create_engine, text
@@ -13,6 +14,10 @@ from sqlalchemy import create_engine, text
 from sitewarden_collector.store.base import tables
 from sitewarden_collector.store.engine import Database
 from tests import postgres
+
+# grpc.aio shuts itself down with its last object and joins its poller's thread. When the garbage collector finds that
+# object on some other thread, nobody answers the join any more. Held once, it stays up until the process ends.
+grpc.aio.init_grpc_aio()
 
 # The same examples every time: a failure is about the change at hand. `make fuzz` looks further each time.
 settings.register_profile("house", derandomize=True, deadline=None)
