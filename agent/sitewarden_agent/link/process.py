@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import grpc.aio
+
 from sitewarden_agent.clock import Clock
 from sitewarden_agent.errors import AgentError, IdentityError
 from sitewarden_agent.link import channel, identity
@@ -60,6 +62,9 @@ class Config(Protocol):
 
 async def run(config: Config, spool: Spool, clock: Clock, stop: asyncio.Event) -> None:
     """Serve until `stop` is set. Raises SpoolDamaged when the spool cannot be used any more."""
+    # grpc.aio shuts down with its last object, joining its poller; from the garbage collector on another thread that
+    # join can wait for ever. Held once, it stays up from one connection to the next.
+    grpc.aio.init_grpc_aio()
     link = _Link(config, spool, clock, random.SystemRandom())
     serving = asyncio.create_task(link.serve())
     stopping = asyncio.create_task(stop.wait())

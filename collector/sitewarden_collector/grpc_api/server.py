@@ -45,6 +45,7 @@ class GrpcServers:
 
     async def start(self) -> None:
         """Listen on both addresses; raises ConfigError when one cannot be had."""
+        grpc.aio.init_grpc_aio()  # held for the life of the process: collecting its last object elsewhere can deadlock
         front, config = self._front, self._front.config
         intake, enrolment = Intake(front), Enrolment(front)
         streams = grpc.aio.server(options=_stream_options(config))
