@@ -39,6 +39,7 @@ class SignalKind(StrEnum):
     STORM = "storm"
     GAP = "gap"  # data were lost
     CHANGE = "change"
+    REPORT = "report"  # no rule: a person said so
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +123,34 @@ class TicketState(StrEnum):
 OPEN_STATES = frozenset(TicketState) - {TicketState.RESOLVED, TicketState.CLOSED}
 
 
+class TicketType(StrEnum):
+    """What kind of work a ticket is (ITIL). Triage opens incidents; people open any."""
+
+    INCIDENT = "incident"
+    SERVICE_REQUEST = "service_request"
+    COMPLAINT = "complaint"
+    CHANGE_REQUEST = "change_request"
+
+
+class Waiting(StrEnum):
+    """Whom or what a waiting ticket waits for. A contract says which of them pause its clocks."""
+
+    CUSTOMER = "customer"
+    THIRD_PARTY = "third_party"
+    CHANGE = "change"
+
+
+PRIORITIES = (1, 2, 3, 4)  # 1 is the most urgent
+DEFAULT_PRIORITY = 3
+
+
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """An incident at one site. `id` starts with `new:` until it is stored, `number` is empty until then.
+    """A ticket at one site. `id` starts with `new:` until it is stored, `number` is empty until then.
 
-    `count` is the number of events, `entries` that of evidence entries ever added. `heads` are the records of which
-    only the first line is counted here so far. `flips` are the times at which it came back after a recovery.
+    `kind` and `rule` say how it came about, `type` what work it is. `count` is the number of events, `entries` that of
+    evidence entries ever added. `heads` are the records of which only the first line is counted here so far. `flips`
+    are the times at which it came back after a recovery. `reported_ns` is when a person reported it, where one did.
     """
 
     id: str
@@ -158,6 +181,16 @@ class Ticket:
     reopened_count: int = 0  # its count when it was last reopened
     notices: int = 0  # rounds of telling so far
     suppressed: int = 0  # signals that follow from this one and opened nothing
+    type: TicketType = TicketType.INCIDENT
+    priority: int = DEFAULT_PRIORITY
+    waiting: str = ""  # a value of Waiting while it waits
+    category: str = ""
+    component: str = ""
+    reporter: str = ""  # who reported it, where a person did
+    reported_ns: int | None = None
+    parent_id: str = ""  # the ticket that it is a part of
+    problem_id: str = ""  # the problem behind it
+    major: bool = False
 
     @property
     def is_open(self) -> bool:

@@ -34,6 +34,8 @@ from sitewarden_collector.services.notifying import Sender, people
 from sitewarden_collector.store import agents, lock, migrate, settings
 from sitewarden_collector.store.engine import Database
 from sitewarden_collector.telemetry import Telemetry
+from sitewarden_collector.web.context import Context
+from sitewarden_collector.web.live import Live
 
 HEARD_INTERVAL_S = 2.0
 DISPATCH_INTERVAL_S = 0.5
@@ -43,6 +45,7 @@ RETENTION_INTERVAL_S = 600.0
 EVALUATE_IDLE_S = 1.0  # other collectors store observations as well
 TICK_INTERVAL_S = 1.0
 ASSESS_INTERVAL_S = 2.0
+LIVE_AGAIN_S = 1.0  # after the feed's connection was lost
 NOTIFY_IDLE_S = 0.5  # commands write notices from outside, too
 
 _log = logging.getLogger("sitewarden.collector")
@@ -98,7 +101,11 @@ class Collector:
         self._stack.push_async_callback(servers.stop)
         self.streams_port, self.enrolment_port = servers.streams_port, servers.enrolment_port
         await self.db.run(settings.put, "endpoints", self._endpoints())
+        live_feed = Live(self.db, clock)
+        secret = pki.secret_key(config.data_path, create=False)
+        self.context = Context(self.db, config, clock.now_ns, secret, live_feed, self.outbox.set)
         self.http_port = await self._stack.enter_async_context(self._http(authority))
+        self._loop("live", every(LIVE_AGAIN_S, live_feed.follow, name="live", clock=clock))
         self._stack.push_async_callback(sender.stop)
         self._loop("heard", every(HEARD_INTERVAL_S, self._write_heard, name="heard", clock=clock))
         self._stack.push_async_callback(self._write_heard)
@@ -212,9 +219,7 @@ class Collector:
 
     @asynccontextmanager
     async def _http(self, authority: pki.Authority) -> AsyncIterator[int]:
-        app = http_app.make(
-            self.db, registry=self.telemetry.registry, ca_pem=pki.pem(authority.root), now_ns=self.clock.now_ns
-        )
+        app = http_app.make(self.context, registry=self.telemetry.registry, ca_pem=pki.pem(authority.root))
         listener = _listen(self.config.listen.http)
         server = _HttpServer(uvicorn.Config(app, log_config=None, lifespan="off", access_log=False))
         serving = asyncio.ensure_future(server.serve(sockets=[listener]))

@@ -8,6 +8,8 @@
         |-- ConfigError        the configuration file, with the place in it
         |-- Refused            a caller's fault, with the reason that the wire knows
         |-- NotFound           no such ticket, site, token ...
+        |-- Invalid            what was asked for makes no sense, with what would
+        |-- Forbidden          whoever asks may not
         |-- Conflict           the thing is not in a state that allows this
         |-- DatabaseUnusable   damaged, of another version, or held by another collector
         `-- ChannelRejected    a notification service refused this notice for good
@@ -57,6 +59,14 @@ class Refused(Permanent):
 
 class NotFound(Permanent):
     """There is no such thing."""
+
+
+class Invalid(Permanent):
+    """What was asked for makes no sense; the message says what would."""
+
+
+class Forbidden(Permanent):
+    """Whoever asks may not do this."""
 
 
 class Conflict(Permanent):

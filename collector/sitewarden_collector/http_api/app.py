@@ -9,7 +9,6 @@ Nothing here changes anything or needs to know who asks, so it listens on loopba
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -20,13 +19,15 @@ from prometheus_client.exposition import choose_encoder
 
 from sitewarden_collector.http_api.gauges import Gauges
 from sitewarden_collector.services import health
-from sitewarden_collector.store.engine import Database
+from sitewarden_collector.web.context import Context
 
 
-def make(db: Database, *, registry: CollectorRegistry, ca_pem: bytes, now_ns: Callable[[], int]) -> FastAPI:
+def make(context: Context, *, registry: CollectorRegistry, ca_pem: bytes) -> FastAPI:
     """The application. `registry` holds the counters of the whole process; the gauges read from the database at each
     scrape are added to it here, so make one application a registry."""
     app = FastAPI(title="Sitewarden collector", docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.context = context
+    db, now_ns = context.db, context.now_ns
     gauges = Gauges(registry)
 
     @app.get("/healthz")

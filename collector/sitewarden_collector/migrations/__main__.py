@@ -23,6 +23,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from sitewarden_collector.store import append_only
+
 revision = "0001"
 down_revision = None
 
@@ -30,6 +32,7 @@ down_revision = None
 def upgrade() -> None:
     '''
 FOOT = """
+    append_only.install(op.get_bind())
 
 
 def downgrade() -> None:

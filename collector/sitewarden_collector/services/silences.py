@@ -16,7 +16,7 @@ from sitewarden_alerting.model import SECOND_NS, Silence, TicketState
 from sitewarden_alerting.silences import exactly, matches
 from sitewarden_alerting.wording import exact_moment
 from sitewarden_collector.errors import Conflict, NotFound
-from sitewarden_collector.services import faults
+from sitewarden_collector.services import aftermath, faults
 from sitewarden_collector.store import silences, sites, tickets
 from sitewarden_collector.store.base import new_id
 from sitewarden_collector.store.numbers import next_number
@@ -88,4 +88,4 @@ def _note(tx: Connection, silence: Silence, what: str, by: str, text: str, *, no
     """Write it into the history of the open tickets that it is about."""
     for listed in tickets.listing(tx, states=(*tickets.OPEN, TicketState.RESOLVED.value), site_id=silence.site):
         if matches(silence, listed.ticket):
-            tickets.add_history(tx, listed.ticket.id, [Event(now_ns, what, by, text)])
+            aftermath.record(tx, listed.ticket, [Event(now_ns, what, by, text)], now_ns=now_ns)

@@ -1,8 +1,8 @@
 """Tickets in use: writing down what triage decided, and what people do with them.
 
-`apply` stores decisions with their evidence, history and notices in the caller's transaction. `acknowledge` and
-`resolve` are a person's moves; both stop every page of the ticket that has not gone out. Not here: deciding
-(`alerting.triage`), sending (`services.notifying`).
+`apply` stores decisions with their evidence and history in the caller's transaction, and has people told.
+`acknowledge` and `resolve` are a person's moves; both stop every page of the ticket that has not gone out. Not here:
+deciding (`alerting.triage`), who is told (`services.paging`).
 """
 
 from __future__ import annotations
@@ -14,24 +14,22 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection
 
 from sitewarden_alerting import decisions as made
-from sitewarden_alerting import routing
 from sitewarden_alerting import tickets as moves
 from sitewarden_alerting.decisions import TicketDecision
-from sitewarden_alerting.model import Evidence, Person, Policy, Silence, Ticket
+from sitewarden_alerting.model import Evidence, Policy, Silence, Ticket
 from sitewarden_alerting.silences import silencing
-from sitewarden_alerting.wording import cut, exact_moment, severity_word
 from sitewarden_collector.errors import Conflict
+from sitewarden_collector.services import aftermath, paging
 from sitewarden_collector.services.surroundings import Surroundings, around
-from sitewarden_collector.store import notices, silences, tickets
+from sitewarden_collector.store import silences, tickets
 from sitewarden_collector.store.base import new_id
-from sitewarden_collector.store.numbers import next_number
+from sitewarden_collector.store.numbers import BY_TYPE, next_number
 from sitewarden_collector.store.tickets import Event, Listed
 
 BY_RULES = "rules"
 FLIPS_WRITTEN = 6  # further ups and downs of a flapping ticket are counted, not written
 COUNTED = (made.AddEvidence, made.ReplaceEvidence, made.ConfirmEvidence, made.Notify)  # no line of history
 MOVED = (made.RekeyTicket, made.MergeTicket, made.ReopenTicket, made.ResolveTicket, made.CloseTicket)
-BODY_CHARS = 1500
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +93,9 @@ def _moved(tx: Connection, number: str, what: str, who: str, *, now_ns: int, how
     except moves.IllegalMove as error:
         raise Conflict(str(error)) from error
     tickets.save(tx, ticket, new=False)
-    notices.cancel_for_ticket(tx, ticket.id)
-    tickets.add_history(tx, ticket.id, [Event(now_ns, what, who, how or f"{what} by {who}")])
+    paging.stop(tx, ticket, now_ns=now_ns)
+    event = {"acknowledged": "acknowledge", "resolved": "resolve_ticket"}[what]
+    aftermath.record(tx, ticket, [Event(now_ns, event, who, how or f"{what} by {who}")], now_ns=now_ns)
     return ticket
 
 
@@ -126,11 +125,11 @@ def apply(tx: Connection, decisions: Sequence[TicketDecision], policy: Policy, *
     _flush(work)
     for ticket in work.latest.values():
         tickets.save(tx, ticket, new=False)
-    for ticket_id, events in work.history.items():
-        tickets.add_history(tx, ticket_id, events)
+    for ticket_id, ticket in work.latest.items():
+        aftermath.record(tx, ticket, work.history.get(ticket_id, ()), now_ns=now_ns)
     for decision, ticket_id in work.notify:
         if not work.latest[ticket_id].merged_into:
-            _tell(tx, decision, work.latest[ticket_id], policy.on_call, now_ns=now_ns)
+            paging.tell(tx, decision, work.latest[ticket_id], policy.on_call, now_ns=now_ns)
     for silence_id, number in work.held.items():
         silences.count_held(tx, silence_id, number)
     return sum(isinstance(decision, made.OpenTicket | made.ReopenTicket) for decision in decisions)
@@ -157,10 +156,10 @@ def _write(work: _Writing, decision: TicketDecision) -> None:
             ticket = replace(ticket, merged_into=into.id)
             _flush(work)
             tickets.move_evidence(work.tx, ticket.id, into.id, shift=into.entries - ticket.entries)
-            notices.cancel_for_ticket(work.tx, ticket.id)
+            paging.stop(work.tx, ticket, now_ns=work.now_ns)
             _remember(work, into.id, decision, f"took over {ticket.number}: {decision.reason}")
         case made.ResolveTicket() | made.CloseTicket():
-            notices.cancel_for_ticket(work.tx, ticket.id)
+            paging.stop(work.tx, ticket, now_ns=work.now_ns)
         case made.Notify():
             work.notify.append((decision, ticket.id))
     work.latest[ticket.id] = ticket
@@ -172,7 +171,7 @@ def _write(work: _Writing, decision: TicketDecision) -> None:
 
 def _new(work: _Writing, ticket: Ticket) -> Ticket:
     """Give the ticket its id and number, and make its row, so that evidence can refer to it."""
-    work.ids[ticket.id] = (new_id(), next_number(work.tx, "INC"))
+    work.ids[ticket.id] = (new_id(), next_number(work.tx, BY_TYPE[ticket.type]))
     ticket = _real(work, ticket)
     tickets.save(work.tx, ticket, new=True)
     return ticket
@@ -204,51 +203,9 @@ def _flush(work: _Writing) -> None:
 
 def _remember(work: _Writing, ticket_id: str, decision: TicketDecision, text: str) -> None:
     what = re.sub(r"(?<!^)(?=[A-Z])", "_", type(decision).__name__).lower()
-    work.history.setdefault(ticket_id, []).append(Event(decision.at_ns, what, BY_RULES, text))
-
-
-# -- telling ---------------------------------------------------------------------------------------------------------
-
-
-def _tell(tx: Connection, decision: made.Notify, ticket: Ticket, on_call: Sequence[Person], *, now_ns: int) -> None:
-    route = routing.first(on_call, decision.kind)
-    if route is None:
-        text = "nobody is told: add people with channels under [[on_call]] in the configuration"
-        tickets.add_history(tx, ticket.id, [Event(now_ns, "nobody_to_tell", BY_RULES, text)])
-        return
-    site, customer = tickets.names(tx, ticket.site_id)
-    notices.add(
-        tx,
-        kind=decision.kind,
-        person=route.person,
-        channel=route.channel,
-        subject=cut(f"[{ticket.number}] {site}: {_news(decision)}{ticket.title}", 200),
-        body=_body(tx, decision, ticket, site, customer),
-        ticket_id=ticket.id,
-        urgency=route.urgency,
-        now_ns=now_ns,
-        dedup_key=f"{ticket.id}:{decision.occasion}",
+    # The state as it is after this decision: several may follow each other in one transaction.
+    ticket = work.latest[ticket_id]
+    event = Event(
+        decision.at_ns, what, BY_RULES, text, state=ticket.state.value, waiting=ticket.waiting, priority=ticket.priority
     )
-    text = f"{decision.kind} to {route.person} by {route.channel} ({route.reason.value}): {decision.reason}"
-    tickets.add_history(tx, ticket.id, [Event(now_ns, "notify", BY_RULES, text)])
-
-
-def _news(decision: made.Notify) -> str:
-    if decision.kind == "recovery":
-        return "recovered: "
-    return "" if decision.ticket.reopenings == 0 else "again: "
-
-
-def _body(tx: Connection, decision: made.Notify, ticket: Ticket, site: str, customer: str) -> str:
-    shown = tickets.evidence_of(tx, ticket.id)[:1]
-    lines = [
-        f"{severity_word(ticket.severity)} at {site} ({customer}), first seen {exact_moment(ticket.opened_ns)}.",
-        decision.reason,
-        "",
-        *(cut(one.text, BODY_CHARS) for one in shown),
-        "",
-        f"Look:  sitewarden ticket show {ticket.number}",
-    ]
-    if decision.kind == "page":
-        lines.append(f"Take:  sitewarden ticket ack {ticket.number} --by YOUR-NAME")
-    return "\n".join(lines)
+    work.history.setdefault(ticket_id, []).append(event)

@@ -1,13 +1,20 @@
-"""Short human numbers: INC-1001, RSK-1, SIL-1. One row a kind, moved on by a guarded update: none is given twice."""
+"""Short human numbers: INC-1001, REQ-1001, RSK-1. One row a kind, moved on by a guarded update: none is given twice."""
 
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Connection, String, Table, insert, update
 from sqlalchemy.exc import IntegrityError
 
+from sitewarden_alerting.model import TicketType
 from sitewarden_collector.store.base import metadata
 
-FIRST = {"INC": 1001, "RSK": 1, "SIL": 1}
+FIRST = {"INC": 1001, "REQ": 1001, "CMP": 1001, "CHG": 1001, "PRB": 101, "CON": 1, "RSK": 1, "SIL": 1, "MNT": 1}
+BY_TYPE = {
+    TicketType.INCIDENT: "INC",
+    TicketType.SERVICE_REQUEST: "REQ",
+    TicketType.COMPLAINT: "CMP",
+    TicketType.CHANGE_REQUEST: "CHG",
+}
 
 numbers = Table(
     "numbers",
@@ -18,7 +25,7 @@ numbers = Table(
 
 
 def next_number(tx: Connection, kind: str) -> str:
-    """The next number of a kind (`INC`, `RSK`, `SIL`), as `INC-1001`. A transaction that fails gives it back."""
+    """The next number of a kind (a key of `FIRST`), as `INC-1001`. A transaction that fails gives it back."""
     while True:
         moved = update(numbers).where(numbers.c.kind == kind).values(last=numbers.c.last + 1).returning(numbers.c.last)
         last = tx.execute(moved).scalar_one_or_none()

@@ -11,7 +11,7 @@ overwrite each other. Not here: what happens to a ticket (`alerting.triage`), an
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from hashlib import sha256
 from typing import Any
 
@@ -45,8 +45,10 @@ from sitewarden_alerting.model import (
     SignalKind,
     Ticket,
     TicketState,
+    TicketType,
 )
 from sitewarden_collector.errors import NotFound
+from sitewarden_collector.store import append_only
 from sitewarden_collector.store.base import Id, Ns, RowId, id_column, metadata
 from sitewarden_collector.store.sites import customers, sites
 
@@ -85,6 +87,16 @@ tickets = Table(
     Column("reopened_count", BigInteger, nullable=False),
     Column("notices", Integer, nullable=False),
     Column("suppressed", BigInteger, nullable=False),
+    Column("type", String(24), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("waiting", String(16), nullable=False),
+    Column("category", String(100), nullable=False),
+    Column("component", String(100), nullable=False),
+    Column("reporter", String(200), nullable=False),
+    Column("reported_ns", Ns),
+    Column("parent_id", Id, nullable=False, index=True),
+    Column("problem_id", Id, nullable=False, index=True),
+    Column("major", Boolean, nullable=False),
     Index(None, "site_id", "fault"),
     Index(None, "fault"),
 )
@@ -113,19 +125,33 @@ history = Table(
     Column("what", String(32), nullable=False),
     Column("by", String(200), nullable=False),
     Column("text", Text, nullable=False),
+    Column("written_ns", Ns, nullable=False),  # when it was written down: later than at_ns where it is told belatedly
+    # How the ticket was afterwards: what the clocks of the contract are computed from.
+    Column("state", String(16), nullable=False),
+    Column("waiting", String(16), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("data", Text, nullable=False),  # JSON of what else belongs to it; empty text: nothing
 )
+append_only.guard(history)
 
-_FIELDS = tuple(field.name for field in fields(Ticket))
+_FIELDS = tuple(one.name for one in fields(Ticket))
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of a ticket's history."""
+    """One line of a ticket's history. `state`, `waiting` and `priority` are the ticket's after it; `add_history` fills
+    them in. `by` is an account's name, or `rules`. `data` is what a program may want of it, JSON-able."""
 
     at_ns: int
     what: str
     by: str
     text: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    state: str = ""
+    waiting: str = ""
+    priority: int = 0
+    written_ns: int = 0
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +231,7 @@ def names(tx: Connection, site_id: str) -> tuple[str, str]:
 def save(tx: Connection, ticket: Ticket, *, new: bool) -> None:
     """Write a ticket as it is now."""
     row = {name: getattr(ticket, name) for name in _FIELDS}
-    row |= {"kind": ticket.kind.value, "state": ticket.state.value}
+    row |= {"kind": ticket.kind.value, "state": ticket.state.value, "type": ticket.type.value}
     row |= {"heads": _pack(ticket.heads), "flips": _pack(ticket.flips), "open_key": _open_key(ticket)}
     if new:
         tx.execute(insert(tickets).values(row))
@@ -250,9 +276,21 @@ def evidence_of(tx: Connection, ticket_id: str) -> list[Evidence]:
     ]
 
 
-def add_history(tx: Connection, ticket_id: str, events: Iterable[Event]) -> None:
+def add_history(tx: Connection, ticket: Ticket, events: Iterable[Event], *, now_ns: int) -> None:
+    """Write events into the history of a ticket, as it is after them. Nothing takes them out again."""
     rows = [
-        {"ticket_id": ticket_id, "at_ns": event.at_ns, "what": event.what, "by": event.by, "text": event.text}
+        {
+            "ticket_id": ticket.id,
+            "at_ns": event.at_ns,
+            "what": event.what,
+            "by": event.by,
+            "text": event.text,
+            "written_ns": now_ns,
+            "state": event.state or ticket.state.value,
+            "waiting": event.waiting or ticket.waiting,
+            "priority": event.priority or ticket.priority,
+            "data": msgspec.json.encode(event.data).decode() if event.data else "",
+        }
         for event in events
     ]
     if rows:
@@ -260,9 +298,18 @@ def add_history(tx: Connection, ticket_id: str, events: Iterable[Event]) -> None
 
 
 def history_of(tx: Connection, ticket_id: str) -> list[Event]:
-    """What happened to a ticket, the oldest first."""
+    """What happened to a ticket, in the order in which it was written down."""
     rows = tx.execute(select(history).where(history.c.ticket_id == ticket_id).order_by(history.c.id))
-    return [Event(row.at_ns, row.what, row.by, row.text) for row in rows]
+    return [_event(row) for row in rows]
+
+
+def histories(tx: Connection, ticket_ids: Collection[str]) -> dict[str, list[Event]]:
+    """The histories of several tickets, by their ids."""
+    found: dict[str, list[Event]] = {ticket_id: [] for ticket_id in ticket_ids}
+    wanted = select(history).where(history.c.ticket_id.in_(list(ticket_ids))).order_by(history.c.id)
+    for row in tx.execute(wanted):
+        found[row.ticket_id].append(_event(row))
+    return found
 
 
 def count_by_state(tx: Connection) -> dict[str, int]:
@@ -308,10 +355,25 @@ def _entry(ticket_id: str, entry: int, one: Evidence) -> dict[str, Any]:
     }
 
 
+def _event(row: Row[Any]) -> Event:
+    return Event(
+        at_ns=row.at_ns,
+        what=row.what,
+        by=row.by,
+        text=row.text,
+        data=msgspec.json.decode(row.data, type=dict[str, Any]) if row.data else {},
+        state=row.state,
+        waiting=row.waiting,
+        priority=row.priority,
+        written_ns=row.written_ns,
+        id=row.id,
+    )
+
+
 def _read(row: Row[Any]) -> Ticket:
     values = {name: getattr(row, name) for name in _FIELDS if name != "count"}
     values["count"] = row._mapping["count"]  # a row is a tuple too, and has a method of that name
-    values |= {"kind": SignalKind(row.kind), "state": TicketState(row.state)}
+    values |= {"kind": SignalKind(row.kind), "state": TicketState(row.state), "type": TicketType(row.type)}
     values["heads"] = msgspec.json.decode(row.heads, type=tuple[str, ...]) if row.heads else ()
     values["flips"] = msgspec.json.decode(row.flips, type=tuple[int, ...]) if row.flips else ()
     return Ticket(**values)

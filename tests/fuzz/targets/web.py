@@ -11,14 +11,13 @@ from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
 
 from sitewarden_agent.observe import probe_http
 from sitewarden_collector.channels import bots, http, open_channel
 from sitewarden_collector.errors import ConfigError
-from sitewarden_collector.http_api.app import make
 from sitewarden_collector.store.base import tables
 from sitewarden_collector.store.engine import Database
+from tests.desk import make_app, make_context
 from tests.fuzz.run import Target, must
 
 SECRET = "hunter2secret"
@@ -28,7 +27,7 @@ SECRET = "hunter2secret"
 def _app() -> FastAPI:
     database = Database(f"sqlite:///{tempfile.mkdtemp(prefix='sitewarden-fuzz-')}/collector.db")
     tables().create_all(database.engine)
-    return make(database, registry=CollectorRegistry(), ca_pem=b"", now_ns=lambda: 1_764_000_000 * 10**9)
+    return make_app(make_context(database))
 
 
 def ask(data: bytes) -> str:

@@ -15,6 +15,7 @@ from sitewarden_collector.http_api.app import make
 from sitewarden_collector.services import health
 from sitewarden_collector.store import evaluations, notices
 from sitewarden_collector.store.engine import Database
+from tests.desk import make_context
 
 NOW = 1_764_000_000 * 10**9
 S = 10**9
@@ -36,7 +37,7 @@ def time() -> Time:
 async def client(db: Database, time: Time) -> AsyncIterator[AsyncClient]:
     registry = CollectorRegistry()
     Counter("sitewarden_batches", "Batches.", registry=registry).inc(3)
-    app = make(db, registry=registry, ca_pem=b"-----BEGIN CERTIFICATE-----\n", now_ns=time)
+    app = make(make_context(db, now_ns=time), registry=registry, ca_pem=b"-----BEGIN CERTIFICATE-----\n")
     async with AsyncClient(transport=ASGITransport(app=app), base_url="http://collector") as client:
         yield client
 

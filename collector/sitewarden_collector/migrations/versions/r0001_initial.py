@@ -5,11 +5,18 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from sitewarden_collector.store import append_only
+
 revision = "0001"
 down_revision = None
 
 
 def upgrade() -> None:
+    op.create_table(
+        "append_only_unlocked",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_append_only_unlocked")),
+    )
     op.create_table(
         "authority",
         sa.Column("name", sa.String(length=16), nullable=False),
@@ -18,6 +25,18 @@ def upgrade() -> None:
         sa.Column("created_ns", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_authority")),
     )
+    op.create_table(
+        "changes",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("at_ns", sa.BigInteger(), nullable=False),
+        sa.Column("topic", sa.String(length=32), nullable=False),
+        sa.Column("what", sa.String(length=64), nullable=False),
+        sa.Column("ref", sa.String(length=36), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_changes")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_changes_at", "changes", ["at_ns"], unique=False)
     op.create_table(
         "customers",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -239,6 +258,16 @@ def upgrade() -> None:
         sa.Column("reopened_count", sa.BigInteger(), nullable=False),
         sa.Column("notices", sa.Integer(), nullable=False),
         sa.Column("suppressed", sa.BigInteger(), nullable=False),
+        sa.Column("type", sa.String(length=24), nullable=False),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("waiting", sa.String(length=16), nullable=False),
+        sa.Column("category", sa.String(length=100), nullable=False),
+        sa.Column("component", sa.String(length=100), nullable=False),
+        sa.Column("reporter", sa.String(length=200), nullable=False),
+        sa.Column("reported_ns", sa.BigInteger(), nullable=True),
+        sa.Column("parent_id", sa.String(length=36), nullable=False),
+        sa.Column("problem_id", sa.String(length=36), nullable=False),
+        sa.Column("major", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_tickets_customer_id_customers")),
         sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name=op.f("fk_tickets_site_id_sites")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tickets")),
@@ -246,6 +275,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("open_key", name=op.f("uq_tickets_open_key")),
     )
     op.create_index(op.f("ix_tickets_fault"), "tickets", ["fault"], unique=False)
+    op.create_index(op.f("ix_tickets_parent_id"), "tickets", ["parent_id"], unique=False)
+    op.create_index(op.f("ix_tickets_problem_id"), "tickets", ["problem_id"], unique=False)
     op.create_index(op.f("ix_tickets_site_id_fault"), "tickets", ["site_id", "fault"], unique=False)
     op.create_index(op.f("ix_tickets_state"), "tickets", ["state"], unique=False)
     op.create_table(
@@ -415,10 +446,16 @@ def upgrade() -> None:
         sa.Column("what", sa.String(length=32), nullable=False),
         sa.Column("by", sa.String(length=200), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("written_ns", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("waiting", sa.String(length=16), nullable=False),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("data", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_ticket_history_ticket_id_tickets")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ticket_history")),
     )
     op.create_index(op.f("ix_ticket_history_ticket_id"), "ticket_history", ["ticket_id"], unique=False)
+    append_only.install(op.get_bind())
 
 
 def downgrade() -> None:
