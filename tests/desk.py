@@ -18,9 +18,9 @@ from tests.cast import NOON, FakeClock
 SECRET = Fernet(Fernet.generate_key())
 
 
-def make_context(db: Database, *, config: Config = Config(), now_ns: Callable[[], int] = lambda: NOON) -> Context:
+def make_context(db: Database, *, config: Config | None = None, now_ns: Callable[[], int] = lambda: NOON) -> Context:
     """A context whose time stands at noon, unless told otherwise."""
-    return Context(db, config, now_ns, SECRET, Live(db, FakeClock()), lambda: None)
+    return Context(db, config or Config(), now_ns, SECRET, Live(db, FakeClock()), lambda: None)
 
 
 def make_app(context: Context) -> FastAPI:
