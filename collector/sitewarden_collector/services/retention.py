@@ -8,10 +8,11 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from sitewarden_collector.config import Retention
-from sitewarden_collector.store import actions, lock, observations, samples, sessions, tokens
+from sitewarden_collector.store import actions, changes, lock, observations, samples, sessions, tokens
 
 ROWS_PER_STEP = 2_000
 USELESS_TOKEN_DAYS = 90
+CHANGES_DAYS = 2  # whoever was away longer starts anew
 _DAY_NS = 86_400 * 1_000_000_000
 
 
@@ -21,6 +22,7 @@ def step(tx: Connection, policy: Retention, *, now_ns: int) -> int:
         return 0
     actions.expire(tx, now_ns=now_ns)
     sessions.forget_old(tx, before_ns=now_ns - _DAY_NS)
+    changes.forget_old(tx, before_ns=now_ns - CHANGES_DAYS * _DAY_NS, limit=ROWS_PER_STEP)
     tokens.forget_old(tx, before_ns=now_ns - USELESS_TOKEN_DAYS * _DAY_NS)
     oldest_sample_ns = now_ns - int(policy.samples_days * _DAY_NS)
     oldest_ns = now_ns - int(policy.observations_days * _DAY_NS)
