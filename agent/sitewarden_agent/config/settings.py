@@ -171,6 +171,21 @@ class Spool(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many batches refused for good are kept to be looked at."""
 
 
+class Deadman(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[deadman]: tells by another road when headquarters itself is silent. Off without a url."""
+
+    url: str | None = None
+    """Where to post it: http:// or https://."""
+    after_s: Seconds = 300.0
+    """How long headquarters must have been silent."""
+
+    def __post_init__(self) -> None:
+        if self.url is not None:
+            parts = urlsplit(self.url)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError("url must be like https://alarms.example/hooks/collector")
+
+
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -188,6 +203,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What must not leave this host."""
     spool: Spool = Spool()
     """What waits on disk."""
+    deadman: Deadman = Deadman()
+    """Watching headquarters."""
 
     def __post_init__(self) -> None:
         _check_unique("logs", [log.name for log in self.logs])

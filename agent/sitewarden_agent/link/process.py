@@ -19,7 +19,7 @@ import grpc.aio
 
 from sitewarden_agent.clock import Clock
 from sitewarden_agent.errors import AgentError, IdentityError
-from sitewarden_agent.link import channel, identity
+from sitewarden_agent.link import channel, deadman, identity
 from sitewarden_agent.link.backoff import Backoff
 from sitewarden_agent.link.connection import Connection
 from sitewarden_agent.link.control import Offset
@@ -51,6 +51,15 @@ class LinkConfig(Protocol):
     def backoff_cap_s(self) -> float: ...
 
 
+class DeadmanConfig(Protocol):
+    """The settings under [deadman]."""
+
+    @property
+    def url(self) -> str | None: ...
+    @property
+    def after_s(self) -> float: ...
+
+
 class Config(Protocol):
     """The settings that are used here."""
 
@@ -58,6 +67,8 @@ class Config(Protocol):
     def state_dir(self) -> Path: ...
     @property
     def link(self) -> LinkConfig: ...
+    @property
+    def deadman(self) -> DeadmanConfig: ...
 
 
 async def run(config: Config, spool: Spool, clock: Clock, stop: asyncio.Event) -> None:
@@ -68,15 +79,25 @@ async def run(config: Config, spool: Spool, clock: Clock, stop: asyncio.Event) -
     link = _Link(config, spool, clock, random.SystemRandom())
     serving = asyncio.create_task(link.serve())
     stopping = asyncio.create_task(stop.wait())
+    tasks = {serving, stopping}
+    if config.deadman.url is not None:
+        tasks.add(asyncio.create_task(_watch_headquarters(link, config.deadman.url)))
     try:
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in (serving, stopping):
+        for task in tasks:
             task.cancel()
-        await asyncio.wait({serving, stopping})
+        await asyncio.wait(tasks)
     if not serving.cancelled() and (error := serving.exception()) is not None:
         raise error
     await link.note("stopped")
+
+
+async def _watch_headquarters(link: _Link, url: str) -> None:
+    def who() -> tuple[str, str]:
+        return ("", "") if link.identity is None else (link.identity.agent_id, link.identity.site_name)
+
+    await deadman.watch(url, link.config.deadman.after_s, link.clock, heard=lambda: link.is_connected, who=who)
 
 
 @dataclass(slots=True)
@@ -96,6 +117,8 @@ class _Link:
     """Serial of a certificate that headquarters did not take, while the one before is tried."""
     renewal_noted: tuple[str, bool] | None = None
     """Serial, and whether its renewal was noted as due."""
+    is_connected: bool = False
+    """Headquarters has welcomed this connection, and it has not ended."""
 
     async def serve(self) -> None:
         backoff = Backoff(self.config.link.backoff_base_s, self.config.link.backoff_cap_s)
@@ -172,6 +195,7 @@ class _Link:
         """Hold one connection until it ends, or until there is a new identity."""
 
         def connected() -> None:
+            self.is_connected = True
             noting.append(asyncio.create_task(self._welcomed(current, endpoint)))
 
         noting: list[asyncio.Task[None]] = []
@@ -199,6 +223,7 @@ class _Link:
                 connected_s = (self.clock.monotonic_ns() - connection.welcomed_ns) / 1e9
             return Ending("NEW_IDENTITY", "there is a new certificate", Follow.AT_ONCE, connected_s=connected_s)
         finally:
+            self.is_connected = False
             if not holding.done():
                 await connection.goodbye()
             for task in (*tasks, *noting):
