@@ -28,7 +28,7 @@ from sitewarden_collector.grpc_api.greeting import recheck
 from sitewarden_collector.grpc_api.server import GrpcServers
 from sitewarden_collector.http_api import app as http_app
 from sitewarden_collector.loops import Clock, SystemClock, drain, every
-from sitewarden_collector.services import assessment, enrolment, evaluation, policies, retention, rulepacks
+from sitewarden_collector.services import assessment, enrolment, evaluation, heartbeat, policies, retention, rulepacks
 from sitewarden_collector.services.faults import Memory
 from sitewarden_collector.services.notifying import Sender, people
 from sitewarden_collector.store import agents, lock, migrate, settings
@@ -117,6 +117,8 @@ class Collector:
         self._loop(
             "notifying", drain(sender.step, wake=self.outbox, name="notifying", clock=clock, idle_s=NOTIFY_IDLE_S)
         )
+        if config.heartbeat.url:
+            self._loop("heartbeat", every(config.heartbeat.interval_s, self._beat, name="heartbeat", clock=clock))
         self._warn_of_ends(authority)
         ports = {"streams": self.streams_port, "enrolment": self.enrolment_port, "http": self.http_port}
         _log.info("the collector is ready", extra={"ports": ports, "endpoints": self._endpoints()})
@@ -209,6 +211,9 @@ class Collector:
         heard = self.front.live.take_heard()
         if heard.seen or heard.spools:
             await self.db.run(agents.heard, heard.seen, spools=heard.spools)
+
+    async def _beat(self) -> None:
+        await heartbeat.beat(self.db, self.config.heartbeat, now_ns=self.clock.now_ns())
 
     async def _recheck(self) -> None:
         await recheck(self.front)

@@ -110,6 +110,13 @@ class Retention(Table, frozen=True):
     observations_days: float = 90.0  # evidence of an open ticket is kept longer
 
 
+class Heartbeat(Table, frozen=True):
+    """The beat that an outside monitor misses when this collector does not do its work. Off without a url."""
+
+    url: str = ""  # http(s)://, posted to
+    interval_s: float = 30.0
+
+
 class Config(Table, frozen=True):
     data_dir: str = ""
     database: DatabaseConfig = DatabaseConfig()
@@ -123,6 +130,7 @@ class Config(Table, frozen=True):
     rules: Rules = Rules()
     triage: Triage = Triage()
     retention: Retention = Retention()
+    heartbeat: Heartbeat = Heartbeat()
 
     @property
     def data_path(self) -> Path:
@@ -188,7 +196,7 @@ def _check(config: Config, name: str) -> None:
         split_address(getattr(config.listen, key), f"{name}: listen.{key}")
     if not config.advertise.names:
         raise ConfigError(f"{name}: advertise.names is empty; name at least one host by which agents reach this one")
-    for table in ("pki", "limits", "triage", "retention"):
+    for table in ("pki", "limits", "triage", "retention", "heartbeat"):
         for field in msgspec.structs.fields(getattr(config, table)):
             value = getattr(getattr(config, table), field.name)
             if not isinstance(value, str) and value <= 0:
