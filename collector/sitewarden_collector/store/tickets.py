@@ -180,7 +180,7 @@ def aging(tx: Connection, *, resolved_before_ns: int, limit: int = 500) -> list[
     recovered = and_(tickets.c.state.in_(OPEN), tickets.c.recovered_ns.is_not(None))
     settled = and_(tickets.c.state == TicketState.RESOLVED.value, tickets.c.resolved_ns < resolved_before_ns)
     return [
-        _read(row) for row in tx.execute(select(tickets).where(or_(recovered, settled)).limit(limit).with_for_update())
+        read(row) for row in tx.execute(select(tickets).where(or_(recovered, settled)).limit(limit).with_for_update())
     ]
 
 
@@ -190,13 +190,13 @@ def by_number(tx: Connection, number: str, *, for_update: bool = False) -> Ticke
     row = tx.execute(query.with_for_update() if for_update else query).one_or_none()
     if row is None:
         raise NotFound(f"there is no ticket {number}; `sitewarden ticket list` shows those that there are")
-    return _read(row)
+    return read(row)
 
 
 def by_id(tx: Connection, ticket_id: str, *, for_update: bool = False) -> Ticket | None:
     query = select(tickets).where(tickets.c.id == ticket_id)
     row = tx.execute(query.with_for_update() if for_update else query).one_or_none()
-    return None if row is None else _read(row)
+    return None if row is None else read(row)
 
 
 def listing(
@@ -209,7 +209,7 @@ def listing(
     limit: int = 200,
 ) -> list[Listed]:
     """Tickets with their names, the newest first; of some states, one site and one fault, or of all."""
-    query = _named().order_by(tickets.c.opened_ns.desc(), tickets.c.id.desc()).limit(limit)
+    query = named().order_by(tickets.c.opened_ns.desc(), tickets.c.id.desc()).limit(limit)
     if states:
         query = query.where(tickets.c.state.in_(list(states)))
     if site:
@@ -218,7 +218,7 @@ def listing(
         query = query.where(tickets.c.site_id == site_id)
     if fault:
         query = query.where(tickets.c.fault == fault)
-    return [Listed(_read(row), row.site_name, row.customer_name) for row in tx.execute(query)]
+    return [Listed(read(row), row.site_name, row.customer_name) for row in tx.execute(query)]
 
 
 def names(tx: Connection, site_id: str) -> tuple[str, str]:
@@ -323,10 +323,11 @@ def count_by_state(tx: Connection) -> dict[str, int]:
 def _locked(tx: Connection, where: Any) -> list[Ticket]:
     alive = tickets.c.state != TicketState.CLOSED.value
     query = select(tickets).where(where, alive).order_by(tickets.c.id).with_for_update()
-    return [_read(row) for row in tx.execute(query)]
+    return [read(row) for row in tx.execute(query)]
 
 
-def _named() -> Select[Any]:
+def named() -> Select[Any]:
+    """Tickets with the names of their sites and customers, for `read`."""
     return select(tickets, sites.c.name.label("site_name"), customers.c.name.label("customer_name")).select_from(
         tickets.join(sites, tickets.c.site_id == sites.c.id).join(customers, tickets.c.customer_id == customers.c.id)
     )
@@ -370,7 +371,8 @@ def _event(row: Row[Any]) -> Event:
     )
 
 
-def _read(row: Row[Any]) -> Ticket:
+def read(row: Row[Any]) -> Ticket:
+    """A row of `tickets` as a ticket."""
     values = {name: getattr(row, name) for name in _FIELDS if name != "count"}
     values["count"] = row._mapping["count"]  # a row is a tuple too, and has a method of that name
     values |= {"kind": SignalKind(row.kind), "state": TicketState(row.state), "type": TicketType(row.type)}
