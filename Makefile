@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
 PROTOS := $(wildcard protos/sitewarden_protos/v1/*.proto)
+ASSETS := collector/hatch_build.py collector/package.json collector/package-lock.json $(wildcard collector/assets/* collector/assets/*/*)
 
 .DEFAULT_GOAL := setup
 .PHONY: setup demo test check fix torture fuzz bench protos lock clean help
@@ -23,8 +24,9 @@ $(BIN)/uv:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
-$(READY): $(BIN)/uv pyproject.toml uv.lock
-	$(BIN)/uv sync --frozen --all-extras --all-groups --inexact --quiet
+# Installed anew each time, as uv would take an editable wheel from its cache without building the console's assets.
+$(READY): $(BIN)/uv pyproject.toml uv.lock $(ASSETS)
+	$(BIN)/uv sync --frozen --all-extras --all-groups --inexact --quiet --reinstall-package sitewarden
 	@touch $@
 
 demo: $(READY) ## the main job on this machine; ONCE=1 exits when it has been shown
@@ -60,4 +62,4 @@ lock: $(BIN)/uv ## renew uv.lock after a change of dependencies
 	$(BIN)/uv lock
 
 clean: ## everything that make made
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist collector/sitewarden_collector/console/static .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
