@@ -28,6 +28,11 @@ class Subscription:
     def __init__(self) -> None:
         self._waiting: deque[Change | None] = deque()
         self._news = asyncio.Event()
+        self.closing = asyncio.Event()
+
+    def close(self) -> None:
+        self.closing.set()
+        self._news.set()
 
     def put(self, change: Change) -> None:
         if len(self._waiting) >= QUEUE_MAX:
@@ -46,6 +51,11 @@ class Subscription:
         self._news.clear()
         return taken
 
+    async def rest(self, pause_s: float) -> None:
+        """Let changes gather for a while; shorter when the feed closes."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.closing.wait(), pause_s)
+
 
 class Live:
     """One a process."""
@@ -56,6 +66,13 @@ class Live:
         self._subscriptions: set[Subscription] = set()
         self._seen: OrderedDict[int, None] = OrderedDict()
         self._last = -1
+        self.closed = False
+
+    def close(self) -> None:
+        """No more will come: whoever watches is woken to end."""
+        self.closed = True
+        for subscription in self._subscriptions:
+            subscription.close()
 
     @asynccontextmanager
     async def subscribe(self) -> AsyncIterator[Subscription]:

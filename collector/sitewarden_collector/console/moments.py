@@ -1,0 +1,93 @@
+"""Moments and spans as people read them: in the reader's zone, with the site's beside it where that differs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_datetime, format_skeleton, format_timedelta
+from fastapi import Request
+from markupsafe import Markup, escape
+
+from sitewarden_collector.services.access import Principal
+
+SECOND_NS = 1_000_000_000
+COOKIE = "zone"
+
+
+def zone_of(request: Request, principal: Principal | None) -> str:
+    """The account's zone, else the one that the browser told, else UTC."""
+    told = request.cookies.get(COOKIE, "").replace("%2F", "/")
+    for name in (principal.timezone if principal is not None else "", told):
+        if name and name != "UTC" and _zone(name) is not None:
+            return name
+    return "UTC"
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        return None
+
+
+def at(ns: int, zone: str = "UTC") -> datetime:
+    return datetime.fromtimestamp(ns // SECOND_NS, UTC).astimezone(_zone(zone) or UTC)
+
+
+def iso(ns: int) -> str:
+    return at(ns).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def short(ns: int, *, locale: str, zone: str) -> str:
+    """Day and time, without the year."""
+    return format_skeleton("MMMdHm", at(ns, zone), locale=locale)
+
+
+def full(ns: int, *, locale: str, zone: str) -> str:
+    """To the second, with the zone's name."""
+    moment = at(ns, zone)
+    return f"{format_datetime(moment, 'yyyy-MM-dd HH:mm:ss', locale=locale)} {zone} ({moment:%z})"
+
+
+def moment(ns: int, *, locale: str, zone: str, site_zone: str = "") -> Markup:
+    """A <time>; with the site's own time beside it where that reads differently."""
+    text = short(ns, locale=locale, zone=zone)
+    shown = Markup('<time datetime="{}" title="{}">{}</time>').format(iso(ns), full(ns, locale=locale, zone=zone), text)
+    if site_zone and at(ns, site_zone).utcoffset() != at(ns, zone).utcoffset():
+        there = at(ns, site_zone)
+        clock = there.strftime("%H:%M" if there.date() == at(ns, zone).date() else "%m-%d %H:%M")
+        shown += Markup(' <span class="site-time" title="{}">{} {}</span>').format(
+            full(ns, locale=locale, zone=site_zone), clock, site_zone.rpartition("/")[2].replace("_", " ")
+        )
+    return shown
+
+
+def ago(ns: int, *, now_ns: int, locale: str, zone: str) -> Markup:
+    """A <time> that says how long ago, or in how long, and goes on by itself in the browser."""
+    said = format_timedelta(at(ns) - at(now_ns), add_direction=True, locale=locale, format="short")
+    return Markup('<time datetime="{}" data-ago title="{}">{}</time>').format(
+        iso(ns), full(ns, locale=locale, zone=zone), said
+    )
+
+
+def span(ns: int, *, locale: str = "en") -> str:
+    """How long, in at most two units: 2 d 4 h, 3 h 20 min, 45 s."""
+    seconds = abs(ns) // SECOND_NS
+    units = {"zh": ("天", "小时", "分", "秒")}.get(locale, ("d", "h", "min", "s"))
+    sizes = (86400, 3600, 60, 1)
+    for place, size in enumerate(sizes):
+        if seconds >= size or size == 1:
+            first, rest = divmod(seconds, size)
+            said = f"{first} {units[place]}"
+            if place < 2 and (second := rest // sizes[place + 1]):
+                said += f" {second} {units[place + 1]}"
+            return f"−{said}" if ns < 0 else said
+    return ""
+
+
+def countdown(due_ns: int, *, now_ns: int, locale: str) -> Markup:
+    """The time left until `due_ns`, which the browser counts down; negative when it is over."""
+    return Markup('<span class="countdown" data-due="{}">{}</span>').format(
+        due_ns // 1_000_000, escape(span(due_ns - now_ns, locale=locale))
+    )

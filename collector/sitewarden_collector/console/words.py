@@ -1,0 +1,120 @@
+"""What the program's own words are called in front of people: states, kinds, priorities, events.
+
+`word(group, value)` is the label in the reader's language; a value that nobody named is shown as it is, readably.
+"""
+
+from __future__ import annotations
+
+from sitewarden_collector.console.i18n import N_, translations
+
+STATES = {
+    "new": N_("New"),
+    "assigned": N_("Assigned"),
+    "in_progress": N_("In progress"),
+    "waiting": N_("Waiting"),
+    "resolved": N_("Resolved"),
+    "closed": N_("Closed"),
+    "reopened": N_("Reopened"),
+}
+TYPES = {
+    "incident": N_("Incident"),
+    "service_request": N_("Service request"),
+    "complaint": N_("Complaint"),
+    "change_request": N_("Change request"),
+    "problem": N_("Problem"),
+}
+WAITING = {
+    "customer": N_("Waiting for the customer"),
+    "third_party": N_("Waiting for a third party"),
+    "change": N_("Waiting for a change"),
+}
+PRIORITIES = {"1": N_("P1 Critical"), "2": N_("P2 High"), "3": N_("P3 Normal"), "4": N_("P4 Low")}
+SEVERITIES = {"1": N_("Notice"), "2": N_("Minor"), "3": N_("Warning"), "4": N_("Error"), "5": N_("Critical")}
+CLOCKS = {
+    "response": N_("First response"),
+    "first_response": N_("First response"),
+    "solution": N_("Solution proposed"),
+    "resolution": N_("Resolution"),
+}
+VISIBILITY = {"internal": N_("Internal note"), "customer": N_("To the customer")}
+ROLES = {
+    "admin": N_("Administrator"),
+    "manager": N_("Manager"),
+    "engineer": N_("Engineer"),
+    "viewer": N_("Viewer"),
+    "customer": N_("Customer"),
+}
+EVENTS = {
+    "open_ticket": N_("Opened"),
+    "acknowledge": N_("Acknowledged"),
+    "assign_ticket": N_("Assigned"),
+    "start_ticket": N_("Work started"),
+    "wait_ticket": N_("Waiting"),
+    "reopen_ticket": N_("Reopened"),
+    "resolve_ticket": N_("Resolved"),
+    "close_ticket": N_("Closed"),
+    "merge_ticket": N_("Merged"),
+    "unmerge_ticket": N_("Merge undone"),
+    "split_ticket": N_("Split"),
+    "unsplit_ticket": N_("Split undone"),
+    "set_priority": N_("Priority changed"),
+    "set_category": N_("Category changed"),
+    "set_title": N_("Title changed"),
+    "comment": N_("Comment"),
+    "propose_solution": N_("Solution proposed"),
+    "agree_solution": N_("Solution agreed with the customer"),
+    "decline_solution": N_("Solution declined"),
+    "withdraw_solution": N_("Solution withdrawn"),
+    "carry_out_solution": N_("Solution carried out"),
+    "verify_solution": N_("Solution verified"),
+    "confirm_ticket": N_("Confirmed by the customer"),
+    "link_ticket": N_("Linked"),
+    "unlink_ticket": N_("Link taken back"),
+    "attach_file": N_("File attached"),
+    "correct_clock": N_("Clock corrected"),
+    "set_major": N_("Major incident"),
+    "unset_major": N_("No longer a major incident"),
+    "notify": N_("People told"),
+    "page": N_("On call paged"),
+    "escalate": N_("Escalated"),
+    "warn_clock": N_("Clock warning"),
+    "breach_clock": N_("Service level breached"),
+    "plan_visit": N_("Visit planned"),
+    "report_visit": N_("Visit reported"),
+    "sign_visit": N_("Visit signed off"),
+    "mark_recovered": N_("Recovered"),
+    "recover_ticket": N_("Recovered"),
+    "recur_ticket": N_("Came back"),
+    "rekey_ticket": N_("Identity completed"),
+    "withdraw_evidence": N_("Evidence withdrawn"),
+    "suppress": N_("Consequence held back"),
+    "split_fault": N_("Fault split"),
+    "set_severity": N_("Severity changed"),
+    "raise_severity": N_("Severity raised"),
+    "notify_customer": N_("Customer told"),
+    "set_problem": N_("Problem linked"),
+    "set_parent": N_("Parent ticket set"),
+    "silence": N_("Silenced"),
+}
+HEALTH = {"ok": N_("Healthy"), "attention": N_("Needs attention"), "down": N_("Down"), "unknown": N_("Unknown")}
+
+GROUPS = {
+    "state": STATES,
+    "type": TYPES,
+    "waiting": WAITING,
+    "priority": PRIORITIES,
+    "severity": SEVERITIES,
+    "clock": CLOCKS,
+    "visibility": VISIBILITY,
+    "role": ROLES,
+    "event": EVENTS,
+    "health": HEALTH,
+}
+
+
+def word(group: str, value: object, *, locale: str) -> str:
+    """The label of a value of a group in the language."""
+    named = GROUPS[group].get(str(value))
+    if named is None:
+        return str(value).replace("_", " ").capitalize()
+    return translations(locale).gettext(named)
