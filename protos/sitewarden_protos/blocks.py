@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import struct
 import sys
+import threading
 from array import array
 from collections.abc import Sequence
 from itertools import accumulate
@@ -42,6 +43,7 @@ VALUES_MAX = 4_194_304  # 32 MiB of doubles: no block that an agent makes comes 
 _HEADER = struct.Struct("<BBHIqI")
 _LEVEL = 3
 _VARINT_BYTES_MAX = 10
+_OF_THREAD = threading.local()
 
 
 class BlockError(ValueError):
@@ -64,8 +66,11 @@ def encode(times_ns: Sequence[int], columns: Sequence[Sequence[float]]) -> bytes
     return _HEADER.pack(VERSION, 0, series, ticks, first, len(times)) + times + values
 
 
-def decode(block: bytes, *, series: int) -> tuple[tuple[int, ...], tuple[array[float], ...]]:
-    """The times (UTC ns) and one `array('d')` a series.
+def decode(
+    block: bytes, *, series: int, wanted: Sequence[int] | None = None
+) -> tuple[tuple[int, ...], tuple[array[float], ...]]:
+    """The times (UTC ns) and one `array('d')` a series; with `wanted` only the columns of those, in their order: a few
+    of many cost a fraction of all.
 
     Raises BlockError when the block is damaged, of a later version, too large, or of another number of series.
     """
@@ -84,12 +89,18 @@ def decode(block: bytes, *, series: int) -> tuple[tuple[int, ...], tuple[array[f
     shuffled = _decompress(body[times_bytes:], found * ticks * 8, "values")
     if len(shuffled) != found * ticks * 8:
         raise BlockError(f"{len(shuffled)} bytes of values where {found * ticks * 8} belong")
-    values = _unshuffle(shuffled)
-    width = ticks * 8
-    columns = tuple(_from_bytes(_xor_up(values[at : at + width])) for at in range(0, found * width, width or 1))
-    if not width:
-        columns = tuple(array("d") for _ in range(found))
+    chosen = range(found) if wanted is None else wanted
+    columns = tuple(_column(shuffled, at, words=found * ticks, ticks=ticks) for at in chosen)
     return _unpack_times(packed, first, ticks), columns
+
+
+def _column(shuffled: bytes, at: int, *, words: int, ticks: int) -> array[float]:
+    """One series out of the shuffled values of all."""
+    own = bytearray(ticks * 8)
+    for place in range(8):
+        start = place * words + at * ticks
+        own[place::8] = shuffled[start : start + ticks]
+    return _from_bytes(_xor_up(bytes(own)))
 
 
 def _check_size(series: int, ticks: int) -> None:
@@ -105,9 +116,17 @@ def _decompress(data: memoryview, limit: int, what: str) -> bytes:
         stated = zstandard.frame_content_size(data)
         if stated < 0 or stated > limit:
             raise BlockError(f"the {what} state {stated} bytes where at most {limit} belong")
-        return zstandard.ZstdDecompressor().decompress(data, max_output_size=limit)
+        return _mine().decompress(data, max_output_size=limit)
     except zstandard.ZstdError as error:
         raise BlockError(f"the {what} cannot be decompressed: {error}") from error
+
+
+def _mine() -> zstandard.ZstdDecompressor:
+    """This thread's decompressor: one serves one thread at a time, and making one costs more than a block."""
+    made: zstandard.ZstdDecompressor | None = getattr(_OF_THREAD, "decompressor", None)
+    if made is None:
+        made = _OF_THREAD.decompressor = zstandard.ZstdDecompressor()
+    return made
 
 
 def _to_bytes(column: Sequence[float]) -> bytes:
@@ -147,14 +166,6 @@ def _xor_up(column: bytes) -> bytes:
 def _shuffle(data: bytes) -> bytes:
     """All first bytes of the words, then all second bytes, and so on: like stands by like for the compressor."""
     return b"".join(data[at::8] for at in range(8))
-
-
-def _unshuffle(data: bytes) -> bytes:
-    words = len(data) // 8
-    out = bytearray(len(data))
-    for at in range(8):
-        out[at::8] = data[at * words : (at + 1) * words]
-    return bytes(out)
 
 
 def _pack_times(times_ns: Sequence[int]) -> bytes:

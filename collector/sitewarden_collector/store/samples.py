@@ -152,24 +152,34 @@ def of_rows(tx: Connection, rows: Sequence[Row[Any]]) -> Mapping[tuple[str, Key]
 
 def series(tx: Connection, site_id: str, name: str, since_ns: int, *, until_ns: int | None = None) -> list[Track]:
     """Every series called `name` of a site since a time: one track for each agent and set of labels, in time order."""
+    return named(tx, site_id, {name}, since_ns, until_ns=until_ns)
+
+
+def named(
+    tx: Connection, site_id: str, names: Collection[str], since_ns: int, *, until_ns: int | None = None
+) -> list[Track]:
+    """`series` for several names at once: each block is opened once, and no more of it than is asked for."""
     where = [blocks.c.site_id == site_id, blocks.c.last_ns >= since_ns]
     if until_ns is not None:
         where.append(blocks.c.first_ns <= until_ns)
     end = math.inf if until_ns is None else until_ns
     tracks: dict[tuple[str, Series], tuple[list[int], list[float]]] = {}
-    known: dict[tuple[str, str], tuple[Series, ...]] = {}
+    known: dict[tuple[str, str], tuple[int, list[int], list[Series]]] = {}
     for row in tx.execute(select(blocks).where(*where).order_by(blocks.c.first_ns)):
         schema = (row.agent_id, row.schema_id)
         if schema not in known:
-            known[schema] = _series(tx, row.agent_id, [row.schema_id]).get(row.schema_id, ())
-        wanted = [(i, one) for i, one in enumerate(known[schema]) if one.name == name]
+            told_series = _series(tx, row.agent_id, [row.schema_id]).get(row.schema_id, ())
+            places = [place for place, one in enumerate(told_series) if one.name in names]
+            known[schema] = len(told_series), places, [told_series[place] for place in places]
+        width, places, wanted = known[schema]
         if not wanted:
             continue
-        decoded = _decode(row, known[schema])
-        for i, one in wanted:
+        times_ns, columns = codec.decode(row.block, series=width, wanted=places)
+        shifted = [at_ns + row.shift_ns for at_ns in times_ns]
+        for one, column in zip(wanted, columns, strict=True):
             times, numbers = tracks.setdefault((row.agent_id, one), ([], []))
-            for at_ns, number in zip(decoded.times_ns, decoded.columns[i], strict=True):
-                if since_ns <= at_ns <= end and not math.isnan(number):
+            for at_ns, number in zip(shifted, column, strict=True):
+                if since_ns <= at_ns <= end and number == number:  # NaN: no sample
                     times.append(at_ns)
                     numbers.append(number)
     return [Track(agent, one, tuple(t), tuple(n)) for (agent, one), (t, n) in tracks.items() if t]

@@ -29,6 +29,15 @@ def test_what_goes_in_comes_out_to_the_bit(data: st.DataObject) -> None:
     assert [_bits(column) for column in decoded] == [_bits(column) for column in columns]
 
 
+@given(st.data())
+def test_some_columns_are_the_same_as_out_of_all(data: st.DataObject) -> None:
+    ticks = data.draw(st.integers(0, 20))
+    columns = data.draw(st.lists(st.lists(any_double, min_size=ticks, max_size=ticks), min_size=1, max_size=5))
+    wanted = data.draw(st.lists(st.integers(0, len(columns) - 1), max_size=5))
+    _, some = decode(encode(range(ticks), columns), series=len(columns), wanted=wanted)
+    assert [_bits(column) for column in some] == [_bits(columns[at]) for at in wanted]
+
+
 def test_a_minute_of_ordinary_health_costs_about_a_byte_and_a_half_a_sample() -> None:
     times = [1_700_000_000_000_000_000 + tick * 1_000_000_000 for tick in range(60)]
     columns = [[round(0.2 + 0.1 * math.sin(tick / 9 + n), 3) for tick in range(60)] for n in range(10)]
