@@ -31,6 +31,7 @@ from sitewarden_collector.loops import Clock, SystemClock, drain, every
 from sitewarden_collector.services import assessment, enrolment, evaluation, heartbeat, policies, retention, rulepacks
 from sitewarden_collector.services.faults import Memory
 from sitewarden_collector.services.notifying import Sender, people
+from sitewarden_collector.services.webhook_sending import WebhookSender
 from sitewarden_collector.store import agents, lock, migrate, settings
 from sitewarden_collector.store.engine import Database
 from sitewarden_collector.telemetry import Telemetry
@@ -46,6 +47,7 @@ EVALUATE_IDLE_S = 1.0  # other collectors store observations as well
 TICK_INTERVAL_S = 1.0
 ASSESS_INTERVAL_S = 2.0
 LIVE_AGAIN_S = 1.0  # after the feed's connection was lost
+WEBHOOK_IDLE_S = 1.0
 NOTIFY_IDLE_S = 0.5  # commands write notices from outside, too
 
 _log = logging.getLogger("sitewarden.collector")
@@ -107,6 +109,7 @@ class Collector:
         self.http_port = await self._stack.enter_async_context(self._http(authority))
         self._loop("live", every(LIVE_AGAIN_S, live_feed.follow, name="live", clock=clock))
         self._stack.push_async_callback(sender.stop)
+        self._tell_webhooks()
         self._loop("heard", every(HEARD_INTERVAL_S, self._write_heard, name="heard", clock=clock))
         self._stack.push_async_callback(self._write_heard)
         self._loop("dispatch", every(DISPATCH_INTERVAL_S, servers.control.dispatch, name="dispatch", clock=clock))
@@ -158,6 +161,18 @@ class Collector:
             on_call=people(self.config.on_call),
             on_settled=settled,
         )
+
+    def _tell_webhooks(self) -> None:
+        wake = asyncio.Event()
+        sender = WebhookSender(
+            self.db,
+            self.context.secret,
+            now_ns=self.clock.now_ns,
+            allow_private=self.config.webhooks.allow_private,
+            on_settled=wake.set,
+        )
+        self._stack.push_async_callback(sender.stop)
+        self._loop("webhooks", drain(sender.step, wake=wake, name="webhooks", clock=self.clock, idle_s=WEBHOOK_IDLE_S))
 
     def _loop(self, name: str, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)

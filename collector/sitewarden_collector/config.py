@@ -117,6 +117,12 @@ class Heartbeat(Table, frozen=True):
     interval_s: float = 30.0
 
 
+class Webhooks(Table, frozen=True):
+    """Other programs: those that are told (`sitewarden webhook`), and those that tell of alerts."""
+
+    allow_private: bool = False  # also tell addresses in private networks
+
+
 class Config(Table, frozen=True):
     data_dir: str = ""
     database: DatabaseConfig = DatabaseConfig()
@@ -130,6 +136,7 @@ class Config(Table, frozen=True):
     rules: Rules = Rules()
     triage: Triage = Triage()
     retention: Retention = Retention()
+    webhooks: Webhooks = Webhooks()
     heartbeat: Heartbeat = Heartbeat()
 
     @property

@@ -1,5 +1,5 @@
 """What follows every change of a ticket, in its transaction: the history is written, its clocks are brought up to date,
-and whoever watches is told.
+and whoever watches is told, other programs among them.
 
 Each service that changes a ticket ends with `record`. Not here: what the change is.
 """
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from sitewarden_alerting.model import Ticket
+from sitewarden_collector.services import webhooks
 from sitewarden_collector.store import changes, tickets
 from sitewarden_collector.store.tickets import Event
 
@@ -19,5 +20,6 @@ def record(tx: Connection, ticket: Ticket, events: Sequence[Event], *, now_ns: i
     """Write what happened to `ticket`, which is as it is now, and let the rest follow."""
     if events:
         tickets.add_history(tx, ticket, events, now_ns=now_ns)
+        webhooks.of_ticket(tx, ticket, events, now_ns=now_ns)
     what = events[-1].what if events else "count"
     changes.note(tx, "ticket", ticket.id, what=what, customer_id=ticket.customer_id, now_ns=now_ns)

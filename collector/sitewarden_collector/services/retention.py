@@ -8,10 +8,21 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from sitewarden_collector.config import Retention
-from sitewarden_collector.store import actions, changes, lock, observations, samples, sessions, tokens
+from sitewarden_collector.store import (
+    actions,
+    changes,
+    idempotency,
+    lock,
+    observations,
+    samples,
+    sessions,
+    tokens,
+    webhooks,
+)
 
 ROWS_PER_STEP = 2_000
 USELESS_TOKEN_DAYS = 90
+WEBHOOK_DAYS = 30  # messages that were delivered or given up
 CHANGES_DAYS = 2  # whoever was away longer starts anew
 _DAY_NS = 86_400 * 1_000_000_000
 
@@ -23,6 +34,8 @@ def step(tx: Connection, policy: Retention, *, now_ns: int) -> int:
     actions.expire(tx, now_ns=now_ns)
     sessions.forget_old(tx, before_ns=now_ns - _DAY_NS)
     changes.forget_old(tx, before_ns=now_ns - CHANGES_DAYS * _DAY_NS, limit=ROWS_PER_STEP)
+    idempotency.forget_old(tx, now_ns=now_ns, limit=ROWS_PER_STEP)
+    webhooks.forget_old(tx, before_ns=now_ns - WEBHOOK_DAYS * _DAY_NS, limit=ROWS_PER_STEP)
     tokens.forget_old(tx, before_ns=now_ns - USELESS_TOKEN_DAYS * _DAY_NS)
     oldest_sample_ns = now_ns - int(policy.samples_days * _DAY_NS)
     oldest_ns = now_ns - int(policy.observations_days * _DAY_NS)

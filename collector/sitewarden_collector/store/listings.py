@@ -50,7 +50,7 @@ def sites_page(
         .group_by(tickets.c.site_id)
         .subquery()
     )
-    query = select(
+    query: Select[Any] = select(
         sites.c.id,
         sites.c.name,
         sites.c.customer_id,
@@ -91,7 +91,9 @@ def risks_page(
     return [register.Listed(register._read(row), row.site_name, row.customer_name) for row in rows]
 
 
-def silences_page(tx: Connection, window: Window, *, over_before_ns: int = 0, site: str = "") -> list[held.Listed]:
+def silences_page(
+    tx: Connection, window: Window, *, over_before_ns: int = 0, site: str = "", number: str = ""
+) -> list[held.Listed]:
     """Silences, those that began last first; with `over_before_ns` only those that are not over then."""
     silences = held.silences
     query = (
@@ -101,6 +103,8 @@ def silences_page(tx: Connection, window: Window, *, over_before_ns: int = 0, si
     )
     if site:
         query = query.where(sites.c.name == site)
+    if number:
+        query = query.where(silences.c.number == number)
     rows = tx.execute(cut(query, (silences.c.from_ns, silences.c.id), window))
     return [held.Listed(held._read(row), row.site_name or row.site, row.held) for row in rows]
 

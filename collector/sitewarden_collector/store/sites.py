@@ -53,6 +53,22 @@ def ensure_customer(tx: Connection, name: str, *, now_ns: int) -> str:
     return made
 
 
+def customer_id_of(tx: Connection, name: str) -> str:
+    """The id of the customer called `name`; raises NotFound."""
+    found = tx.execute(select(customers.c.id).where(customers.c.name == name)).scalar_one_or_none()
+    if found is None:
+        raise NotFound(f"there is no customer {name!r}; `sitewarden site list` shows those that have sites")
+    return str(found)
+
+
+def customer_name_of(tx: Connection, customer_id: str) -> str:
+    """The name of a customer; raises NotFound."""
+    found = tx.execute(select(customers.c.name).where(customers.c.id == customer_id)).scalar_one_or_none()
+    if found is None:
+        raise NotFound(f"there is no customer with id {customer_id}")
+    return str(found)
+
+
 def add(tx: Connection, name: str, *, customer_id: str, now_ns: int) -> Site:
     """A new site of a customer; the name must be free."""
     tx.execute(insert(sites).values(id=new_id(), customer_id=customer_id, name=name, created_ns=now_ns))

@@ -1,4 +1,4 @@
-"""Tickets page by page, as programs ask for them: filtered, in one of a few orders, from where the page before ended."""
+"""Tickets page by page, as programs ask for them: filtered, in one of a few orders, from where the last page ended."""
 
 from __future__ import annotations
 

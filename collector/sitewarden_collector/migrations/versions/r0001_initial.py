@@ -46,6 +46,24 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_customers_name")),
     )
     op.create_table(
+        "escalations",
+        sa.Column("ticket_id", sa.String(length=36), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("policy", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("since_ns", sa.BigInteger(), nullable=False),
+        sa.Column("next_ns", sa.BigInteger(), nullable=False),
+        sa.Column("first_round", sa.Integer(), nullable=False),
+        sa.Column("begun_ns", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("ticket_id", name=op.f("pk_escalations")),
+    )
+    op.create_index(op.f("ix_escalations_begun_ns"), "escalations", ["begun_ns"], unique=False)
+    op.create_index(op.f("ix_escalations_status_next_ns"), "escalations", ["status", "next_ns"], unique=False)
+    op.create_index(op.f("ix_escalations_status_since_ns"), "escalations", ["status", "since_ns"], unique=False)
+    op.create_table(
         "fingerprints",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("fingerprint", sa.String(length=128), nullable=False),
@@ -68,6 +86,32 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_grouping_snapshots")),
     )
     op.create_table(
+        "idempotency_keys",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("request", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("created_ns", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_idempotency_keys")),
+    )
+    op.create_index(op.f("ix_idempotency_keys_created_ns"), "idempotency_keys", ["created_ns"], unique=False)
+    op.create_table(
+        "maintenance_windows",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("number", sa.String(length=24), nullable=False),
+        sa.Column("site_id", sa.String(length=36), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("from_ns", sa.BigInteger(), nullable=False),
+        sa.Column("until_ns", sa.BigInteger(), nullable=False),
+        sa.Column("every_days", sa.Integer(), nullable=False),
+        sa.Column("last_ns", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_maintenance_windows")),
+        sa.UniqueConstraint("number", name=op.f("uq_maintenance_windows_number")),
+    )
+    op.create_index(op.f("ix_maintenance_windows_site_id"), "maintenance_windows", ["site_id"], unique=False)
+    op.create_table(
         "notices",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
@@ -88,9 +132,13 @@ def upgrade() -> None:
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column("handed_to", sa.String(length=36), nullable=True),
         sa.Column("created_ns", sa.BigInteger(), nullable=False),
+        sa.Column("address", sa.String(length=320), nullable=False),
+        sa.Column("page_of", sa.String(length=36), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notices")),
         sa.UniqueConstraint("dedup_key", name=op.f("uq_notices_dedup_key")),
     )
+    op.create_index(op.f("ix_notices_page_of"), "notices", ["page_of"], unique=False)
+    op.create_index(op.f("ix_notices_person_created_ns"), "notices", ["person", "created_ns"], unique=False)
     op.create_index(op.f("ix_notices_state_next_attempt_ns"), "notices", ["state", "next_attempt_ns"], unique=False)
     op.create_index(op.f("ix_notices_ticket_id"), "notices", ["ticket_id"], unique=False)
     op.create_table(
@@ -99,6 +147,21 @@ def upgrade() -> None:
         sa.Column("last", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("kind", name=op.f("pk_numbers")),
     )
+    op.create_table(
+        "pages",
+        sa.Column("key", sa.String(length=300), nullable=False),
+        sa.Column("ticket_id", sa.String(length=36), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
+        sa.Column("step", sa.String(length=32), nullable=False),
+        sa.Column("person", sa.String(length=200), nullable=False),
+        sa.Column("notice_id", sa.String(length=36), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("at_ns", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_pages")),
+    )
+    op.create_index(op.f("ix_pages_notice_id"), "pages", ["notice_id"], unique=False)
+    op.create_index(op.f("ix_pages_ticket_id"), "pages", ["ticket_id"], unique=False)
     op.create_table(
         "parked_evaluations",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -116,6 +179,58 @@ def upgrade() -> None:
     )
     op.create_index(
         "uq_parked_evaluations_what", "parked_evaluations", ["site_id", "agent_id", "epoch", "seq", "rule"], unique=True
+    )
+    op.create_table(
+        "people",
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("roads", sa.Text(), nullable=False),
+        sa.Column("quiet_from", sa.Integer(), nullable=True),
+        sa.Column("quiet_until", sa.Integer(), nullable=True),
+        sa.Column("zone", sa.String(length=64), nullable=False),
+        sa.Column("locale", sa.String(length=16), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_people")),
+    )
+    op.create_table(
+        "person_feeds",
+        sa.Column("token", sa.String(length=64), nullable=False),
+        sa.Column("person", sa.String(length=200), nullable=False),
+        sa.PrimaryKeyConstraint("token", name=op.f("pk_person_feeds")),
+        sa.UniqueConstraint("person", name=op.f("uq_person_feeds_person")),
+    )
+    op.create_table(
+        "schedule_overrides",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("schedule_id", sa.String(length=36), nullable=False),
+        sa.Column("person", sa.String(length=200), nullable=False),
+        sa.Column("from_ns", sa.BigInteger(), nullable=False),
+        sa.Column("until_ns", sa.BigInteger(), nullable=False),
+        sa.Column("instead_of", sa.String(length=200), nullable=False),
+        sa.Column("swap", sa.String(length=36), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("source", sa.String(length=255), nullable=False),
+        sa.Column("created_ns", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_schedule_overrides")),
+    )
+    op.create_index(
+        op.f("ix_schedule_overrides_schedule_id_until_ns"),
+        "schedule_overrides",
+        ["schedule_id", "until_ns"],
+        unique=False,
+    )
+    op.create_table(
+        "schedules",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("zone", sa.String(length=64), nullable=False),
+        sa.Column("layers", sa.Text(), nullable=False),
+        sa.Column("managers", sa.Text(), nullable=False),
+        sa.Column("policy", sa.Text(), nullable=False),
+        sa.Column("feed", sa.String(length=64), nullable=False),
+        sa.Column("created_ns", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_schedules")),
+        sa.UniqueConstraint("name", name=op.f("uq_schedules_name")),
     )
     op.create_table(
         "settings",
@@ -140,6 +255,29 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_silences_until_ns"), "silences", ["until_ns"], unique=False)
     op.create_table(
+        "time_off",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("person", sa.String(length=200), nullable=False),
+        sa.Column("from_ns", sa.BigInteger(), nullable=False),
+        sa.Column("until_ns", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_time_off")),
+    )
+    op.create_index(op.f("ix_time_off_person"), "time_off", ["person"], unique=False)
+    op.create_table(
+        "webhook_subscriptions",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("about", sa.String(length=200), nullable=False),
+        sa.Column("events", sa.Text(), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("secret", sa.Text(), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("why_off", sa.Text(), nullable=False),
+        sa.Column("created_ns", sa.BigInteger(), nullable=False),
+        sa.Column("created_by", sa.String(length=200), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_subscriptions")),
+    )
+    op.create_table(
         "sites",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("customer_id", sa.String(length=36), nullable=False),
@@ -150,6 +288,42 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_sites_name")),
     )
     op.create_index(op.f("ix_sites_customer_id"), "sites", ["customer_id"], unique=False)
+    op.create_table(
+        "webhook_deliveries",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("message_id", sa.String(length=64), nullable=False),
+        sa.Column("subscription_id", sa.String(length=36), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("event", sa.String(length=64), nullable=False),
+        sa.Column("ref", sa.String(length=64), nullable=False),
+        sa.Column("payload", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_attempt_ns", sa.BigInteger(), nullable=False),
+        sa.Column("claimed_ns", sa.BigInteger(), nullable=True),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column("last_error", sa.Text(), nullable=False),
+        sa.Column("created_ns", sa.BigInteger(), nullable=False),
+        sa.Column("delivered_ns", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["subscription_id"],
+            ["webhook_subscriptions.id"],
+            name=op.f("fk_webhook_deliveries_subscription_id_webhook_subscriptions"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_deliveries")),
+        sa.UniqueConstraint("message_id", name=op.f("uq_webhook_deliveries_message_id")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(
+        op.f("ix_webhook_deliveries_state_next_attempt_ns"),
+        "webhook_deliveries",
+        ["state", "next_attempt_ns"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_webhook_deliveries_subscription_id"), "webhook_deliveries", ["subscription_id"], unique=False
+    )
     op.create_table(
         "agents",
         sa.Column("id", sa.String(length=36), nullable=False),

@@ -1,0 +1,225 @@
+"""Webhooks out: other programs are told of changes.
+
+`announce` writes a message for every subscription that wants to hear of a change, in the transaction of the change: a
+crash loses neither or both. `services.webhook_sending` sends them. A message is
+
+    {"type": "ticket.acknowledge", "timestamp": "2026-11-24T12:00:00Z", "data": {...}}
+
+with the thing as it is after the change. Receivers may get a message twice (same webhook-id) and out of order
+(webhook-sequence grows). Not here: signatures (`webhook_signing`), who may subscribe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from typing import Any
+
+import msgspec
+from cryptography.fernet import Fernet
+from sqlalchemy import Connection
+
+from sitewarden_alerting.model import Ticket
+from sitewarden_collector.channels import outgoing
+from sitewarden_collector.errors import Invalid, NotFound
+from sitewarden_collector.services import webhook_signing
+from sitewarden_collector.store import sites, webhooks
+from sitewarden_collector.store.base import new_id
+from sitewarden_collector.store.tickets import Event
+from sitewarden_collector.store.webhooks import Delivery, Subscription
+
+SUBSCRIPTIONS_MAX = 100
+PATTERNS_MAX = 50
+TEXT_MAX_CHARS = 4000
+UNTOLD = ("notify", "page", "escalate", "nobody_to_tell")  # how the desk wakes its own people is nobody else's business
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A new subscription, and its secret, which is not shown again."""
+
+    subscription: Subscription
+    secret: str
+
+
+def subscribe(
+    tx: Connection,
+    sealing: Fernet,
+    *,
+    url: str,
+    events: Sequence[str],
+    customer: str = "",
+    about: str = "",
+    secret: str = "",
+    by: str,
+    now_ns: int,
+) -> Made:
+    """Have `url` told of the events that match (`*` stands for anything), of one customer or of all. Raises Invalid,
+    NotFound."""
+    outgoing.check(url)
+    patterns = tuple(dict.fromkeys(one.strip() for one in events if one.strip()))
+    if not patterns or len(patterns) > PATTERNS_MAX or any(len(one) > 64 for one in patterns):
+        raise Invalid("say which events, as ticket.* or ticket.resolve_ticket; `*` alone is all of them")
+    if len(webhooks.every(tx)) >= SUBSCRIPTIONS_MAX:
+        raise Invalid(f"there are {SUBSCRIPTIONS_MAX} webhooks already; take out one that is not used")
+    if secret:
+        webhook_signing.check_secret(secret)
+    customer_id = ""
+    if customer:
+        customer_id = sites.customer_id_of(tx, customer)
+    plain = secret or webhook_signing.new_secret()
+    made = Subscription(
+        id=new_id(),
+        url=url,
+        about=about,
+        events=patterns,
+        customer_id=customer_id,
+        secret=sealing.encrypt(plain.encode()).decode(),
+        active=True,
+        why_off="",
+        created_ns=now_ns,
+        created_by=by,
+    )
+    webhooks.add(tx, made)
+    return Made(made, plain)
+
+
+def unsealed(sealing: Fernet, subscription: Subscription) -> str:
+    """The secret of a subscription."""
+    return sealing.decrypt(subscription.secret.encode()).decode()
+
+
+def announce(
+    tx: Connection,
+    event: str,
+    data: Mapping[str, Any],
+    *,
+    ref: str,
+    customer_id: str = "",
+    at_ns: int | None = None,
+    now_ns: int,
+) -> int:
+    """Tell every subscription that wants to hear of `event` (as `ticket.assign_ticket`); how many those are."""
+    told = 0
+    for subscription in webhooks.listening(tx, customer_id):
+        if any(fnmatchcase(event, pattern) for pattern in subscription.events):
+            at = now_ns if at_ns is None else at_ns
+            enqueue(tx, subscription.id, event, data, ref=ref, customer_id=customer_id, at_ns=at, now_ns=now_ns)
+            told += 1
+    return told
+
+
+def enqueue(
+    tx: Connection,
+    subscription_id: str,
+    event: str,
+    data: Mapping[str, Any],
+    *,
+    ref: str = "",
+    customer_id: str = "",
+    message_id: str = "",
+    at_ns: int | None = None,
+    now_ns: int,
+) -> str:
+    """Write a message for one subscription whatever it subscribed to, and return its id. One with the same
+    `message_id` is written once."""
+    made = message_id or f"msg_{new_id()}"
+    body = {"type": event, "timestamp": _iso(now_ns if at_ns is None else at_ns), "data": dict(data)}
+    webhooks.enqueue(
+        tx,
+        subscription_id,
+        message_id=made,
+        event=event,
+        ref=ref,
+        payload=msgspec.json.encode(body).decode(),
+        customer_id=customer_id,
+        now_ns=now_ns,
+    )
+    return made
+
+
+def of_ticket(tx: Connection, ticket: Ticket, events: Sequence[Event], *, now_ns: int) -> None:
+    """Tell of what happened to a ticket, which is as it is now."""
+    worth = [event for event in events if event.what not in UNTOLD]
+    if not worth or not webhooks.listening(tx, ticket.customer_id):
+        return
+    for event in worth:
+        data = {"ticket": _ticket(ticket), "event": _event(event)}
+        announce(
+            tx,
+            f"ticket.{event.what}",
+            data,
+            ref=ticket.number,
+            customer_id=ticket.customer_id,
+            at_ns=event.at_ns,
+            now_ns=now_ns,
+        )
+
+
+def test(tx: Connection, subscription_id: str, *, by: str, now_ns: int) -> str:
+    """Send a subscription a message that means nothing; the message's id. Raises NotFound."""
+    webhooks.get(tx, subscription_id)
+    return enqueue(tx, subscription_id, "webhook.test", {"by": by}, now_ns=now_ns)
+
+
+def retry(tx: Connection, delivery_id: int, *, now_ns: int) -> Delivery:
+    """Send a message again. Raises NotFound, Conflict."""
+    return webhooks.retry(tx, delivery_id, now_ns=now_ns)
+
+
+def remove(tx: Connection, subscription_id: str) -> None:
+    """Take a subscription out, with what was to be sent to it. Raises NotFound."""
+    webhooks.remove(tx, subscription_id)
+
+
+def switch(tx: Connection, subscription_id: str, *, active: bool, by: str) -> Subscription:
+    """Turn a subscription off or on again; what changed meanwhile is not told. Raises NotFound."""
+    webhooks.get(tx, subscription_id)
+    webhooks.switch(tx, subscription_id, active=active, why=f"turned off by {by}")
+    return webhooks.get(tx, subscription_id)
+
+
+def customer_named(tx: Connection, subscription: Subscription) -> str:
+    """The name of the customer that a subscription is narrowed to; empty: all."""
+    if not subscription.customer_id:
+        return ""
+    try:
+        return sites.customer_name_of(tx, subscription.customer_id)
+    except NotFound:
+        return subscription.customer_id
+
+
+def _ticket(ticket: Ticket) -> dict[str, Any]:
+    return {
+        "number": ticket.number,
+        "id": ticket.id,
+        "type": ticket.type.value,
+        "state": ticket.state.value,
+        "waiting": ticket.waiting,
+        "priority": ticket.priority,
+        "severity": ticket.severity,
+        "title": ticket.title[:TEXT_MAX_CHARS],
+        "site_id": ticket.site_id,
+        "customer_id": ticket.customer_id,
+        "assignee": ticket.assignee,
+        "category": ticket.category,
+        "component": ticket.component,
+        "count": ticket.count,
+        "major": ticket.major,
+        "opened": _iso(ticket.opened_ns),
+        "last": _iso(ticket.last_ns),
+        "resolution": ticket.resolution[:TEXT_MAX_CHARS],
+    }
+
+
+def _event(event: Event) -> dict[str, Any]:
+    # What people say among themselves is read where it is kept, by those who may.
+    internal = event.what == "comment" and event.data.get("visibility") != "customer"
+    text = "" if internal else event.text[:TEXT_MAX_CHARS]
+    return {"what": event.what, "by": event.by, "text": text, "data": dict(event.data)}
+
+
+def _iso(ns: int) -> str:
+    return datetime.fromtimestamp(ns // 1_000_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

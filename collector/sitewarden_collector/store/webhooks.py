@@ -1,0 +1,316 @@
+"""Webhooks out: who is told of changes, and every message to them with how far it has come.
+
+A message is written in the transaction of the change that it tells of, so the two cannot part. A sender claims it by a
+guarded update, sends outside any transaction, and settles it in another; a claim that was never settled is taken again
+after its lease. The number of a row is its place in the row of all messages: a receiver can tell what came first.
+
+States: `pending` waits for its time, `sending` is claimed, `delivered`, `parked` was given up and waits for somebody,
+`cancelled` is not wanted any more. Not here: sending and when to try again (`services.webhooks`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
+
+import msgspec
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    Row,
+    String,
+    Table,
+    Text,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from sitewarden_collector.errors import Conflict, NotFound
+from sitewarden_collector.store.base import Id, Ns, RowId, id_column, metadata
+from sitewarden_collector.store.pages import Window, cut
+
+State = Literal["pending", "sending", "delivered", "parked", "cancelled"]
+STATES: tuple[State, ...] = get_args(State)
+LEASE_NS = 60 * 1_000_000_000
+ANSWER_MAX_CHARS = 2000
+CLAIM_LOOK = 200
+
+subscriptions = Table(
+    "webhook_subscriptions",
+    metadata,
+    id_column(),
+    Column("url", Text, nullable=False),
+    Column("about", String(200), nullable=False),  # what it is for, in words
+    Column("events", Text, nullable=False),  # JSON list of patterns
+    Column("customer_id", Id, nullable=False),  # empty: of all customers
+    Column("secret", Text, nullable=False),  # sealed under the key outside the database
+    Column("active", Boolean, nullable=False),
+    Column("why_off", Text, nullable=False),
+    Column("created_ns", Ns, nullable=False),
+    Column("created_by", String(200), nullable=False),
+)
+
+deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("message_id", String(64), nullable=False, unique=True),
+    Column("subscription_id", Id, ForeignKey("webhook_subscriptions.id"), nullable=False, index=True),
+    Column("customer_id", Id, nullable=False),
+    Column("event", String(64), nullable=False),
+    Column("ref", String(64), nullable=False),  # the number or id of what it is about
+    Column("payload", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_ns", Ns, nullable=False),
+    Column("claimed_ns", Ns),
+    Column("status", Integer),  # of the last answer
+    Column("answer", Text, nullable=False),
+    Column("last_error", Text, nullable=False),
+    Column("created_ns", Ns, nullable=False),
+    Column("delivered_ns", Ns),
+    Index(None, "state", "next_attempt_ns"),
+    sqlite_autoincrement=True,  # a number is never given twice
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Who is told what. `secret` is sealed; `events` are patterns, as `ticket.*`."""
+
+    id: str
+    url: str
+    about: str
+    events: tuple[str, ...]
+    customer_id: str
+    secret: str
+    active: bool
+    why_off: str
+    created_ns: int
+    created_by: str
+
+    def __repr__(self) -> str:
+        return f"Subscription({self.id!r})"  # the address may hold a secret
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message. `id` is its place among all, `message_id` stays the same at every attempt."""
+
+    id: int
+    message_id: str
+    subscription_id: str
+    customer_id: str
+    event: str
+    ref: str
+    payload: str
+    state: State
+    attempts: int
+    next_attempt_ns: int
+    claimed_ns: int | None
+    status: int | None
+    answer: str
+    last_error: str
+    created_ns: int
+    delivered_ns: int | None
+
+
+def add(tx: Connection, subscription: Subscription) -> None:
+    row = {one.name: getattr(subscription, one.name) for one in fields(Subscription)}
+    row["events"] = msgspec.json.encode(subscription.events).decode()
+    tx.execute(insert(subscriptions).values(row))
+
+
+def listening(tx: Connection, customer_id: str) -> list[Subscription]:
+    """The active subscriptions that changes of a customer (or nobody's) concern."""
+    whose = or_(subscriptions.c.customer_id == "", subscriptions.c.customer_id == customer_id)
+    rows = tx.execute(select(subscriptions).where(subscriptions.c.active, whose).order_by(subscriptions.c.id))
+    return [_subscription(row) for row in rows]
+
+
+def every(tx: Connection) -> list[Subscription]:
+    """All subscriptions, in the order in which they were made."""
+    return [_subscription(row) for row in tx.execute(select(subscriptions).order_by(subscriptions.c.id))]
+
+
+def get(tx: Connection, subscription_id: str) -> Subscription:
+    """The subscription with this id. Raises NotFound."""
+    row = tx.execute(select(subscriptions).where(subscriptions.c.id == subscription_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no webhook {subscription_id}; `sitewarden webhook list` shows those that there are")
+    return _subscription(row)
+
+
+def switch(tx: Connection, subscription_id: str, *, active: bool, why: str = "") -> None:
+    changed = update(subscriptions).where(subscriptions.c.id == subscription_id)
+    tx.execute(changed.values(active=active, why_off="" if active else why))
+
+
+def remove(tx: Connection, subscription_id: str) -> None:
+    """Take a subscription out, with all that was to be sent to it. Raises NotFound."""
+    get(tx, subscription_id)
+    tx.execute(delete(deliveries).where(deliveries.c.subscription_id == subscription_id))
+    tx.execute(delete(subscriptions).where(subscriptions.c.id == subscription_id))
+
+
+# -- messages --------------------------------------------------------------------------------------------------------
+
+
+def enqueue(
+    tx: Connection,
+    subscription_id: str,
+    *,
+    message_id: str,
+    event: str,
+    ref: str,
+    payload: str,
+    customer_id: str,
+    now_ns: int,
+) -> None:
+    """Write a message, to be sent at once; one with this id that is there already stays as it is."""
+    if tx.execute(select(deliveries.c.id).where(deliveries.c.message_id == message_id)).first() is not None:
+        return
+    row = {
+        "message_id": message_id,
+        "subscription_id": subscription_id,
+        "customer_id": customer_id,
+        "event": event,
+        "ref": ref,
+        "payload": payload,
+        "state": "pending",
+        "attempts": 0,
+        "next_attempt_ns": now_ns,
+        "answer": "",
+        "last_error": "",
+        "created_ns": now_ns,
+    }
+    tx.execute(insert(deliveries).values(row))
+
+
+def claim(tx: Connection, limit: int, *, now_ns: int, per_subscription: int, busy: Mapping[str, int]) -> list[Delivery]:
+    """Take up to `limit` messages that are due, so that no subscription has more than its share under way."""
+    due = _due(now_ns)
+    taken_of = Counter(busy)
+    full = [name for name, number in taken_of.items() if number >= per_subscription]
+    waiting = (
+        select(deliveries.c.id, deliveries.c.subscription_id)
+        .where(due, deliveries.c.subscription_id.not_in(full))
+        .order_by(deliveries.c.next_attempt_ns, deliveries.c.id)
+        .limit(CLAIM_LOOK)
+    )
+    taken: list[Delivery] = []
+    for delivery_id, subscription_id in tx.execute(waiting).all():
+        if taken_of[subscription_id] >= per_subscription:
+            continue
+        row = tx.execute(
+            update(deliveries)
+            .where(deliveries.c.id == delivery_id, due)
+            .values(state="sending", attempts=deliveries.c.attempts + 1, claimed_ns=now_ns)
+            .returning(*deliveries.c)
+        ).one_or_none()
+        if row is None:
+            continue  # another process was quicker
+        taken_of[subscription_id] += 1
+        taken.append(_delivery(row))
+        if len(taken) >= limit:
+            break
+    return taken
+
+
+def settle(
+    tx: Connection,
+    delivery: Delivery,
+    state: State,
+    *,
+    status: int | None,
+    answer: str = "",
+    error: str = "",
+    next_attempt_ns: int = 0,
+    now_ns: int,
+) -> bool:
+    """Write down what came of an attempt; False when it was settled or taken back meanwhile."""
+    # The number of the attempt names the claim: a late settle of an overtaken sender finds another number.
+    ours = and_(
+        deliveries.c.id == delivery.id, deliveries.c.attempts == delivery.attempts, deliveries.c.state == "sending"
+    )
+    values: dict[str, Any] = {
+        "state": state,
+        "status": status,
+        "answer": answer[:ANSWER_MAX_CHARS],
+        "last_error": error[:ANSWER_MAX_CHARS],
+        "claimed_ns": None,
+        "next_attempt_ns": next_attempt_ns or delivery.next_attempt_ns,
+        "delivered_ns": now_ns if state == "delivered" else None,
+    }
+    return tx.execute(update(deliveries).where(ours).values(values)).rowcount == 1
+
+
+def retry(tx: Connection, delivery_id: int, *, now_ns: int) -> Delivery:
+    """Send a message again from the start of its attempts. Raises NotFound, and Conflict while it is under way."""
+    again = {"state": "pending", "attempts": 0, "next_attempt_ns": now_ns, "delivered_ns": None}
+    stopped = deliveries.c.state.in_(("parked", "delivered", "cancelled"))
+    done = tx.execute(update(deliveries).where(deliveries.c.id == delivery_id, stopped).values(again)).rowcount
+    found = delivery(tx, delivery_id)
+    if not done:
+        raise Conflict(f"message {delivery_id} is {found.state}: it is on its way without your help")
+    return found
+
+
+def delivery(tx: Connection, delivery_id: int) -> Delivery:
+    """One message. Raises NotFound."""
+    row = tx.execute(select(deliveries).where(deliveries.c.id == delivery_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no message {delivery_id}; `sitewarden webhook deliveries` shows their numbers")
+    return _delivery(row)
+
+
+def page(tx: Connection, window: Window, *, subscription_id: str = "", states: Collection[str] = ()) -> list[Delivery]:
+    """Messages, the newest first; of one subscription or all, in some states or any."""
+    query = select(deliveries)
+    if subscription_id:
+        query = query.where(deliveries.c.subscription_id == subscription_id)
+    if states:
+        query = query.where(deliveries.c.state.in_(list(states)))
+    return [_delivery(row) for row in tx.execute(cut(query, (deliveries.c.id,), window))]
+
+
+def counts(tx: Connection) -> dict[tuple[str, str], int]:
+    """How many messages there are, by subscription and state."""
+    query = select(deliveries.c.subscription_id, deliveries.c.state, func.count())
+    rows = tx.execute(query.group_by(deliveries.c.subscription_id, deliveries.c.state))
+    return {(subscription_id, state): int(number) for subscription_id, state, number in rows}
+
+
+def forget_old(tx: Connection, *, before_ns: int, limit: int) -> int:
+    """Delete messages from before a time that wait for nothing, `limit` at most; how many."""
+    done = deliveries.c.state.in_(("delivered", "cancelled", "parked"))
+    old = select(deliveries.c.id).where(done, deliveries.c.created_ns < before_ns).limit(limit)
+    return tx.execute(delete(deliveries).where(deliveries.c.id.in_(old))).rowcount
+
+
+def _due(now_ns: int) -> ColumnElement[bool]:
+    waiting = and_(deliveries.c.state == "pending", deliveries.c.next_attempt_ns <= now_ns)
+    abandoned = and_(deliveries.c.state == "sending", deliveries.c.claimed_ns <= now_ns - LEASE_NS)
+    return or_(waiting, abandoned)
+
+
+def _subscription(row: Row[Any]) -> Subscription:
+    values = dict(row._mapping)
+    values["events"] = msgspec.json.decode(row.events, type=tuple[str, ...])
+    return Subscription(**values)
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(**row._mapping)
