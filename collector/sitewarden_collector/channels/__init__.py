@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from sitewarden_collector.channels.addressed import ADDRESS, AddressedChannel
 from sitewarden_collector.channels.base import Channel, Notice, Receipt
 from sitewarden_collector.errors import ConfigError
 
@@ -16,6 +17,8 @@ def open_channel(name: str, url: str) -> Channel:
 
     Raises ConfigError when nothing understands the URL. No message contains the URL: it holds the service's secret.
     """
+    if ADDRESS in url:
+        return AddressedChannel(name, url, open_channel)
     scheme = url.partition(":")[0].strip().lower()
     match scheme:
         case "stdout" | "log":

@@ -27,6 +27,7 @@ class Notice:
     subject: str
     body: str
     created_ns: int
+    address: str = ""  # for a channel whose url has {address} in it
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from sitewarden_alerting.reading import plain
 from sitewarden_collector import config
 from sitewarden_collector.channels.base import Channel, Notice, Receipt
 from sitewarden_collector.errors import ChannelRejected, ChannelUnavailable, DatabaseBusy
+from sitewarden_collector.services import pages
 from sitewarden_collector.store import notices
 from sitewarden_collector.store.engine import Database
 from sitewarden_collector.store.notices import StoredNotice
@@ -80,8 +81,10 @@ class Sender:
         patience: Patience = Patience(),
         jitter: Callable[[], float] = random.random,
         on_settled: Callable[[str, str], None] = lambda _channel, _result: None,
+        footer: Callable[[StoredNotice], str] = lambda _notice: "",
     ) -> None:
-        """`on_settled(channel, result)` is told sent, retry, handed_on or parked: for metrics and to wake a loop."""
+        """`on_settled(channel, result)` is told sent, retry, handed_on, overtaken or parked: for metrics and to wake a
+        loop. `footer(notice)` is what stands below a notice and is not kept: the link that acknowledges it."""
         self._db = db
         self._channels = channels
         self._now_ns = now_ns
@@ -90,6 +93,7 @@ class Sender:
         self._patience = patience
         self._jitter = jitter
         self._on_settled = on_settled
+        self._footer = footer
         self._begins = True
         self._under_way: set[asyncio.Task[None]] = set()
         self._busy: Counter[str] = Counter()
@@ -136,8 +140,14 @@ class Sender:
 
     async def _deliver(self, notice: StoredNotice) -> None:
         try:
+            # An acknowledgement may have come since it was claimed: what is sent is decided now.
+            current = await self._db.read(pages.before_sending, notice)
+            if current is None:
+                await self._db.run(notices.cancel, notice.id)
+                self._on_settled(notice.channel, "overtaken")
+                return
             try:
-                outcome: Receipt | Failure = await self._send(notice)
+                outcome: Receipt | Failure = await self._send(current)
             except ChannelUnavailable as error:
                 outcome = Failure(str(error), permanent=False)
             except ChannelRejected as error:
@@ -165,8 +175,9 @@ class Sender:
             person=stored.person,
             # Parts of both were written by programs at sites: no forged lines of mail, no control of a screen.
             subject=plain.line(stored.subject),
-            body=plain.lines(stored.body),
+            body=plain.lines(stored.body) + self._footer(stored),
             created_ns=stored.created_ns,
+            address=stored.address,
         )
         call = asyncio.get_running_loop().run_in_executor(self._threads, channel.send, notice)
         try:
@@ -241,13 +252,7 @@ def settle(
     tired = notice.kind == "page" and notice.attempts >= patience.hand_on_after
     handed_on = notice.handed_to is not None
     if (given_up or tired) and not handed_on:
-        route = routing.after(on_call, notice.kind, tried=notices.tried(tx, notice))
-        if route is not None:
-            because = f"You are told because {notice.person} could not be told by {notice.channel}."
-            taker = notices.hand_on(
-                tx, notice, person=route.person, channel=route.channel, because=because, now_ns=now_ns
-            )
-            handed_on = taker is not None
+        handed_on = pages.hand_on(tx, notice, tuple(on_call), now_ns=now_ns)
     if not given_up:
         again_ns = routing.retry_at(notice.attempts, now_ns=now_ns, jitter=jitter)
         settled = notices.settle_retry(tx, notice, error=outcome.error, next_attempt_ns=again_ns)

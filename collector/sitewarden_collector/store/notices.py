@@ -74,7 +74,10 @@ notices = Table(
     Column("last_error", Text),
     Column("handed_to", Id),
     Column("created_ns", Ns, nullable=False),
+    Column("address", String(320), nullable=False, default=""),  # for the {address} of the channel's url
+    Column("page_of", Id, nullable=False, default="", index=True),  # the notice that its pages are booked under
     Index(None, "state", "next_attempt_ns"),
+    Index(None, "person", "created_ns"),
 )
 
 
@@ -101,6 +104,8 @@ class StoredNotice:
     last_error: str | None
     handed_to: str | None
     created_ns: int
+    address: str = ""
+    page_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +130,16 @@ def add(
     risk_id: str | None = None,
     urgency: str = "normal",
     not_before_ns: int | None = None,
+    address: str = "",
+    page_of: str | None = None,
 ) -> str:
     """Write a notice, to be sent at once or from `not_before_ns`; return its id. A second call with the same
-    `dedup_key` changes nothing and returns the first one's id."""
+    `dedup_key` changes nothing and returns the first one's id. `page_of` is the notice that its pages are booked under,
+    its own id when it is not given."""
+    made = new_id()
     insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
     statement = insert(notices).values(
-        id=new_id(),
+        id=made,
         kind=kind,
         person=person,
         channel=channel,
@@ -144,6 +153,8 @@ def add(
         attempts=0,
         next_attempt_ns=now_ns if not_before_ns is None else not_before_ns,
         created_ns=now_ns,
+        address=address,
+        page_of=made if page_of is None else page_of,
     )
     tx.execute(statement.on_conflict_do_nothing(index_elements=[notices.c.dedup_key]))
     return str(tx.execute(select(notices.c.id).where(notices.c.dedup_key == dedup_key)).scalar_one())
@@ -228,7 +239,14 @@ def settle_failed(tx: Connection, notice: StoredNotice, *, error: str) -> bool:
 
 
 def hand_on(
-    tx: Connection, notice: StoredNotice, *, person: str, channel: str, because: str, now_ns: int
+    tx: Connection,
+    notice: StoredNotice,
+    *,
+    person: str,
+    channel: str,
+    because: str,
+    now_ns: int,
+    address: str = "",
 ) -> str | None:
     """Write the same notice for another person or channel and return its id; None when it is not wanted any more.
 
@@ -250,6 +268,8 @@ def hand_on(
         urgency=notice.urgency,
         dedup_key=f"{_AFTER}{notice.id}",
         now_ns=now_ns,
+        address=address,
+        page_of=notice.page_of if person == notice.person else None,
     )
     tx.execute(update(notices).where(notices.c.id == notice.id).values(handed_to=taker))
     return taker
@@ -273,6 +293,42 @@ def cancel_for_ticket(tx: Connection, ticket_id: str) -> int:
     return tx.execute(update(notices).where(wanted).values(state="cancelled")).rowcount
 
 
+def cancel(tx: Connection, notice_id: str) -> bool:
+    """Stop one notice that has not gone out; False when it has, or was stopped already."""
+    unsent = and_(notices.c.id == notice_id, notices.c.state.in_(("pending", "sending", "parked")))
+    return tx.execute(update(notices).where(unsent).values(state="cancelled")).rowcount == 1
+
+
+def cancel_page(tx: Connection, page_of: str) -> int:
+    """Stop whatever has not gone out of the pages that are booked under one notice."""
+    unsent = notices.c.state.in_(("pending", "sending", "parked"))
+    mine = and_(notices.c.page_of == page_of, notices.c.kind == "page", unsent)
+    return tx.execute(update(notices).where(mine).values(state="cancelled")).rowcount
+
+
+def told_otherwise(tx: Connection, notice: StoredNotice) -> bool:
+    """Whether the same page reached the same person by another channel meanwhile."""
+    same = (notices.c.page_of == notice.page_of, notices.c.id != notice.id, notices.c.state == "sent")
+    return bool(notice.page_of) and tx.execute(select(notices.c.id).where(*same).limit(1)).first() is not None
+
+
+def paged_lately(tx: Connection, person: str, *, since_ns: int, limit: int) -> int:
+    """In how many notices a person was paged since a time; counts up to `limit`."""
+    mine = (notices.c.person == person, notices.c.created_ns > since_ns, notices.c.kind == "page")
+    return len(tx.execute(select(notices.c.id).where(*mine).limit(limit)).all())
+
+
+def open_bundle(tx: Connection, person: str, *, since_ns: int) -> str | None:
+    """The bundle of a person that nobody has begun to send, kept so until this transaction ends."""
+    waiting = (notices.c.state == "pending", notices.c.attempts == 0, notices.c.dedup_key.like("bundle:%"))
+    mine = (notices.c.person == person, notices.c.created_ns > since_ns)
+    found = tx.execute(select(notices.c.id).where(*mine, *waiting).limit(1)).scalar_one_or_none()
+    if found is None:
+        return None
+    kept = update(notices).where(notices.c.id == found, *waiting).values(attempts=0)
+    return str(found) if tx.execute(kept).rowcount else None
+
+
 def retry(tx: Connection, notice_id: str, *, now_ns: int) -> StoredNotice:
     """Put a parked or failed notice back at the start of its attempts.
 
@@ -293,6 +349,17 @@ def get(tx: Connection, notice_id: str) -> StoredNotice:
     if row is None:
         raise NotFound(f"there is no notice {notice_id}: `sitewarden notice list` shows their ids")
     return _read(row)
+
+
+def exists(tx: Connection, dedup_key: str) -> bool:
+    return tx.execute(select(notices.c.id).where(notices.c.dedup_key == dedup_key)).first() is not None
+
+
+def of_page(tx: Connection, page_of: str) -> list[StoredNotice]:
+    """The notices by which one page was tried to be brought to a person, the first first."""
+    return [
+        _read(row) for row in tx.execute(select(notices).where(notices.c.page_of == page_of).order_by(notices.c.id))
+    ]
 
 
 def listing(tx: Connection, *, state: State | None = None, limit: int = 200) -> list[StoredNotice]:

@@ -14,6 +14,7 @@ from sitewarden_collector import config
 from sitewarden_collector.errors import ChannelRejected, ChannelUnavailable
 from sitewarden_collector.services.notifying import Patience, Sender, people, step
 from sitewarden_collector.store import notices
+from sitewarden_collector.store.base import tables
 from sitewarden_collector.store.engine import Database
 from tests.fakes.channels import FakeChannel
 
@@ -87,14 +88,24 @@ async def test_a_refusal_goes_to_the_next_channel_then_to_the_next_person_then_i
 async def test_a_page_that_keeps_failing_reaches_the_next_person_while_it_is_still_tried(
     db: Database, time: Time
 ) -> None:
+    await db.run(put, person="bob")
+    phone, mail = FakeChannel("phone", failures=[ChannelUnavailable("busy")] * 3), FakeChannel("mail")
+    for _ in range(4):
+        await step(db, {"phone": phone, "mail": mail}, time, on_call=(ON_CALL[1], Person("ada", ("mail",))))
+        time.ns += 600 * S
+    assert [notice.person for notice in mail.taken] == ["ada"]
+    assert [notice.person for notice in phone.taken] == ["bob"]
+    assert set(states(db).values()) == {"sent"}
+
+
+async def test_a_page_that_reached_its_person_by_another_channel_is_not_tried_again(db: Database, time: Time) -> None:
     await db.run(put)
     phone, mail = FakeChannel("phone", failures=[ChannelUnavailable("busy")] * 3), FakeChannel("mail")
     for _ in range(4):
         await step(db, {"phone": phone, "mail": mail}, time, on_call=ON_CALL)
         time.ns += 600 * S
-    assert len(mail.taken) == 1
-    assert len(phone.taken) == 1
-    assert set(states(db).values()) == {"sent"}
+    assert (len(phone.taken), len(mail.taken)) == (0, 1)
+    assert states(db) == {("ada", "phone"): "cancelled", ("ada", "mail"): "sent"}
 
 
 async def test_a_risk_that_keeps_failing_waits_for_its_own_channel(db: Database, time: Time) -> None:
@@ -245,7 +256,7 @@ async def test_a_commit_that_fails_at_any_step_loses_no_notice(db_url: str, time
         tx.commit()
 
     first = Database(db_url, commit=commit)
-    notices.notices.create(first.engine)
+    tables().create_all(first.engine)
     phone = FakeChannel("phone")
     sender = Sender(first, {"phone": phone}, now_ns=time, worker="first")
     try:
