@@ -98,7 +98,22 @@ EVENTS = {
 }
 HEALTH = {"ok": N_("Healthy"), "attention": N_("Needs attention"), "down": N_("Down"), "unknown": N_("Unknown")}
 
+AGENTS = {
+    "active": N_("active"),
+    "quarantined": N_("quarantined"),
+    "revoked": N_("revoked"),
+    "retired": N_("replaced"),
+}
+CHANGES = {
+    "version": N_("version"),
+    "reboot": N_("restarted"),
+    "config": N_("configuration"),
+    "certificate": N_("certificate"),
+}
+
 GROUPS = {
+    "agent": AGENTS,
+    "change": CHANGES,
     "state": STATES,
     "type": TYPES,
     "waiting": WAITING,

@@ -1,0 +1,123 @@
+"""/sites: every installation, the worst first; /sites/NAME: one of them, with its hosts, its work and its health over
+time.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse, JSONResponse
+
+from sitewarden_alerting.model import DAY_NS, HOUR_NS
+from sitewarden_collector.console import tables
+from sitewarden_collector.console.i18n import N_
+from sitewarden_collector.console.pages import gettext, page
+from sitewarden_collector.errors import NotFound
+from sitewarden_collector.services import charts, site_view
+from sitewarden_collector.services.access import Permission, Principal
+from sitewarden_collector.store import site_pages
+from sitewarden_collector.store import sites as site_rows
+from sitewarden_collector.store.sites import Site
+from sitewarden_collector.web.context import context
+from sitewarden_collector.web.identity import need
+
+router = APIRouter()
+
+SPANS = {"1h": HOUR_NS, "6h": 6 * HOUR_NS, "24h": DAY_NS, "7d": 7 * DAY_NS, "30d": 30 * DAY_NS}
+SPAN_WORDS = {"1h": N_("1 hour"), "6h": N_("6 hours"), "24h": N_("24 hours"), "7d": N_("7 days"), "30d": N_("30 days")}
+CHARTS = {
+    "cpu": N_("CPU in use"),
+    "memory": N_("Memory in use"),
+    "load": N_("Load"),
+    "disk": N_("Disks, full to"),
+    "folder": N_("Data folders, full to"),
+    "probes": N_("Answer times of the probes"),
+}
+Reader = Annotated[Principal, Depends(need(Permission.SITES_READ))]
+
+
+@router.get("/sites")
+async def sites(request: Request, principal: Reader) -> HTMLResponse:
+    ctx = context(request)
+    table = tables.asked(
+        request, sorts=site_pages.SORTS, sort="health", filters=("customer", "health", "version", "text")
+    )
+    filters = dict(table.filters)
+    if filters["health"] not in site_pages.HEALTHS:
+        filters["health"] = ""
+    now_ns = ctx.now_ns()
+    found = await ctx.db.read(
+        site_pages.page,
+        now_ns=now_ns,
+        customer_id=principal.only_customer,
+        **filters,
+        sort=table.sort,
+        down=table.down,
+        offset=table.offset,
+        limit=table.size + 1,
+    )
+    table, rows = table.shown(found)
+    counts = await ctx.db.read(site_pages.counts, now_ns=now_ns, customer_id=principal.only_customer)
+    return page(
+        request,
+        principal,
+        "sites.html",
+        table=table,
+        rows=rows,
+        counts=counts,
+        healths=site_pages.HEALTHS,
+        versions=[] if principal.only_customer else await ctx.db.read(site_pages.versions),
+    )
+
+
+@router.get("/sites/{name}")
+async def site(request: Request, principal: Reader, name: str, span: str = "24h") -> HTMLResponse:
+    ctx = context(request)
+    await _visible(request, principal, name)
+    now_ns = ctx.now_ns()
+    return page(
+        request,
+        principal,
+        "site.html",
+        view=await ctx.db.read(site_view.show, name, now_ns=now_ns),
+        span_key=span if span in SPANS else "24h",
+        spans=[(key, gettext(request, principal, said)) for key, said in SPAN_WORDS.items()],
+        charts=[(kind, gettext(request, principal, said)) for kind, said in CHARTS.items()],
+        silent_before_ns=now_ns - site_pages.SILENT_NS,
+    )
+
+
+@router.get("/sites/{name}/chart")
+async def chart(request: Request, principal: Reader, name: str, what: str, span: str = "24h") -> JSONResponse:
+    """One chart, as the browser draws it."""
+    ctx = context(request)
+    where = await _visible(request, principal, name)
+    if what not in charts.KINDS:
+        raise NotFound(f"there is no chart {what}; there are {', '.join(charts.KINDS)}")
+    until_ns = ctx.now_ns()
+    since_ns = until_ns - SPANS.get(span, DAY_NS)
+    found = await ctx.db.read(charts.charts, where.id, (what,), since_ns=since_ns, until_ns=until_ns)
+    return JSONResponse(drawn(found[what]))
+
+
+def drawn(chart: charts.Chart, *, marks_ns: tuple[int, ...] = ()) -> dict[str, Any]:
+    """A chart in the words of assets/charts.js."""
+    low, high = chart.scale or (None, None)
+    return {
+        "unit": chart.unit,
+        "from": chart.since_ns // 1_000_000,
+        "until": chart.until_ns // 1_000_000,
+        "min": low,
+        "max": high,
+        "mark": [at_ns // 1_000_000 for at_ns in marks_ns] or None,
+        "series": [{"name": line.name, "points": line.points} for line in chart.lines],
+    }
+
+
+async def _visible(request: Request, principal: Principal, name: str) -> Site:
+    """The site, if it exists for whoever asks."""
+    found = await context(request).db.read(site_rows.by_name, name)
+    if not principal.sees(found.customer_id):
+        raise NotFound(f"there is no site {name!r}; /sites shows those that are there")
+    return found
