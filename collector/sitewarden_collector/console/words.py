@@ -105,10 +105,9 @@ AGENTS = {
     "retired": N_("replaced"),
 }
 CHANGES = {
-    "version": N_("version"),
-    "reboot": N_("restarted"),
-    "config": N_("configuration"),
-    "certificate": N_("certificate"),
+    "agent_started": N_("Agent started"),
+    "reboot": N_("Restarted"),
+    "clock_step": N_("Clock set"),
 }
 
 GROUPS = {
