@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sitewarden_alerting.model import HEADS_MAX, Signal, Ticket, TicketState
+from sitewarden_alerting.model import HEADS_MAX, Signal, SignalKind, Ticket, TicketState, TicketType, Waiting
 
 _WORK = (TicketState.ASSIGNED, TicketState.IN_PROGRESS, TicketState.WAITING)
 _DONE = (TicketState.RESOLVED, TicketState.CLOSED)
@@ -41,7 +41,7 @@ def move(ticket: Ticket, to: TicketState) -> Ticket:
         raise IllegalMove(
             f"{name} is {ticket.state.value} and cannot become {to.value}; from there it can become {allowed}"
         )
-    return replace(ticket, state=to)
+    return replace(ticket, state=to, waiting=ticket.waiting if to is TicketState.WAITING else "")
 
 
 def opened(signal: Signal, *, ticket_id: str, previous: str = "") -> Ticket:
@@ -59,6 +59,43 @@ def opened(signal: Signal, *, ticket_id: str, previous: str = "") -> Ticket:
         last_ns=signal.at_ns,
         page=signal.page,
         previous=previous,
+    )
+
+
+def reported(
+    *,
+    ticket_id: str,
+    site_id: str,
+    customer_id: str,
+    title: str,
+    type: TicketType,
+    severity: int,
+    reporter: str,
+    reported_ns: int,
+    now_ns: int,
+    number: str = "",
+    category: str = "",
+    component: str = "",
+) -> Ticket:
+    """A ticket that a person opens. No rule knows its fault: nothing but a person ever resolves or reopens it."""
+    return Ticket(
+        id=ticket_id,
+        site_id=site_id,
+        customer_id=customer_id,
+        fault=f"report|{ticket_id}",
+        rule="",
+        kind=SignalKind.REPORT,
+        title=title,
+        severity=severity,
+        opened_ns=now_ns,
+        last_ns=now_ns,
+        count=1,
+        type=type,
+        reporter=reporter,
+        reported_ns=reported_ns,
+        number=number,
+        category=category,
+        component=component,
     )
 
 
@@ -100,6 +137,32 @@ def acknowledged(ticket: Ticket, who: str, *, now_ns: int) -> Ticket:
         raise IllegalMove(f"{ticket.number or 'the ticket'} is {ticket.state.value}: there is nothing to acknowledge")
     to = ticket.state if ticket.state in (TicketState.IN_PROGRESS, TicketState.WAITING) else TicketState.ASSIGNED
     return replace(move(ticket, to), assignee=who, acknowledged_ns=ticket.acknowledged_ns or now_ns)
+
+
+def assigned(ticket: Ticket, who: str) -> Ticket:
+    """Somebody is to do it. Work that has begun goes on under the new name; that is no acknowledgement of theirs."""
+    to = ticket.state if ticket.state in (TicketState.IN_PROGRESS, TicketState.WAITING) else TicketState.ASSIGNED
+    return replace(move(ticket, to), assignee=who)
+
+
+def started(ticket: Ticket, who: str, *, now_ns: int) -> Ticket:
+    """Work begins, or goes on after waiting; whoever begins without an assignee becomes it."""
+    if ticket.state is TicketState.IN_PROGRESS:
+        raise IllegalMove(f"{ticket.number or 'the ticket'} is in progress already, by {ticket.assignee or 'nobody'}")
+    begun = move(ticket, TicketState.IN_PROGRESS)
+    return replace(begun, assignee=ticket.assignee or who, acknowledged_ns=ticket.acknowledged_ns or now_ns)
+
+
+def waits(ticket: Ticket, reason: Waiting) -> Ticket:
+    """Nothing can be done until the customer, a third party or a change has come. The reason can change."""
+    return replace(move(ticket, TicketState.WAITING), waiting=reason.value)
+
+
+def resumed(ticket: Ticket) -> Ticket:
+    """What it waited for has come."""
+    if ticket.state is not TicketState.WAITING:
+        raise IllegalMove(f"{ticket.number or 'the ticket'} is {ticket.state.value}: it waits for nothing")
+    return move(ticket, TicketState.IN_PROGRESS)
 
 
 def resolved(ticket: Ticket, how: str, *, now_ns: int) -> Ticket:

@@ -184,6 +184,13 @@ def aging(tx: Connection, *, resolved_before_ns: int, limit: int = 500) -> list[
     ]
 
 
+def unassigned(tx: Connection, *, limit: int) -> list[Ticket]:
+    """Open tickets that nobody has, the most urgent and then the oldest first. Locked."""
+    nobody = select(tickets).where(tickets.c.state.in_(OPEN), tickets.c.assignee == "")
+    query = nobody.order_by(tickets.c.priority, tickets.c.opened_ns).limit(limit).with_for_update()
+    return [read(row) for row in tx.execute(query)]
+
+
 def by_number(tx: Connection, number: str, *, for_update: bool = False) -> Ticket:
     """The ticket with this number, in any case of letters; raises NotFound."""
     query = select(tickets).where(tickets.c.number == number.strip().upper())

@@ -18,12 +18,45 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_append_only_unlocked")),
     )
     op.create_table(
+        "attempts",
+        sa.Column("key_sha256", sa.String(length=64), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("last_ns", sa.BigInteger(), nullable=False),
+        sa.Column("blocked_until_ns", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("key_sha256", name=op.f("pk_attempts")),
+    )
+    op.create_table(
+        "audit_log",
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("at_ns", sa.BigInteger(), nullable=False),
+        sa.Column("action", sa.String(length=64), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("who", sa.String(length=120), nullable=False),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("salt", sa.String(length=32), nullable=False),
+        sa.Column("words_sha256", sa.String(length=64), nullable=False),
+        sa.Column("before_sha256", sa.String(length=64), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_audit_log")),
+    )
+    op.create_index("ix_audit_log_at", "audit_log", ["at_ns"], unique=False)
+    op.create_index("ix_audit_log_customer", "audit_log", ["customer_id"], unique=False)
+    op.create_table(
         "authority",
         sa.Column("name", sa.String(length=16), nullable=False),
         sa.Column("certificate_der", sa.LargeBinary(), nullable=False),
         sa.Column("encrypted_key", sa.LargeBinary(), nullable=True),
         sa.Column("created_ns", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_authority")),
+    )
+    op.create_table(
+        "categories",
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("en", sa.String(length=200), nullable=False),
+        sa.Column("zh", sa.String(length=200), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "name", name=op.f("pk_categories")),
     )
     op.create_table(
         "changes",
@@ -44,6 +77,17 @@ def upgrade() -> None:
         sa.Column("created_ns", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_customers")),
         sa.UniqueConstraint("name", name=op.f("uq_customers_name")),
+    )
+    op.create_table(
+        "engineers",
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("skills", sa.Text(), nullable=False),
+        sa.Column("languages", sa.Text(), nullable=False),
+        sa.Column("products", sa.Text(), nullable=False),
+        sa.Column("capacity", sa.Integer(), nullable=False),
+        sa.Column("away_until_ns", sa.BigInteger(), nullable=True),
+        sa.Column("last_assigned_ns", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_engineers")),
     )
     op.create_table(
         "escalations",
@@ -278,6 +322,34 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_subscriptions")),
     )
     op.create_table(
+        "accounts",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("name_key", sa.String(length=200), nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=True),
+        sa.Column("site_ids", sa.Text(), nullable=False),
+        sa.Column("email", sa.String(length=320), nullable=False),
+        sa.Column("locale", sa.String(length=16), nullable=False),
+        sa.Column("timezone", sa.String(length=64), nullable=False),
+        sa.Column("theme", sa.String(length=16), nullable=False),
+        sa.Column("password_hash", sa.String(length=255), nullable=False),
+        sa.Column("password_due", sa.Boolean(), nullable=False),
+        sa.Column("totp_sealed", sa.Text(), nullable=False),
+        sa.Column("totp_step", sa.BigInteger(), nullable=False),
+        sa.Column("recovery", sa.Text(), nullable=False),
+        sa.Column("reset_sha256", sa.String(length=64), nullable=False),
+        sa.Column("reset_until_ns", sa.BigInteger(), nullable=False),
+        sa.Column("issuer", sa.String(length=255), nullable=False),
+        sa.Column("subject", sa.String(length=255), nullable=False),
+        sa.Column("disabled_ns", sa.BigInteger(), nullable=True),
+        sa.Column("created_ns", sa.BigInteger(), nullable=False),
+        sa.Column("signed_in_ns", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_accounts_customer_id_customers")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_accounts")),
+        sa.UniqueConstraint("name_key", name=op.f("uq_accounts_name_key")),
+    )
+    op.create_table(
         "sites",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("customer_id", sa.String(length=36), nullable=False),
@@ -344,6 +416,23 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_agents_site_id"), "agents", ["site_id"], unique=False)
     op.create_table(
+        "api_tokens",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("account_id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("scopes", sa.Text(), nullable=False),
+        sa.Column("token_sha256", sa.String(length=64), nullable=False),
+        sa.Column("hint", sa.String(length=8), nullable=False),
+        sa.Column("created_ns", sa.BigInteger(), nullable=False),
+        sa.Column("expires_ns", sa.BigInteger(), nullable=False),
+        sa.Column("used_ns", sa.BigInteger(), nullable=True),
+        sa.Column("revoked_ns", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_api_tokens_account_id_accounts")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_tokens")),
+        sa.UniqueConstraint("token_sha256", name=op.f("uq_api_tokens_token_sha256")),
+    )
+    op.create_index(op.f("ix_api_tokens_account_id"), "api_tokens", ["account_id"], unique=False)
+    op.create_table(
         "assessments",
         sa.Column("site_id", sa.String(length=36), nullable=False),
         sa.Column("at_ns", sa.BigInteger(), nullable=False),
@@ -351,6 +440,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("site_id", name=op.f("pk_assessments")),
     )
     op.create_index(op.f("ix_assessments_at_ns"), "assessments", ["at_ns"], unique=False)
+    op.create_table(
+        "foreign_alerts",
+        sa.Column("site_id", sa.String(length=36), nullable=False),
+        sa.Column("fault", sa.String(length=255), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("source", sa.String(length=32), nullable=False),
+        sa.Column("episode", sa.BigInteger(), nullable=False),
+        sa.Column("firing", sa.Boolean(), nullable=False),
+        sa.Column("heard_ns", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name=op.f("fk_foreign_alerts_site_id_sites")),
+        sa.PrimaryKeyConstraint("site_id", "fault", name=op.f("pk_foreign_alerts")),
+    )
+    op.create_index(op.f("ix_foreign_alerts_heard_ns"), "foreign_alerts", ["heard_ns"], unique=False)
+    op.create_index(
+        op.f("ix_foreign_alerts_site_id_source_firing"), "foreign_alerts", ["site_id", "source", "firing"], unique=False
+    )
     op.create_table(
         "level_trail",
         sa.Column("site_id", sa.String(length=36), nullable=False),
@@ -471,6 +576,22 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_tokens_site_id"), "tokens", ["site_id"], unique=False)
     op.create_table(
+        "web_sessions",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("account_id", sa.String(length=36), nullable=False),
+        sa.Column("token_sha256", sa.String(length=64), nullable=False),
+        sa.Column("pending", sa.String(length=16), nullable=False),
+        sa.Column("created_ns", sa.BigInteger(), nullable=False),
+        sa.Column("seen_ns", sa.BigInteger(), nullable=False),
+        sa.Column("until_ns", sa.BigInteger(), nullable=False),
+        sa.Column("address", sa.String(length=64), nullable=False),
+        sa.Column("browser", sa.String(length=200), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_web_sessions_account_id_accounts")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_web_sessions")),
+        sa.UniqueConstraint("token_sha256", name=op.f("uq_web_sessions_token_sha256")),
+    )
+    op.create_index(op.f("ix_web_sessions_account_id"), "web_sessions", ["account_id"], unique=False)
+    op.create_table(
         "actions",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("customer_id", sa.String(length=36), nullable=False),
@@ -526,6 +647,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("serial", name=op.f("pk_certificates")),
     )
     op.create_index(op.f("ix_certificates_agent_id"), "certificates", ["agent_id"], unique=False)
+    op.create_table(
+        "comments",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("ticket_id", sa.String(length=36), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("at_ns", sa.BigInteger(), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("visibility", sa.String(length=16), nullable=False),
+        sa.Column("from_customer", sa.Boolean(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_comments_ticket_id_tickets")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_comments")),
+    )
+    op.create_index(op.f("ix_comments_customer_id"), "comments", ["customer_id"], unique=False)
+    op.create_index(op.f("ix_comments_ticket_id"), "comments", ["ticket_id"], unique=False)
     op.create_table(
         "evidence",
         sa.Column("ticket_id", sa.String(length=36), nullable=False),
@@ -583,6 +719,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("agent_id", "schema_id", name=op.f("pk_schemas")),
     )
     op.create_table(
+        "solutions",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("ticket_id", sa.String(length=36), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("made_ns", sa.BigInteger(), nullable=False),
+        sa.Column("made_by", sa.String(length=200), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_solutions_ticket_id_tickets")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_solutions")),
+    )
+    op.create_index(op.f("ix_solutions_customer_id"), "solutions", ["customer_id"], unique=False)
+    op.create_index(op.f("ix_solutions_state"), "solutions", ["state"], unique=False)
+    op.create_index(op.f("ix_solutions_ticket_id"), "solutions", ["ticket_id"], unique=False)
+    op.create_table(
         "spools",
         sa.Column("agent_id", sa.String(length=36), nullable=False),
         sa.Column("epoch", sa.String(length=32), nullable=False),
@@ -629,6 +781,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ticket_history")),
     )
     op.create_index(op.f("ix_ticket_history_ticket_id"), "ticket_history", ["ticket_id"], unique=False)
+    op.create_table(
+        "solution_steps",
+        sa.Column("solution_id", sa.String(length=36), nullable=False),
+        sa.Column("step", sa.String(length=16), nullable=False),
+        sa.Column("owner", sa.String(length=200), nullable=False),
+        sa.Column("due_ns", sa.BigInteger(), nullable=True),
+        sa.Column("done_ns", sa.BigInteger(), nullable=True),
+        sa.Column("done_by", sa.String(length=200), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["solution_id"], ["solutions.id"], name=op.f("fk_solution_steps_solution_id_solutions")
+        ),
+        sa.PrimaryKeyConstraint("solution_id", "step", name=op.f("pk_solution_steps")),
+    )
+    op.create_index(op.f("ix_solution_steps_owner"), "solution_steps", ["owner"], unique=False)
     append_only.install(op.get_bind())
 
 
