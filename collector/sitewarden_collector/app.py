@@ -22,13 +22,27 @@ from sqlalchemy import Connection
 from sitewarden_alerting.rules import Rulebook
 from sitewarden_collector import channels, pki
 from sitewarden_collector.config import Config, split_address
+from sitewarden_collector.console import app as console_app
 from sitewarden_collector.errors import ConfigError
 from sitewarden_collector.grpc_api.front import Front, LiveStreams
 from sitewarden_collector.grpc_api.greeting import recheck
 from sitewarden_collector.grpc_api.server import GrpcServers
 from sitewarden_collector.http_api import app as http_app
 from sitewarden_collector.loops import Clock, SystemClock, drain, every
-from sitewarden_collector.services import assessment, enrolment, evaluation, heartbeat, policies, retention, rulepacks
+from sitewarden_collector.services import (
+    acknowledging,
+    assessment,
+    enrolment,
+    evaluation,
+    heartbeat,
+    mail_replies,
+    oncall,
+    paging,
+    policies,
+    retention,
+    roster,
+    rulepacks,
+)
 from sitewarden_collector.services.faults import Memory
 from sitewarden_collector.services.notifying import Sender, people
 from sitewarden_collector.services.webhook_sending import WebhookSender
@@ -48,6 +62,8 @@ TICK_INTERVAL_S = 1.0
 ASSESS_INTERVAL_S = 2.0
 LIVE_AGAIN_S = 1.0  # after the feed's connection was lost
 WEBHOOK_IDLE_S = 1.0
+PAGING_IDLE_S = 1.0
+WARN_INTERVAL_S = 600.0
 NOTIFY_IDLE_S = 0.5  # commands write notices from outside, too
 
 _log = logging.getLogger("sitewarden.collector")
@@ -98,18 +114,19 @@ class Collector:
         self.front = Front(config, self.db, clock, authority, self.telemetry, live, asyncio.Event())
         self.outbox = asyncio.Event()  # set when a notice may be due
         self.servers = servers = GrpcServers(self.front)
-        sender = self._sender()
+        secret = pki.secret_key(config.data_path, create=False)
+        sender = self._sender(await self.db.run(acknowledging.link_key, secret))
         await servers.start()
         self._stack.push_async_callback(servers.stop)
         self.streams_port, self.enrolment_port = servers.streams_port, servers.enrolment_port
         await self.db.run(settings.put, "endpoints", self._endpoints())
         live_feed = Live(self.db, clock)
-        secret = pki.secret_key(config.data_path, create=False)
         self.context = Context(self.db, config, clock.now_ns, secret, live_feed, self.outbox.set)
         self.http_port = await self._stack.enter_async_context(self._http(authority))
         self._loop("live", every(LIVE_AGAIN_S, live_feed.follow, name="live", clock=clock))
         self._stack.push_async_callback(sender.stop)
         self._tell_webhooks()
+        await self._on_call()
         self._loop("heard", every(HEARD_INTERVAL_S, self._write_heard, name="heard", clock=clock))
         self._stack.push_async_callback(self._write_heard)
         self._loop("dispatch", every(DISPATCH_INTERVAL_S, servers.control.dispatch, name="dispatch", clock=clock))
@@ -145,7 +162,7 @@ class Collector:
     def _endpoints(self) -> dict[str, list[str]]:
         return {"streams": list(self.front.streams_endpoints), "enrolment": list(self.front.enrolment_endpoints)}
 
-    def _sender(self) -> Sender:
+    def _sender(self, link_key: bytes) -> Sender:
         roads = {name: channels.open_channel(name, one.url) for name, one in self.config.channels.items()}
 
         def settled(channel: str, result: str) -> None:
@@ -160,7 +177,33 @@ class Collector:
             worker=worker,
             on_call=people(self.config.on_call),
             on_settled=settled,
+            footer=acknowledging.footer(link_key, self.config.console.public_url, now_ns=self.clock.now_ns),
         )
+
+    async def _on_call(self) -> None:
+        """Run what escalates, warns of gaps, and reads answers to pages."""
+        config, clock, db = self.config, self.clock, self.db
+        await db.run(roster.remember, people(config.on_call), public_url=config.console.public_url)
+
+        async def escalate() -> int:
+            done = await db.run_alone(paging.step, now_ns=clock.now_ns())
+            if done:
+                self.outbox.set()
+            return done
+
+        async def warn() -> None:
+            if await db.run(oncall.warn, now_ns=clock.now_ns()):
+                self.outbox.set()
+
+        async def answers() -> None:
+            mails = await asyncio.to_thread(mail_replies.fetch, config.mailbox)
+            await mail_replies.read(db, self.context.secret, mails, now_ns=clock.now_ns)
+
+        wake = asyncio.Event()
+        self._loop("paging", drain(escalate, wake=wake, name="paging", clock=clock, idle_s=PAGING_IDLE_S))
+        self._loop("oncall", every(WARN_INTERVAL_S, warn, name="oncall", clock=clock))
+        if config.mailbox.host:
+            self._loop("mailbox", every(config.mailbox.interval_s, answers, name="mailbox", clock=clock))
 
     def _tell_webhooks(self) -> None:
         wake = asyncio.Event()
@@ -240,12 +283,14 @@ class Collector:
     @asynccontextmanager
     async def _http(self, authority: pki.Authority) -> AsyncIterator[int]:
         app = http_app.make(self.context, registry=self.telemetry.registry, ca_pem=pki.pem(authority.root))
+        app.mount("/", console_app.make(self.context))  # whatever is not the API's
         listener = _listen(self.config.listen.http)
         server = _HttpServer(uvicorn.Config(app, log_config=None, lifespan="off", access_log=False))
         serving = asyncio.ensure_future(server.serve(sockets=[listener]))
         try:
             yield int(listener.getsockname()[1])
         finally:
+            self.context.live.close()  # streams of events end by themselves only then
             server.should_exit = True
             await serving
             listener.close()

@@ -1,4 +1,4 @@
-"""The application of the console, mounted beside the API: every module of this package with a `router` is part of it."""
+"""The application of the console, mounted beside the API: every module here with a `router` is part of it."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ CONSOLE = Path(__file__).parent
 METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
 
 
-def N_(text: str) -> str:  # noqa: N802  the name that extraction knows
+def N_(text: str) -> str:
     """Marks a text that is translated where it is shown."""
     return text
 

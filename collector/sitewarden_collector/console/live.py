@@ -1,9 +1,10 @@
 """GET /live: what changed, as server-sent events, for as long as the page is open.
 
-One event `change` carries the topics of everything that changed since the last, as JSON: the kind of the thing (`ticket`,
-`site`, ...) and the thing itself (`ticket-ID`). Pages then fetch anew what they show of it. Changes that come together are
-told together, at most once in `PAUSE_S`. A reader is told only of what exists for them. The stream ends after a while,
-so that a session that has ended since is noticed, and at once when the collector stops; browsers connect again.
+One event `change` carries the topics of everything that changed since the last, as JSON: the kind of the thing
+(`ticket`, `site`, ...) and the thing itself (`ticket-ID`). Pages then fetch anew what they show of it. Changes that
+come together are told together, at most once in `PAUSE_S`. A reader is told only of what exists for them. The stream
+ends after a while, so that a session that has ended since is noticed, and at once when the collector stops; browsers
+connect again.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterable
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
@@ -30,7 +32,9 @@ router = APIRouter()
 
 
 @router.get("/live")
-async def live(request: Request, principal: Principal = Depends(need(Permission.TICKETS_READ))) -> StreamingResponse:
+async def live(
+    request: Request, principal: Annotated[Principal, Depends(need(Permission.TICKETS_READ))]
+) -> StreamingResponse:
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     told = events(context(request).live, principal)
     return StreamingResponse(told, media_type="text/event-stream", headers=headers)

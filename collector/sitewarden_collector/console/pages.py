@@ -48,6 +48,8 @@ def environment(locale: str) -> Environment:
         "word": partial(words.word, locale=locale),
         "span": partial(moments.span, locale=locale),
         "iso": moments.iso,
+        "named": partial(words.named, locale=locale),
+        "same": lambda values: [(value, value) for value in values],
     }
     return made
 

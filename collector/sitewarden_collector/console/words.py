@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sitewarden_collector.console.i18n import N_, translations
 
 STATES = {
@@ -132,3 +134,8 @@ def word(group: str, value: object, *, locale: str) -> str:
     if named is None:
         return str(value).replace("_", " ").capitalize()
     return translations(locale).gettext(named)
+
+
+def named(group: str, values: Iterable[object], *, locale: str) -> list[tuple[str, str]]:
+    """Values with their labels, as the choices of a form take them."""
+    return [(str(value), word(group, value, locale=locale)) for value in values]

@@ -145,18 +145,29 @@ def by_keys(tx: Connection, agent_id: str, keys: Iterable[Key]) -> list[Observat
 
 
 def of_site(
-    tx: Connection, site_id: str, *, since_ns: int, until_ns: int, kind: str = "", limit: int = 1000
+    tx: Connection,
+    site_id: str,
+    *,
+    since_ns: int,
+    until_ns: int,
+    kind: str = "",
+    limit: int = 1000,
+    agent_id: str = "",
+    newest: bool = True,
 ) -> list[Observation]:
-    """What a site saw in a span of corrected wall time, samples left out, of one kind (`log`, `change`, ...) or of all:
-    the newest `limit` of it in order."""
+    """What a site, or one agent of it, saw in a span of corrected wall time, samples left out, of one kind (`log`,
+    `change`, ...) or of all: the newest `limit` of it in order, or the oldest."""
     query = (
         _joined()
         .where(observations.c.site_id == site_id, observations.c.wall_ns.between(since_ns, until_ns))
         .where(observations.c.kind == kind if kind else observations.c.kind != "samples")
-        .order_by(observations.c.wall_ns.desc())
+        .order_by(observations.c.wall_ns.desc() if newest else observations.c.wall_ns)
         .limit(limit)
     )
-    return _read(tx, tx.execute(query))[::-1]
+    if agent_id:
+        query = query.where(observations.c.agent_id == agent_id)
+    found = _read(tx, tx.execute(query))
+    return found[::-1] if newest else found
 
 
 def forget_old(tx: Connection, *, before_ns: int, limit: int) -> int:

@@ -40,7 +40,7 @@ class Wanted:
 def find(tx: Connection, wanted: Wanted, window: Window, *, order: str = "opened") -> list[Listed]:
     """Tickets with their names, in the order of a column and, within it, of their making."""
     first = tickets.c[COLUMNS[order.removeprefix("-")]]
-    query = cut(rows.named().where(*_where(wanted)), (first, tickets.c.id), window)
+    query = cut(rows.named().where(*where(wanted)), (first, tickets.c.id), window)
     return [Listed(rows.read(row), row.site_name, row.customer_name) for row in tx.execute(query)]
 
 
@@ -49,7 +49,8 @@ def keys(listed: Listed, *, order: str = "opened") -> tuple[Any, ...]:
     return getattr(listed.ticket, COLUMNS[order.removeprefix("-")]), listed.ticket.id
 
 
-def _where(wanted: Wanted) -> list[ColumnElement[bool]]:
+def where(wanted: Wanted) -> list[ColumnElement[bool]]:
+    """The conditions on `tickets`, joined with their sites and customers."""
     found: list[ColumnElement[bool]] = []
     if wanted.states:
         found.append(tickets.c.state.in_(list(wanted.states)))
@@ -79,6 +80,6 @@ def _where(wanted: Wanted) -> list[ColumnElement[bool]]:
         found.append(or_(tickets.c.last_ns >= since, told))
     if wanted.text:
         pattern = like(wanted.text.lower())
-        texts = (tickets.c.title, tickets.c.number, tickets.c.component)
+        texts = (tickets.c.title, tickets.c.number, tickets.c.component, sites.c.name)
         found.append(or_(*(func.lower(text).like(pattern, escape="\\") for text in texts)))
     return found
