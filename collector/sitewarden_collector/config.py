@@ -123,6 +123,52 @@ class Webhooks(Table, frozen=True):
     allow_private: bool = False  # also tell addresses in private networks
 
 
+class Console(Table, frozen=True):
+    """The pages for people."""
+
+    public_url: str = ""  # how browsers reach them, as https://desk.example.com; requests for other hosts are refused
+
+
+class SignIn(Table, frozen=True):
+    """What signing in asks for, and how long it lasts."""
+
+    idle_hours: float = 12.0  # a session that nobody used for so long has ended
+    session_days: float = 7.0  # and so has one that is that old
+    second_factor_roles: tuple[str, ...] = ("admin",)  # roles that must have a second factor
+    password_min: int = 12  # characters
+
+
+class Oidc(Table, frozen=True):
+    """A provider that people sign in with (OpenID Connect). Off without an issuer."""
+
+    issuer: str = ""  # https://login.example.com/realms/support
+    client_id: str = ""
+    client_secret_file: str = ""
+    name: str = "single sign-on"  # on the button
+    scopes: str = "openid profile email"
+    groups_claim: str = "groups"
+    roles: dict[str, str] = {}  # group = role; nobody else gets in, but by default_role
+    customers: dict[str, str] = {}  # group = customer, for the role customer
+    domains: tuple[str, ...] = ()  # of verified mail addresses that get in; empty: any
+    default_role: str = ""  # of those in no group of roles; empty: they do not get in
+
+
+class Mailbox(Table, frozen=True):
+    """Where answers to pages arrive (IMAP). Off without a host."""
+
+    host: str = ""
+    port: int = 993
+    tls: bool = True
+    user: str = ""
+    password: str = ""
+    password_file: str = ""  # the file that holds the password
+    folder: str = "INBOX"
+    interval_s: float = 20.0
+
+    def __repr__(self) -> str:
+        return f"Mailbox(host={self.host!r}, user={self.user!r})"
+
+
 class Config(Table, frozen=True):
     data_dir: str = ""
     database: DatabaseConfig = DatabaseConfig()
@@ -138,6 +184,10 @@ class Config(Table, frozen=True):
     retention: Retention = Retention()
     webhooks: Webhooks = Webhooks()
     heartbeat: Heartbeat = Heartbeat()
+    mailbox: Mailbox = Mailbox()
+    console: Console = Console()
+    sign_in: SignIn = SignIn()
+    oidc: Oidc = Oidc()
 
     @property
     def data_path(self) -> Path:
@@ -186,6 +236,7 @@ def resolve(config: Config, base: Path, *, environment: dict[str, str] | None = 
         config,
         data_dir=str(base / chosen),
         channels=channels,
+        mailbox=_read_password(config.mailbox, base),
         rules=msgspec.structs.replace(config.rules, dirs=tuple(str(base / folder) for folder in config.rules.dirs)),
     )
 
@@ -237,6 +288,16 @@ def _read_secret(name: str, channel: Channel, base: Path) -> Channel:
     if not url:
         raise ConfigError(f"channels.{name}.url_file: {path} is empty; write the channel's url into it")
     return Channel(url=url, url_file=str(path))
+
+
+def _read_password(mailbox: Mailbox, base: Path) -> Mailbox:
+    if not mailbox.password_file:
+        return mailbox
+    path = base / mailbox.password_file
+    try:
+        return msgspec.structs.replace(mailbox, password=path.read_text(encoding="utf-8").strip())
+    except OSError as error:
+        raise ConfigError(f"mailbox.password_file: {path} cannot be read ({error.strerror})") from error
 
 
 def _refuse_unknown(raw: Any, kind: Any, name: str, place: str) -> None:

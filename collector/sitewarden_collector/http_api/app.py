@@ -19,6 +19,7 @@ from prometheus_client.exposition import choose_encoder
 
 from sitewarden_collector.http_api.gauges import Gauges
 from sitewarden_collector.services import health
+from sitewarden_collector.web import one_tap
 from sitewarden_collector.web.context import Context
 
 
@@ -54,6 +55,7 @@ def make(context: Context, *, registry: CollectorRegistry, ca_pem: bytes) -> Fas
     async def root_certificate() -> PlainTextResponse:
         return PlainTextResponse(ca_pem, media_type="application/x-pem-file")
 
+    app.include_router(one_tap.router)
     return app
 
 

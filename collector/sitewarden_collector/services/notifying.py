@@ -3,8 +3,8 @@
 Claim in one transaction, send outside any, settle in another. A crash between sending and settling sends again after
 the lease: at least once, never not at all, and the notice's id lets a receiver tell. What went wrong decides:
 
-    ChannelUnavailable   again after a growing, jittered delay; a page that failed `hand_on_after` times also goes to
-                         the next one on call while this one goes on trying
+    ChannelUnavailable   again after a growing, jittered delay; a page that failed `hand_on_after` times goes to the
+                         person's next channel, or to the next person while this one goes on trying
     ChannelRejected      at once to the next channel or person on call
     nobody left          parked, and shown by `sitewarden notice list --state parked`
 
@@ -252,7 +252,10 @@ def settle(
     tired = notice.kind == "page" and notice.attempts >= patience.hand_on_after
     handed_on = notice.handed_to is not None
     if (given_up or tired) and not handed_on:
-        handed_on = pages.hand_on(tx, notice, tuple(on_call), now_ns=now_ns)
+        taker = pages.hand_on(tx, notice, tuple(on_call), now_ns=now_ns)
+        handed_on = bool(taker)
+        # The same person by another channel: to go on trying here as well would tell them twice.
+        given_up = given_up or taker == notice.person
     if not given_up:
         again_ns = routing.retry_at(notice.attempts, now_ns=now_ns, jitter=jitter)
         settled = notices.settle_retry(tx, notice, error=outcome.error, next_attempt_ns=again_ns)

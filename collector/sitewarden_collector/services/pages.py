@@ -146,12 +146,12 @@ def drop(tx: Connection, ticket: Ticket) -> None:
             notices.cancel_page(tx, notice_id)
 
 
-def hand_on(tx: Connection, notice: StoredNotice, on_call: tuple[Person, ...], *, now_ns: int) -> bool:
-    """Let the next channel, or the next person, take a notice over; False when there is nobody left.
+def hand_on(tx: Connection, notice: StoredNotice, on_call: tuple[Person, ...], *, now_ns: int) -> str:
+    """Let the next channel, or the next person, take a notice over: who it is; empty when there is nobody left.
 
     Whoever was paged for the same step already is passed over: a step asks nobody twice.
     """
-    customer_id, at_line = "", None
+    customer_id = ""
     if notice.kind == "page":
         ids = tickets_in(tx, notice)[:1]
         ticket = tickets.by_id(tx, ids[0]) if ids else None
@@ -174,7 +174,7 @@ def hand_on(tx: Connection, notice: StoredNotice, on_call: tuple[Person, ...], *
         )
         if taker is None:
             step.rollback()
-            return False
+            return ""
         there, new = 0, 0
         if route.person != notice.person:
             there, new = escalations.copy_pages(tx, notice.page_of, taker, person=route.person, now_ns=now_ns)
@@ -183,5 +183,5 @@ def hand_on(tx: Connection, notice: StoredNotice, on_call: tuple[Person, ...], *
             tried |= {(route.person, road.channel) for road in at_line.roads(route.person)}
             continue
         step.commit()
-        return True
-    return False
+        return route.person
+    return ""

@@ -112,6 +112,14 @@ def hush(tx: Connection, ticket: Ticket, *, until_ns: int, now_ns: int) -> None:
         escalations.put(tx, replace(found, state=state))
 
 
+def resume(tx: Connection, ticket: Ticket, *, now_ns: int) -> None:
+    """What held the pages of this ticket back is over before its time: go on at once."""
+    found = escalations.find(tx, ticket.id)
+    if found is not None and found.state.status is Status.RUNNING and found.state.step == 0:
+        state = replace(found.state, since_ns=now_ns, next_ns=min(found.state.next_ns, now_ns))
+        escalations.put(tx, replace(found, state=state))
+
+
 def step(tx: Connection, *, now_ns: int, limit: int = DUE_PER_STEP) -> int:
     """Take the steps whose time has come; how many escalations were looked at. Call again while it is not 0."""
     looked = 0

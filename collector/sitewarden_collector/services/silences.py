@@ -8,6 +8,7 @@ Not here: holding back (`alerting.triage`).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from sqlalchemy import Connection
@@ -16,7 +17,7 @@ from sitewarden_alerting.model import SECOND_NS, Silence, TicketState
 from sitewarden_alerting.silences import exactly, matches
 from sitewarden_alerting.wording import exact_moment
 from sitewarden_collector.errors import Conflict, NotFound
-from sitewarden_collector.services import aftermath, faults
+from sitewarden_collector.services import aftermath, faults, paging
 from sitewarden_collector.store import silences, sites, tickets
 from sitewarden_collector.store.base import new_id
 from sitewarden_collector.store.numbers import next_number
@@ -61,6 +62,7 @@ def add(
         fault=exactly(faults.named(tx, fault)) if fault else "",
     )
     silences.add(tx, silence)
+    _hush(tx, silence, now_ns=now_ns)
     _note(tx, silence, "silenced", by, f"{until(silence)}: {silence.reason}", now_ns=now_ns)
     return silence
 
@@ -75,13 +77,38 @@ def end(tx: Connection, number: str, *, by: str, now_ns: int) -> Silence:
     silence = silences.by_number(tx, number)
     if not silences.end(tx, silence.id, now_ns=now_ns):
         raise Conflict(f"{silence.number} was over at {exact_moment(silence.until_ns)} already; nothing to end")
+    for listed in tickets.listing(tx, states=tickets.OPEN, site_id=silence.site, limit=10_000):
+        if matches(silence, listed.ticket):
+            paging.resume(tx, listed.ticket, now_ns=now_ns)
     _note(tx, silence, "silence_ended", by, f"{silence.number} ended early", now_ns=now_ns)
+    return silence
+
+
+def extend(tx: Connection, number: str, *, for_s: int, reason: str = "", by: str, now_ns: int) -> Silence:
+    """Let a silence end `for_s` from now instead of when it was to; with `reason` for a new one. Raises NotFound,
+    Conflict."""
+    silence = silences.by_number(tx, number)
+    if silence.until_ns <= now_ns:
+        raise Conflict(f"{silence.number} is over; begin a new one with `sitewarden silence add`")
+    if for_s > LONGEST_S:
+        raise Conflict("a silence lasts a year at most; take the rule out with `disable` in a pack of your own")
+    silence = replace(silence, until_ns=now_ns + for_s * SECOND_NS, reason=reason.strip() or silence.reason)
+    silences.change(tx, silence)
+    _hush(tx, silence, now_ns=now_ns)
+    _note(tx, silence, "silence_changed", by, f"{until(silence)}: {silence.reason}", now_ns=now_ns)
     return silence
 
 
 def until(silence: Silence) -> str:
     """`SIL-3 until 2026-11-24 14:00:00 UTC`."""
     return f"{silence.number} until {exact_moment(silence.until_ns)}"
+
+
+def _hush(tx: Connection, silence: Silence, *, now_ns: int) -> None:
+    """Take back the pages of what is silent now that have not gone out."""
+    for listed in tickets.listing(tx, states=tickets.OPEN, site_id=silence.site, limit=10_000):
+        if listed.ticket.acknowledged_ns is None and matches(silence, listed.ticket):
+            paging.hush(tx, listed.ticket, until_ns=silence.until_ns, now_ns=now_ns)
 
 
 def _note(tx: Connection, silence: Silence, what: str, by: str, text: str, *, now_ns: int) -> None:

@@ -74,6 +74,12 @@ def count_held(tx: Connection, silence_id: str, number: int) -> None:
     tx.execute(update(silences).where(silences.c.id == silence_id).values(held=silences.c.held + number))
 
 
+def change(tx: Connection, silence: Silence) -> None:
+    """Write the end and the reason of a silence as they are now."""
+    changed = {"until_ns": silence.until_ns, "reason": silence.reason}
+    tx.execute(update(silences).where(silences.c.id == silence.id).values(changed))
+
+
 def end(tx: Connection, silence_id: str, *, now_ns: int) -> bool:
     """End a silence now; False when it is over already."""
     ended = update(silences).where(silences.c.id == silence_id, silences.c.until_ns > now_ns).values(until_ns=now_ns)

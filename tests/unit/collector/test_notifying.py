@@ -105,7 +105,7 @@ async def test_a_page_that_reached_its_person_by_another_channel_is_not_tried_ag
         await step(db, {"phone": phone, "mail": mail}, time, on_call=ON_CALL)
         time.ns += 600 * S
     assert (len(phone.taken), len(mail.taken)) == (0, 1)
-    assert states(db) == {("ada", "phone"): "cancelled", ("ada", "mail"): "sent"}
+    assert states(db) == {("ada", "phone"): "failed", ("ada", "mail"): "sent"}
 
 
 async def test_a_risk_that_keeps_failing_waits_for_its_own_channel(db: Database, time: Time) -> None:
