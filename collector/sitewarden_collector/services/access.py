@@ -69,7 +69,8 @@ ALLOWED: dict[Role, frozenset[Permission]] = {
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who acts. `customer_id` is set for the role customer alone: what is not that customer's does not exist for them.
+    """Who acts. `customer_id` is set for the role customer alone: what is not that customer's does not exist for them,
+    nor, with `site_ids`, what is not of those sites.
 
     `scopes` is None for somebody who signed in, and what a token may for its bearer. `locale` (en, zh) and `timezone`
     (IANA) say how to speak to them.
@@ -79,6 +80,7 @@ class Principal:
     role: Role
     account_id: str = ""
     customer_id: str = ""
+    site_ids: frozenset[str] = frozenset()  # empty: all sites of the customer
     scopes: frozenset[Permission] | None = None
     locale: str = "en"
     timezone: str = "UTC"
@@ -94,6 +96,15 @@ class Principal:
     def sees(self, customer_id: str) -> bool:
         """Whether what belongs to this customer exists for them."""
         return self.role is not Role.CUSTOMER or (bool(customer_id) and customer_id == self.customer_id)
+
+    def sees_site(self, customer_id: str, site_id: str) -> bool:
+        """Whether a site of this customer, and what happened there, exists for them."""
+        return self.sees(customer_id) and (not self.only_sites or site_id in self.only_sites)
+
+    @property
+    def only_sites(self) -> frozenset[str]:
+        """The sites to narrow every question to; empty for those who see all of their customer, or everything."""
+        return self.site_ids if self.role is Role.CUSTOMER else frozenset()
 
     @property
     def only_customer(self) -> str:

@@ -39,7 +39,7 @@ def _given(raw: Any, prefix: str = "") -> set[str]:
     for key, value in raw.items():
         items = value if isinstance(value, list) and value and isinstance(value[0], dict) else [value]
         for item in items:
-            if isinstance(item, dict):
+            if isinstance(item, dict) and item:
                 found |= _given(item, f"{prefix}{key}.")
             else:
                 found.add(f"{prefix}{key}")
