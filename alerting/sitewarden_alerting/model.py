@@ -40,6 +40,7 @@ class SignalKind(StrEnum):
     GAP = "gap"  # data were lost
     CHANGE = "change"
     REPORT = "report"  # no rule: a person said so
+    ALERT = "alert"  # other monitoring said so
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
-"""The HTTP side of the collector: how it is, what it counts, and whom agents must trust.
+"""The HTTP side of the collector: how it is, what it counts, whom agents must trust, and the API.
 
     GET /healthz   JSON in words; 200 when it does its work, 503 when something keeps it from that
     GET /metrics   OpenMetrics text for Prometheus
     GET /ca.pem    the root certificate; compare its fingerprint with the one in the token
+    /api/v1/...    the API; /api/v1/openapi.json describes it
 
-Nothing here changes anything or needs to know who asks, so it listens on loopback unless the configuration says more.
+The first three change nothing and need not know who asks, so it listens on loopback unless the configuration says more.
+The API is an application of its own, with errors of its own, mounted here; so is the console, by `app`.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from sitewarden_collector.http_api import api
 from sitewarden_collector.http_api.gauges import Gauges
 from sitewarden_collector.services import health
 from sitewarden_collector.web import one_tap
@@ -26,7 +29,7 @@ from sitewarden_collector.web.context import Context
 def make(context: Context, *, registry: CollectorRegistry, ca_pem: bytes) -> FastAPI:
     """The application. `registry` holds the counters of the whole process; the gauges read from the database at each
     scrape are added to it here, so make one application a registry."""
-    app = FastAPI(title="Sitewarden collector", docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(title="Sitewarden collector", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.context = context
     db, now_ns = context.db, context.now_ns
     gauges = Gauges(registry)
@@ -56,6 +59,7 @@ def make(context: Context, *, registry: CollectorRegistry, ca_pem: bytes) -> Fas
         return PlainTextResponse(ca_pem, media_type="application/x-pem-file")
 
     app.include_router(one_tap.router)
+    app.mount("/api/v1", api.make(context), name="api")
     return app
 
 

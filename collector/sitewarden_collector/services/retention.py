@@ -11,6 +11,7 @@ from sitewarden_collector.config import Retention
 from sitewarden_collector.store import (
     actions,
     changes,
+    foreign_alerts,
     idempotency,
     lock,
     observations,
@@ -23,6 +24,7 @@ from sitewarden_collector.store import (
 ROWS_PER_STEP = 2_000
 USELESS_TOKEN_DAYS = 90
 WEBHOOK_DAYS = 30  # messages that were delivered or given up
+FOREIGN_DAYS = 30  # what other monitoring said of an alert and never again
 CHANGES_DAYS = 2  # whoever was away longer starts anew
 _DAY_NS = 86_400 * 1_000_000_000
 
@@ -35,6 +37,7 @@ def step(tx: Connection, policy: Retention, *, now_ns: int) -> int:
     sessions.forget_old(tx, before_ns=now_ns - _DAY_NS)
     changes.forget_old(tx, before_ns=now_ns - CHANGES_DAYS * _DAY_NS, limit=ROWS_PER_STEP)
     idempotency.forget_old(tx, now_ns=now_ns, limit=ROWS_PER_STEP)
+    foreign_alerts.forget_old(tx, before_ns=now_ns - FOREIGN_DAYS * _DAY_NS, limit=ROWS_PER_STEP)
     webhooks.forget_old(tx, before_ns=now_ns - WEBHOOK_DAYS * _DAY_NS, limit=ROWS_PER_STEP)
     tokens.forget_old(tx, before_ns=now_ns - USELESS_TOKEN_DAYS * _DAY_NS)
     oldest_sample_ns = now_ns - int(policy.samples_days * _DAY_NS)

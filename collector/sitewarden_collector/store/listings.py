@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,14 @@ from sitewarden_collector.store.agents import agents
 from sitewarden_collector.store.pages import Window, cut, like
 from sitewarden_collector.store.sites import customers, sites
 from sitewarden_collector.store.tickets import OPEN, tickets
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """What somebody may see: a customer's, and of it some sites. Empty: everything."""
+
+    customer_id: str = ""
+    site_ids: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +41,7 @@ class SiteRow:
 
 
 def sites_page(
-    tx: Connection, window: Window, *, customer_id: str = "", customer: str = "", name: str = "", text: str = ""
+    tx: Connection, window: Window, *, narrowed: Narrowed, customer: str = "", name: str = "", text: str = ""
 ) -> list[SiteRow]:
     """Sites by name; the one called `name`, those of a customer, those whose name holds a text."""
     heard = (
@@ -64,7 +73,7 @@ def sites_page(
         .outerjoin(heard, heard.c.site_id == sites.c.id)
         .outerjoin(burning, burning.c.site_id == sites.c.id)
     )
-    query = _of_customer(query, sites.c.customer_id, customer_id)
+    query = _narrowed(query, narrowed)
     if customer:
         query = query.where(customers.c.name == customer)
     if name:
@@ -75,14 +84,14 @@ def sites_page(
 
 
 def risks_page(
-    tx: Connection, window: Window, *, customer_id: str = "", site: str = "", lowered: bool = False
+    tx: Connection, window: Window, *, narrowed: Narrowed, site: str = "", lowered: bool = False
 ) -> list[register.Listed]:
     """Risks, those raised last first; active ones, or all."""
     risks = register.risks
     query = select(risks, sites.c.name.label("site_name"), customers.c.name.label("customer_name")).select_from(
         risks.join(sites, risks.c.site_id == sites.c.id).join(customers, risks.c.customer_id == customers.c.id)
     )
-    query = _of_customer(query, risks.c.customer_id, customer_id)
+    query = _narrowed(query, narrowed)
     if not lowered:
         query = query.where(risks.c.state == RiskState.ACTIVE.value)
     if site:
@@ -122,5 +131,7 @@ def notices_page(
     return [outbox.StoredNotice(**row._mapping) for row in rows]
 
 
-def _of_customer(query: Select[Any], column: Any, customer_id: str) -> Select[Any]:
-    return query.where(column == customer_id) if customer_id else query
+def _narrowed(query: Select[Any], to: Narrowed) -> Select[Any]:
+    if to.customer_id:
+        query = query.where(sites.c.customer_id == to.customer_id)
+    return query.where(sites.c.id.in_(list(to.site_ids))) if to.site_ids else query

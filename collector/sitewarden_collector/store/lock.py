@@ -53,3 +53,11 @@ def alone(tx: Connection, task: str) -> bool:
         return True
     number = zlib.crc32(f"sitewarden {task}".encode())
     return bool(tx.execute(text("SELECT pg_try_advisory_xact_lock(:n)"), {"n": number}).scalar_one())
+
+
+def in_turn(tx: Connection, task: str) -> None:
+    """Wait until nobody else is at `task`, and keep others waiting until this transaction ends. On SQLite one
+    transaction writes at a time anyway."""
+    if tx.dialect.name != "sqlite":
+        number = zlib.crc32(f"sitewarden {task}".encode())
+        tx.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": number})

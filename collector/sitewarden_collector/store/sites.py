@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import Column, Connection, ForeignKey, String, Table, insert, select
 
 from sitewarden_collector.errors import NotFound
 from sitewarden_collector.store.base import Id, Ns, id_column, metadata, new_id
+
+NAMES_AT_ONCE = 500
 
 customers = Table(
     "customers",
@@ -78,6 +81,16 @@ def add(tx: Connection, name: str, *, customer_id: str, now_ns: int) -> Site:
 def find(tx: Connection, name: str) -> Site | None:
     row = tx.execute(_SITE.where(sites.c.name == name)).one_or_none()
     return None if row is None else Site(**row._mapping)
+
+
+def named(tx: Connection, names: Collection[str]) -> dict[str, Site]:
+    """Those sites of these names that there are."""
+    found: dict[str, Site] = {}
+    wanted = sorted(names)
+    for at in range(0, len(wanted), NAMES_AT_ONCE):
+        query = _SITE.where(sites.c.name.in_(wanted[at : at + NAMES_AT_ONCE]))
+        found |= {row.name: Site(**row._mapping) for row in tx.execute(query)}
+    return found
 
 
 def by_name(tx: Connection, name: str) -> Site:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -20,7 +20,8 @@ COLUMNS = {"opened": "opened_ns", "last": "last_ns", "priority": "priority", "se
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which tickets; what is empty or None does not matter. `customer_id` narrows to what somebody may see."""
+    """Which tickets; what is empty or None does not matter. `customer_id` and `site_ids` narrow to what
+    somebody may see."""
 
     states: Sequence[str] = ()
     types: Sequence[str] = ()
@@ -28,6 +29,7 @@ class Wanted:
     site: str = ""
     customer: str = ""
     customer_id: str = ""
+    site_ids: Collection[str] = ()
     assignee: str | None = None
     fault: str = ""
     problem_id: str = ""
@@ -64,6 +66,8 @@ def where(wanted: Wanted) -> list[ColumnElement[bool]]:
         found.append(customers.c.name == wanted.customer)
     if wanted.customer_id:
         found.append(tickets.c.customer_id == wanted.customer_id)
+    if wanted.site_ids:
+        found.append(tickets.c.site_id.in_(list(wanted.site_ids)))
     if wanted.assignee is not None:
         found.append(tickets.c.assignee == wanted.assignee)
     if wanted.fault:

@@ -51,6 +51,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_authority")),
     )
     op.create_table(
+        "calendars",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("created_ns", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_calendars")),
+        sa.UniqueConstraint("name", name=op.f("uq_calendars_name")),
+    )
+    op.create_table(
         "categories",
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("name", sa.String(length=100), nullable=False),
@@ -350,6 +358,43 @@ def upgrade() -> None:
         sa.UniqueConstraint("name_key", name=op.f("uq_accounts_name_key")),
     )
     op.create_table(
+        "calendar_versions",
+        sa.Column("calendar_id", sa.String(length=36), nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("from_ns", sa.BigInteger(), nullable=False),
+        sa.Column("zone", sa.String(length=64), nullable=False),
+        sa.Column("week", sa.Text(), nullable=False),
+        sa.Column("holidays", sa.Text(), nullable=False),
+        sa.Column("workdays", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("made_ns", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["calendar_id"], ["calendars.id"], name=op.f("fk_calendar_versions_calendar_id_calendars")
+        ),
+        sa.PrimaryKeyConstraint("calendar_id", "version", name=op.f("pk_calendar_versions")),
+    )
+    op.create_table(
+        "contracts",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("number", sa.String(length=24), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("from_day", sa.String(length=10), nullable=False),
+        sa.Column("until_day", sa.String(length=10), nullable=False),
+        sa.Column("calendar", sa.String(length=100), nullable=False),
+        sa.Column("goals", sa.Text(), nullable=False),
+        sa.Column("pauses", sa.Text(), nullable=False),
+        sa.Column("included", sa.Text(), nullable=False),
+        sa.Column("notes", sa.Text(), nullable=False),
+        sa.Column("created_ns", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_contracts_customer_id_customers")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_contracts")),
+        sa.UniqueConstraint("number", name=op.f("uq_contracts_number")),
+    )
+    op.create_index(op.f("ix_contracts_customer_id"), "contracts", ["customer_id"], unique=False)
+    op.create_table(
         "sites",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("customer_id", sa.String(length=36), nullable=False),
@@ -440,6 +485,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("site_id", name=op.f("pk_assessments")),
     )
     op.create_index(op.f("ix_assessments_at_ns"), "assessments", ["at_ns"], unique=False)
+    op.create_table(
+        "entitlement_uses",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("contract_id", sa.String(length=36), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("amount", sa.Integer(), nullable=False),
+        sa.Column("ticket_id", sa.String(length=36), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("at_ns", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["contract_id"], ["contracts.id"], name=op.f("fk_entitlement_uses_contract_id_contracts")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_entitlement_uses")),
+    )
+    op.create_index(op.f("ix_entitlement_uses_contract_id"), "entitlement_uses", ["contract_id"], unique=False)
+    op.create_index(op.f("ix_entitlement_uses_customer_id"), "entitlement_uses", ["customer_id"], unique=False)
     op.create_table(
         "foreign_alerts",
         sa.Column("site_id", sa.String(length=36), nullable=False),
@@ -648,6 +711,16 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_certificates_agent_id"), "certificates", ["agent_id"], unique=False)
     op.create_table(
+        "clock_alarms",
+        sa.Column("ticket_id", sa.String(length=36), nullable=False),
+        sa.Column("target", sa.String(length=24), nullable=False),
+        sa.Column("percent", sa.Integer(), nullable=False),
+        sa.Column("start_ns", sa.BigInteger(), nullable=False),
+        sa.Column("at_ns", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_clock_alarms_ticket_id_tickets")),
+        sa.PrimaryKeyConstraint("ticket_id", "target", "percent", "start_ns", name=op.f("pk_clock_alarms")),
+    )
+    op.create_table(
         "comments",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("ticket_id", sa.String(length=36), nullable=False),
@@ -764,6 +837,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_takeovers")),
     )
     op.create_index(op.f("ix_takeovers_agent_id"), "takeovers", ["agent_id"], unique=False)
+    op.create_table(
+        "ticket_clocks",
+        sa.Column("ticket_id", sa.String(length=36), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("next_target", sa.String(length=24), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("due_ns", sa.BigInteger(), nullable=True),
+        sa.Column("remaining_ns", sa.BigInteger(), nullable=True),
+        sa.Column("paused", sa.Boolean(), nullable=False),
+        sa.Column("breached", sa.Boolean(), nullable=False),
+        sa.Column("share", sa.Float(), nullable=False),
+        sa.Column("sort_ns", sa.BigInteger(), nullable=False),
+        sa.Column("alarm_ns", sa.BigInteger(), nullable=True),
+        sa.Column("computed_ns", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_ticket_clocks_ticket_id_tickets")),
+        sa.PrimaryKeyConstraint("ticket_id", name=op.f("pk_ticket_clocks")),
+    )
+    op.create_index("ix_ticket_clocks_alarm", "ticket_clocks", ["alarm_ns"], unique=False)
+    op.create_index("ix_ticket_clocks_sort", "ticket_clocks", ["active", "sort_ns", "ticket_id"], unique=False)
     op.create_table(
         "ticket_history",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),

@@ -1,0 +1,179 @@
+"""Sites: how they are, their agents, and their health over time."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import Field
+
+from sitewarden_alerting.model import DAY_NS, HOUR_NS
+from sitewarden_collector.errors import Invalid, NotFound
+from sitewarden_collector.http_api.paging import Cursor, Limit, Page, page, window
+from sitewarden_collector.http_api.shapes import (
+    Moment,
+    Out,
+    Search,
+    SitesReader,
+    instant,
+    moment,
+    nanoseconds,
+    narrowed,
+)
+from sitewarden_collector.services.access import Principal
+from sitewarden_collector.services.once import Tx
+from sitewarden_collector.store import agents, listings, samples, sites
+from sitewarden_collector.store.listings import SiteRow
+from sitewarden_collector.store.pages import Window
+from sitewarden_collector.web.context import context
+
+SPAN_MAX_NS = 31 * DAY_NS
+POINTS_MAX = 2000
+TRACKS_MAX = 50
+
+router = APIRouter(prefix="/sites", tags=["sites"])
+Name = Annotated[str, Path(max_length=200, description="the site's name", examples=["acme-berlin"])]
+
+
+class SiteOut(Out):
+    """A site."""
+
+    name: str
+    id: str
+    customer: str
+    agents: int = Field(description="active agents")
+    last_seen: datetime | None = Field(description="when one of its agents was last heard")
+    open_tickets: int
+    created: datetime
+
+
+class AgentOut(Out):
+    """A host with an agent."""
+
+    id: str
+    hostname: str
+    version: str
+    state: str
+    state_why: str
+    enrolled: datetime
+    last_seen: datetime | None
+
+
+class SiteDetailOut(SiteOut):
+    """A site with its agents and the newest numbers of its health."""
+
+    hosts: list[AgentOut]
+    series: list[str] = Field(description="what there are charts of: names for `GET /sites/{name}/series`")
+
+
+class TrackOut(Out):
+    """One series of one host: a chart's line. `times` are milliseconds since 1970."""
+
+    hostname: str
+    name: str
+    labels: dict[str, str]
+    unit: str
+    times: list[int]
+    numbers: list[float]
+
+
+@router.get("", operation_id="listSites", summary="Sites by name", response_model=Page[SiteOut])
+async def list_sites(
+    request: Request,
+    who: SitesReader,
+    customer: Annotated[str, Query(max_length=200, description="the name of a customer")] = "",
+    q: Search = "",
+    limit: Limit = 50,
+    cursor: Cursor = "",
+) -> Any:
+    asked = window(request, cursor=cursor, limit=limit, descending=False)
+    rows = await context(request).db.read(listings.sites_page, asked, narrowed=narrowed(who), customer=customer, text=q)
+    return page(request, rows, asked, shape=_site_out, keys=lambda one: (one.name, one.id))
+
+
+@router.get("/{name}", operation_id="getSite", summary="One site with its hosts", response_model=SiteDetailOut)
+async def get_site(request: Request, who: SitesReader, name: Name) -> Any:
+    return await context(request).db.read(_detail, name, who)
+
+
+@router.get(
+    "/{name}/series",
+    operation_id="getSiteSeries",
+    summary="A site's health over time, for charts",
+    description=f"At most 31 days, {TRACKS_MAX} lines and {POINTS_MAX} points a line: of more, every n-th is given.",
+    response_model=list[TrackOut],
+)
+async def get_series(
+    request: Request,
+    who: SitesReader,
+    name: Name,
+    series: Annotated[str, Query(max_length=200, description="as the site's `series` lists", examples=["load1"])],
+    since: Annotated[Moment | None, Query(description="default: a day before `until`")] = None,
+    until: Annotated[Moment | None, Query(description="default: now")] = None,
+) -> Any:
+    ctx = context(request)
+    end_ns = ctx.now_ns() + HOUR_NS if until is None else nanoseconds(until)
+    begin_ns = end_ns - DAY_NS - HOUR_NS if since is None else nanoseconds(since)
+    if not 0 < end_ns - begin_ns <= SPAN_MAX_NS:
+        raise Invalid("a chart covers at most 31 days and ends after it begins; move `since` or `until`")
+    return await ctx.db.read(_tracks, name, series, who, since_ns=begin_ns, until_ns=end_ns)
+
+
+def _must_find(tx: Tx, name: str, who: Principal) -> SiteRow:
+    found = listings.sites_page(tx, Window(1), narrowed=narrowed(who), name=name)
+    if not found:
+        raise NotFound(f"there is no site {name!r}; `GET /api/v1/sites` lists those that there are")
+    return found[0]
+
+
+def _detail(tx: Tx, name: str, who: Principal) -> dict[str, Any]:
+    row = _must_find(tx, name, who)
+    hosts = [
+        AgentOut(
+            id=agent.id,
+            hostname=agent.hostname,
+            version=agent.version,
+            state=agent.state,
+            state_why=agent.state_why,
+            enrolled=instant(agent.enrolled_ns),
+            last_seen=moment(agent.last_seen_ns),
+        )
+        for agent in agents.of_site(tx, row.id)
+    ]
+    there = sorted({one.series.name for one in samples.last(tx, site_id=row.id)})
+    return {**_site_out(row), "hosts": hosts, "series": there}
+
+
+def _tracks(tx: Tx, name: str, series: str, who: Principal, *, since_ns: int, until_ns: int) -> list[TrackOut]:
+    site = sites.by_id(tx, _must_find(tx, name, who).id)
+    hosts = {agent.id: agent.hostname for agent in agents.of_site(tx, site.id)}
+    found = []
+    for track in samples.series(tx, site.id, series, since_ns, until_ns=until_ns)[:TRACKS_MAX]:
+        step = -(-len(track.times_ns) // POINTS_MAX) or 1
+        pairs = zip(track.times_ns[::step], track.numbers[::step], strict=True)
+        points = [(at_ns // 1_000_000, number) for at_ns, number in pairs if math.isfinite(number)]
+        found.append(
+            TrackOut(
+                hostname=hosts.get(track.agent_id, ""),
+                name=track.series.name,
+                labels=dict(track.series.labels),
+                unit=track.series.unit,
+                times=[at_ms for at_ms, _ in points],
+                numbers=[number for _, number in points],
+            )
+        )
+    return found
+
+
+def _site_out(row: SiteRow) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "id": row.id,
+        "customer": row.customer,
+        "agents": row.agents,
+        "last_seen": moment(row.last_seen_ns),
+        "open_tickets": row.open_tickets,
+        "created": instant(row.created_ns),
+    }
