@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from sitewarden_alerting.model import Ticket
-from sitewarden_collector.services import webhooks
+from sitewarden_collector.services import service_levels, webhooks
 from sitewarden_collector.store import changes, tickets
 from sitewarden_collector.store.tickets import Event
 
@@ -20,6 +20,7 @@ def record(tx: Connection, ticket: Ticket, events: Sequence[Event], *, now_ns: i
     """Write what happened to `ticket`, which is as it is now, and let the rest follow."""
     if events:
         tickets.add_history(tx, ticket, events, now_ns=now_ns)
+        service_levels.refresh(tx, ticket, now_ns=now_ns, whats=[event.what for event in events])
         webhooks.of_ticket(tx, ticket, events, now_ns=now_ns)
     what = events[-1].what if events else "count"
     changes.note(tx, "ticket", ticket.id, what=what, customer_id=ticket.customer_id, now_ns=now_ns)
