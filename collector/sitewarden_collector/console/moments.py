@@ -41,7 +41,13 @@ def iso(ns: int) -> str:
 
 def short(ns: int, *, locale: str, zone: str) -> str:
     """Day and time, without the year."""
-    return format_skeleton("MMMdHm", at(ns, zone), locale=locale)
+    moment = at(ns, zone)
+    return f"{format_skeleton('MMMd', moment, locale=locale)} {moment:%H:%M}"
+
+
+def clock_time(ns: int, *, zone: str) -> str:
+    """Hour, minute, second."""
+    return at(ns, zone).strftime("%H:%M:%S")
 
 
 def full(ns: int, *, locale: str, zone: str) -> str:

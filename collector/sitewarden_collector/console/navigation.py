@@ -28,6 +28,7 @@ PLACES = (
     Place("/customers", N_("Customers"), "building", "c", Permission.CUSTOMERS_READ),
     Place("/contracts", N_("Contracts"), "certificate", "v", Permission.CUSTOMERS_READ),
     Place("/oncall", N_("On call"), "phone", "o", Permission.ONCALL_READ),
+    Place("/silences", N_("Silences"), "bell-off", "m", Permission.ONCALL_READ),
     Place("/risks", N_("Risks"), "shield-exclamation", "r", Permission.SITES_READ),
     Place("/admin", N_("Administration"), "settings", "a", Permission.ACCOUNTS_WRITE),
 )

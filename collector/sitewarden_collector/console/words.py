@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sitewarden_collector.console.desk_words import DESK
 from sitewarden_collector.console.i18n import N_, translations
 
 STATES = {
@@ -81,6 +82,10 @@ EVENTS = {
     "escalate": N_("Escalated"),
     "warn_clock": N_("Clock warning"),
     "breach_clock": N_("Service level breached"),
+    "plan_solution": N_("Solution planned"),
+    "reject_solution": N_("Solution declined"),
+    "suggest_assignee": N_("Assignee suggested"),
+    "silenced": N_("Silenced"),
     "plan_visit": N_("Visit planned"),
     "report_visit": N_("Visit reported"),
     "sign_visit": N_("Visit signed off"),
@@ -97,6 +102,48 @@ EVENTS = {
     "set_problem": N_("Problem linked"),
     "set_parent": N_("Parent ticket set"),
     "silence": N_("Silenced"),
+}
+CLOCK_STATES = {
+    "running": N_("Running"),
+    "paused": N_("Paused"),
+    "outside_hours": N_("Outside hours"),
+    "breached": N_("Breached"),
+    "met": N_("Kept"),
+    "late": N_("Too late"),
+    "stopped": N_("Stopped with the ticket"),
+}
+WHY = {
+    "counts": N_("counts"),
+    "outside_hours": N_("outside hours"),
+    "holiday": N_("holiday"),
+    "waiting": N_("waiting"),
+    "proposed": N_("a solution lay proposed"),
+    "done": N_("it was resolved"),
+    "corrected": N_("corrected"),
+}
+SOLUTIONS = {
+    "planned": N_("Planned"),
+    "proposed": N_("Proposed"),
+    "agreed": N_("Agreed"),
+    "carried_out": N_("Carried out"),
+    "verified": N_("Verified"),
+    "rejected": N_("Declined"),
+    "superseded": N_("Replaced by another"),
+}
+STEPS = {
+    "propose": N_("Propose"),
+    "agree": N_("Customer agrees"),
+    "carry_out": N_("Carry out"),
+    "verify": N_("Verify"),
+}
+NOTICES = {
+    "pending": N_("to be sent"),
+    "sending": N_("being sent"),
+    "sent": N_("sent"),
+    "failed": N_("failed"),
+    "dropped": N_("taken back"),
+    "cancelled": N_("taken back"),
+    "held": N_("held back"),
 }
 HEALTH = {"ok": N_("Healthy"), "attention": N_("Needs attention"), "down": N_("Down"), "unknown": N_("Unknown")}
 
@@ -125,7 +172,12 @@ GROUPS = {
     "role": ROLES,
     "event": EVENTS,
     "health": HEALTH,
-}
+    "clock_state": CLOCK_STATES,
+    "why": WHY,
+    "solution": SOLUTIONS,
+    "step": STEPS,
+    "notice": NOTICES,
+} | DESK
 
 
 def word(group: str, value: object, *, locale: str) -> str:

@@ -18,7 +18,7 @@ from sitewarden_alerting.silences import exactly, matches
 from sitewarden_alerting.wording import exact_moment
 from sitewarden_collector.errors import Conflict, NotFound
 from sitewarden_collector.services import aftermath, faults, paging
-from sitewarden_collector.store import silences, sites, tickets
+from sitewarden_collector.store import changes, silences, sites, tickets
 from sitewarden_collector.store.base import new_id
 from sitewarden_collector.store.numbers import next_number
 from sitewarden_collector.store.silences import Listed
@@ -112,7 +112,8 @@ def _hush(tx: Connection, silence: Silence, *, now_ns: int) -> None:
 
 
 def _note(tx: Connection, silence: Silence, what: str, by: str, text: str, *, now_ns: int) -> None:
-    """Write it into the history of the open tickets that it is about."""
+    """Write it into the history of the open tickets that it is about, and tell whoever watches."""
+    changes.note(tx, "silence", silence.id, what=what, now_ns=now_ns)
     for listed in tickets.listing(tx, states=(*tickets.OPEN, TicketState.RESOLVED.value), site_id=silence.site):
         if matches(silence, listed.ticket):
             aftermath.record(tx, listed.ticket, [Event(now_ns, what, by, text)], now_ns=now_ns)
