@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from sitewarden_alerting import triage
-from sitewarden_alerting.grouping import Alias
+from sitewarden_alerting.grouping import LEARNED, Alias
 from sitewarden_alerting.model import SECOND_NS, AgentSeen, Policy, Signal
 from sitewarden_alerting.observations import Change, Gap, LogEvent, Observation, Outcome, ProbeResult
 from sitewarden_alerting.rules import Evaluated, Rulebook, RuleFailure, SiteState, evaluate, lately_silent, quietly
@@ -213,7 +213,8 @@ def follow(tx: Connection, aliases: Sequence[Alias], policy: Policy, *, now_ns: 
         there = tickets.of_faults(tx, {alias.fingerprint, alias.fault})
         if any(ticket.fault == alias.fingerprint for ticket in there):
             moved = triage.repoint(alias.fingerprint, alias.fault, there, now_ns=now_ns, reason=alias.reason)
-            ticketing.apply(tx, moved, policy, now_ns=now_ns)
+            who = ticketing.BY_RULES if alias.by == LEARNED else alias.by
+            ticketing.apply(tx, moved, policy, now_ns=now_ns, by=who)
 
 
 def _park_rules(tx: Connection, site_id: str, agent_id: str, evaluated: Evaluated, *, now_ns: int) -> None:

@@ -19,9 +19,9 @@ from sitewarden_alerting.decisions import TicketDecision
 from sitewarden_alerting.model import Evidence, Policy, Silence, Ticket
 from sitewarden_alerting.silences import silencing
 from sitewarden_collector.errors import Conflict
-from sitewarden_collector.services import aftermath, paging
+from sitewarden_collector.services import aftermath, paging, priorities
 from sitewarden_collector.services.surroundings import Surroundings, around
-from sitewarden_collector.store import silences, tickets
+from sitewarden_collector.store import merges, silences, tickets
 from sitewarden_collector.store.base import new_id
 from sitewarden_collector.store.numbers import BY_TYPE, next_number
 from sitewarden_collector.store.tickets import Event, Listed
@@ -109,6 +109,7 @@ class _Writing:
     tx: Connection
     policy: Policy
     now_ns: int
+    by: str = BY_RULES
     ids: dict[str, tuple[str, str]] = field(default_factory=dict)  # new:1 -> id, number
     evidence: dict[str, dict[int, Evidence]] = field(default_factory=dict)
     latest: dict[str, Ticket] = field(default_factory=dict)
@@ -117,12 +118,19 @@ class _Writing:
     held: dict[str, int] = field(default_factory=dict)
 
 
-def apply(tx: Connection, decisions: Sequence[TicketDecision], policy: Policy, *, now_ns: int) -> int:
-    """Write down what was decided, in its order; how many tickets were opened or reopened."""
-    work = _Writing(tx, policy, now_ns)
+def apply(
+    tx: Connection, decisions: Sequence[TicketDecision], policy: Policy, *, now_ns: int, by: str = BY_RULES
+) -> int:
+    """Write down what was decided, in its order; how many tickets were opened or reopened. `by` decided it."""
+    work = _Writing(tx, policy, now_ns, by)
     for decision in decisions:
         _write(work, decision)
     _flush(work)
+    new = {ticket_id for ticket_id, _ in work.ids.values()}
+    for ticket_id in new:
+        work.latest[ticket_id] = judged = priorities.opened(tx, work.latest[ticket_id])
+        events = work.history.get(ticket_id, ())
+        work.history[ticket_id] = [replace(event, priority=judged.priority) for event in events]
     for ticket in work.latest.values():
         tickets.save(tx, ticket, new=False)
     for ticket_id, ticket in work.latest.items():
@@ -130,6 +138,7 @@ def apply(tx: Connection, decisions: Sequence[TicketDecision], policy: Policy, *
     for decision, ticket_id in work.notify:
         if not work.latest[ticket_id].merged_into:
             paging.tell(tx, decision, work.latest[ticket_id], policy.on_call, now_ns=now_ns)
+    priorities.raised(tx, list(work.latest.values()), new, now_ns=now_ns)
     for silence_id, number in work.held.items():
         silences.count_held(tx, silence_id, number)
     return sum(isinstance(decision, made.OpenTicket | made.ReopenTicket) for decision in decisions)
@@ -152,12 +161,16 @@ def _write(work: _Writing, decision: TicketDecision) -> None:
             tickets.drop_evidence(work.tx, ticket.id, decision.record)
         case made.MergeTicket():
             into = _real(work, decision.into)
+            shift = into.entries - ticket.entries
+            _remember_before(work, ticket.id, into_id=into.id, to_fault=into.fault, shift=shift)
             work.latest[into.id] = into
             ticket = replace(ticket, merged_into=into.id)
             _flush(work)
-            tickets.move_evidence(work.tx, ticket.id, into.id, shift=into.entries - ticket.entries)
+            tickets.move_evidence(work.tx, ticket.id, into.id, shift=shift)
             paging.stop(work.tx, ticket, now_ns=work.now_ns)
             _remember(work, into.id, decision, f"took over {ticket.number}: {decision.reason}")
+        case made.RekeyTicket():
+            _remember_before(work, ticket.id, into_id="", to_fault=ticket.fault, shift=0)
         case made.ResolveTicket() | made.CloseTicket():
             paging.stop(work.tx, ticket, now_ns=work.now_ns)
         case made.Notify():
@@ -201,11 +214,18 @@ def _flush(work: _Writing) -> None:
     work.evidence.clear()
 
 
+def _remember_before(work: _Writing, ticket_id: str, *, into_id: str, to_fault: str, shift: int) -> None:
+    """Keep what a ticket was before its fault became another, so that it can be undone."""
+    before = work.latest.get(ticket_id) or tickets.by_id(work.tx, ticket_id)
+    if before is not None:
+        merges.add(work.tx, before, into_id=into_id, to_fault=to_fault, shift=shift, now_ns=work.now_ns)
+
+
 def _remember(work: _Writing, ticket_id: str, decision: TicketDecision, text: str) -> None:
     what = re.sub(r"(?<!^)(?=[A-Z])", "_", type(decision).__name__).lower()
     # The state as it is after this decision: several may follow each other in one transaction.
     ticket = work.latest[ticket_id]
     event = Event(
-        decision.at_ns, what, BY_RULES, text, state=ticket.state.value, waiting=ticket.waiting, priority=ticket.priority
+        decision.at_ns, what, work.by, text, state=ticket.state.value, waiting=ticket.waiting, priority=ticket.priority
     )
     work.history.setdefault(ticket_id, []).append(event)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 from sqlalchemy import Column, Connection, Integer, Row, String, Table, Text, delete, func, insert, select, update
@@ -98,7 +99,17 @@ def _list(values: Sequence[str]) -> str:
     return msgspec.json.encode(list(values)).decode()
 
 
-def _read(row: Row[tuple[str, ...]]) -> Engineer:
-    made = Engineer(**row._mapping)
-    lists = {n: tuple(msgspec.json.decode(getattr(row, n))) for n in ("skills", "languages", "products")}
-    return replace(made, **lists)
+def _read(row: Row[Any]) -> Engineer:
+    return Engineer(
+        name=row.name,
+        skills=_words(row.skills),
+        languages=_words(row.languages),
+        products=_words(row.products),
+        capacity=row.capacity,
+        away_until_ns=row.away_until_ns,
+        last_assigned_ns=row.last_assigned_ns,
+    )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return msgspec.json.decode(text, type=tuple[str, ...])

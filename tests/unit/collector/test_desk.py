@@ -168,7 +168,7 @@ def test_history_and_comments_can_be_neither_changed_nor_deleted(db: Database, n
     db.write_now(comments.add, number, "written once", by=ADA, now_ns=NOON)
     for edit in (update(table).values(by="nobody"), delete(table)):  # type: ignore[arg-type]
         with pytest.raises(DatabaseError, match="only ever added"):
-            db.write_now(lambda tx, edit=edit: tx.execute(edit))
+            db.write_now(Connection.execute, edit)
     assert "comment" in events(db, number)
 
 

@@ -83,9 +83,29 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("created_ns", sa.BigInteger(), nullable=False),
+        sa.Column("tier", sa.String(length=16), nullable=False),
+        sa.Column("locale", sa.String(length=8), nullable=False),
+        sa.Column("notes", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_customers")),
         sa.UniqueConstraint("name", name=op.f("uq_customers_name")),
     )
+    op.create_table(
+        "desk_tasks",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("ref_id", sa.String(length=36), nullable=False),
+        sa.Column("ref", sa.String(length=24), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("owner", sa.String(length=200), nullable=False),
+        sa.Column("due_ns", sa.BigInteger(), nullable=True),
+        sa.Column("made_ns", sa.BigInteger(), nullable=False),
+        sa.Column("done_ns", sa.BigInteger(), nullable=True),
+        sa.Column("done_by", sa.String(length=200), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_desk_tasks")),
+    )
+    op.create_index(op.f("ix_desk_tasks_owner"), "desk_tasks", ["owner"], unique=False)
+    op.create_index(op.f("ix_desk_tasks_ref_id"), "desk_tasks", ["ref_id"], unique=False)
     op.create_table(
         "engineers",
         sa.Column("name", sa.String(length=200), nullable=False),
@@ -250,6 +270,37 @@ def upgrade() -> None:
         sa.UniqueConstraint("person", name=op.f("uq_person_feeds_person")),
     )
     op.create_table(
+        "problem_history",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("problem_id", sa.String(length=36), nullable=False),
+        sa.Column("at_ns", sa.BigInteger(), nullable=False),
+        sa.Column("what", sa.String(length=32), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_problem_history")),
+    )
+    op.create_index(op.f("ix_problem_history_problem_id"), "problem_history", ["problem_id"], unique=False)
+    op.create_table(
+        "problems",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("number", sa.String(length=24), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("fault", sa.String(length=255), nullable=False),
+        sa.Column("site_id", sa.String(length=36), nullable=False),
+        sa.Column("owner", sa.String(length=200), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("workaround", sa.Text(), nullable=False),
+        sa.Column("resolution", sa.Text(), nullable=False),
+        sa.Column("opened_ns", sa.BigInteger(), nullable=False),
+        sa.Column("opened_by", sa.String(length=200), nullable=False),
+        sa.Column("resolved_ns", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_problems")),
+        sa.UniqueConstraint("number", name=op.f("uq_problems_number")),
+    )
+    op.create_index(op.f("ix_problems_fault"), "problems", ["fault"], unique=False)
+    op.create_index(op.f("ix_problems_state"), "problems", ["state"], unique=False)
+    op.create_table(
         "schedule_overrides",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("schedule_id", sa.String(length=36), nullable=False),
@@ -306,6 +357,25 @@ def upgrade() -> None:
         sa.UniqueConstraint("number", name=op.f("uq_silences_number")),
     )
     op.create_index(op.f("ix_silences_until_ns"), "silences", ["until_ns"], unique=False)
+    op.create_table(
+        "ticket_merges",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("ticket_id", sa.String(length=36), nullable=False),
+        sa.Column("into_id", sa.String(length=36), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("from_fault", sa.String(length=255), nullable=False),
+        sa.Column("to_fault", sa.String(length=255), nullable=False),
+        sa.Column("at_ns", sa.BigInteger(), nullable=False),
+        sa.Column("shift", sa.BigInteger(), nullable=False),
+        sa.Column("entries", sa.BigInteger(), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("before", sa.Text(), nullable=False),
+        sa.Column("undone_ns", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ticket_merges")),
+    )
+    op.create_index(op.f("ix_ticket_merges_customer_id"), "ticket_merges", ["customer_id"], unique=False)
+    op.create_index(op.f("ix_ticket_merges_into_id"), "ticket_merges", ["into_id"], unique=False)
+    op.create_index(op.f("ix_ticket_merges_ticket_id"), "ticket_merges", ["ticket_id"], unique=False)
     op.create_table(
         "time_off",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -376,6 +446,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("calendar_id", "version", name=op.f("pk_calendar_versions")),
     )
     op.create_table(
+        "contacts",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("site_id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("role", sa.String(length=100), nullable=False),
+        sa.Column("phone", sa.String(length=64), nullable=False),
+        sa.Column("mail", sa.String(length=254), nullable=False),
+        sa.Column("language", sa.String(length=8), nullable=False),
+        sa.Column("told_of", sa.Text(), nullable=False),
+        sa.Column("created_ns", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_contacts_customer_id_customers")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_contacts")),
+    )
+    op.create_index(op.f("ix_contacts_customer_id"), "contacts", ["customer_id"], unique=False)
+    op.create_index(op.f("ix_contacts_mail"), "contacts", ["mail"], unique=False)
+    op.create_table(
         "contracts",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("number", sa.String(length=24), nullable=False),
@@ -400,6 +487,8 @@ def upgrade() -> None:
         sa.Column("customer_id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("created_ns", sa.BigInteger(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("timezone", sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_sites_customer_id_customers")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sites")),
         sa.UniqueConstraint("name", name=op.f("uq_sites_name")),
@@ -677,6 +766,23 @@ def upgrade() -> None:
     op.create_index(op.f("ix_actions_site_id"), "actions", ["site_id"], unique=False)
     op.create_index(op.f("ix_actions_state"), "actions", ["state"], unique=False)
     op.create_table(
+        "attachments",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("ticket_id", sa.String(length=36), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("at_ns", sa.BigInteger(), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("visibility", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("media_type", sa.String(length=100), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_attachments_ticket_id_tickets")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attachments")),
+    )
+    op.create_index(op.f("ix_attachments_customer_id"), "attachments", ["customer_id"], unique=False)
+    op.create_index(op.f("ix_attachments_ticket_id"), "attachments", ["ticket_id"], unique=False)
+    op.create_table(
         "blocks",
         sa.Column("agent_id", sa.String(length=36), nullable=False),
         sa.Column("epoch", sa.String(length=32), nullable=False),
@@ -874,6 +980,48 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ticket_history")),
     )
     op.create_index(op.f("ix_ticket_history_ticket_id"), "ticket_history", ["ticket_id"], unique=False)
+    op.create_table(
+        "ticket_links",
+        sa.Column("from_id", sa.String(length=36), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("to_id", sa.String(length=36), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("at_ns", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["from_id"], ["tickets.id"], name=op.f("fk_ticket_links_from_id_tickets")),
+        sa.ForeignKeyConstraint(["to_id"], ["tickets.id"], name=op.f("fk_ticket_links_to_id_tickets")),
+        sa.PrimaryKeyConstraint("from_id", "kind", "to_id", name=op.f("pk_ticket_links")),
+    )
+    op.create_index(op.f("ix_ticket_links_to_id"), "ticket_links", ["to_id"], unique=False)
+    op.create_table(
+        "visits",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("ticket_id", sa.String(length=36), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("engineer", sa.String(length=200), nullable=False),
+        sa.Column("planned_ns", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("arrived_ns", sa.BigInteger(), nullable=True),
+        sa.Column("left_ns", sa.BigInteger(), nullable=True),
+        sa.Column("findings", sa.Text(), nullable=False),
+        sa.Column("signed_by", sa.String(length=200), nullable=False),
+        sa.Column("signed_ns", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_visits_ticket_id_tickets")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_visits")),
+    )
+    op.create_index(op.f("ix_visits_customer_id"), "visits", ["customer_id"], unique=False)
+    op.create_index(op.f("ix_visits_state"), "visits", ["state"], unique=False)
+    op.create_index(op.f("ix_visits_ticket_id"), "visits", ["ticket_id"], unique=False)
+    op.create_table(
+        "attachment_contents",
+        sa.Column("attachment_id", sa.String(length=36), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["attachment_id"], ["attachments.id"], name=op.f("fk_attachment_contents_attachment_id_attachments")
+        ),
+        sa.PrimaryKeyConstraint("attachment_id", name=op.f("pk_attachment_contents")),
+    )
+    op.create_index(op.f("ix_attachment_contents_customer_id"), "attachment_contents", ["customer_id"], unique=False)
     op.create_table(
         "solution_steps",
         sa.Column("solution_id", sa.String(length=36), nullable=False),

@@ -1,4 +1,4 @@
-"""How a person's change of a ticket begins and ends: the row locked, merges followed, the move tried, all of it kept."""
+"""How a person's change of a ticket begins and ends: its row locked, merges followed, the move tried, all kept."""
 
 from __future__ import annotations
 
