@@ -1,8 +1,8 @@
 """Acknowledging without signing in: by the link in a page, by a reply to its mail, by a webhook, each with its token.
 
 A token names one notice and when it ends, and is signed (HMAC-SHA256). The key is random, made once, and rests
-encrypted under the installation's secret; whoever has a token can take the tickets of that one notice in the name of the
-person it was sent to, and nothing else. Looking at a token changes nothing. Acknowledging again says who was first.
+encrypted under the secret of the installation. Whoever has a token can take the tickets of that notice in the name of
+the person it was sent to, and nothing else. Looking at a token changes nothing; acknowledging again says who was first.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from sitewarden_alerting.silences import silencing
 from sitewarden_alerting.wording import cut
 from sitewarden_collector.services import aftermath, pages, roster
 from sitewarden_collector.services.roster import Line
-from sitewarden_collector.store import changes, escalations, maintenance, notices, schedules, silences, tickets
+from sitewarden_collector.store import escalations, maintenance, notices, schedules, silences, tickets
 from sitewarden_collector.store.escalations import Running
 from sitewarden_collector.store.tickets import Event
 
@@ -184,7 +184,7 @@ def major(tx: Connection, ticket: Ticket, *, count: int, experts: Sequence[str],
         state = escalation.begin(policy, now_ns=now_ns)
         first = policy.steps[1].after_s if len(policy.steps) > 1 else policy.repeat_after_s
         state = replace(state, step=min(1, len(policy.steps) - 1), next_ns=now_ns + round(first * SECOND_NS))
-        escalations.put(tx, Running(ticket.id, ticket.customer_id, policy, reason, state, now_ns))
+        escalations.add(tx, Running(ticket.id, ticket.customer_id, policy, reason, state, now_ns))
     asked = dict.fromkeys((*line.reachable()[:1], *experts))
     return _page_all(
         tx, ticket, line, list(asked), round=0, step="major", why=reason, reason=reason, news="MAJOR: ", now_ns=now_ns
@@ -220,7 +220,10 @@ def _begin(tx: Connection, ticket: Ticket, line: Line, reason: str, *, now_ns: i
     policy = _policy(tx, line)
     state = escalation.begin(policy, now_ns=now_ns, after=None if before is None else before.state)
     found = Running(ticket.id, ticket.customer_id, policy, reason, state, now_ns)
-    escalations.put(tx, found)
+    if before is None:
+        escalations.add(tx, found)
+    else:
+        escalations.put(tx, found)
     window = maintenance.covering(tx, ticket.site_id, now_ns=now_ns)
     if window is not None:
         hush(tx, ticket, until_ns=window.until_ns, now_ns=now_ns)
@@ -284,7 +287,6 @@ def _page_all(
         events.insert(0, Event(now_ns, "escalate", BY_RULES, f"escalated to {', '.join(told)}: {why}", data=data))
     if events:
         aftermath.record(tx, ticket, events, now_ns=now_ns)
-        changes.note(tx, "paging", ticket.id, what="page", customer_id=ticket.customer_id, now_ns=now_ns)
     return tuple(told)
 
 

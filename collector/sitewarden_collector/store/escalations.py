@@ -104,17 +104,14 @@ def peek(tx: Connection, ticket_id: str) -> Running | None:
     return None if row is None else _read(row)
 
 
+def add(tx: Connection, one: Running) -> None:
+    """Write the first escalation of a ticket."""
+    tx.execute(insert(escalations).values(_row(one) | {"ticket_id": one.ticket_id}))
+
+
 def put(tx: Connection, one: Running) -> None:
     """Write an escalation as it is now."""
-    row = {
-        "customer_id": one.customer_id,
-        "policy": msgspec.json.encode(one.policy).decode(),
-        "reason": one.reason,
-        "begun_ns": one.begun_ns,
-    } | _state(one.state)
-    changed = update(escalations).where(escalations.c.ticket_id == one.ticket_id).values(row)
-    if not tx.execute(changed).rowcount:
-        tx.execute(insert(escalations).values(row | {"ticket_id": one.ticket_id}))
+    tx.execute(update(escalations).where(escalations.c.ticket_id == one.ticket_id).values(_row(one)))
 
 
 def move(tx: Connection, ticket_id: str, before: Escalation, after: Escalation) -> bool:
@@ -140,6 +137,11 @@ def is_storm(tx: Connection, *, since_ns: int, number: int) -> bool:
     newest = select(escalations.c.begun_ns).order_by(escalations.c.begun_ns.desc()).limit(1).offset(number)
     begun_ns = tx.execute(newest).scalar_one_or_none()
     return begun_ns is not None and begun_ns > since_ns
+
+
+def count(tx: Connection) -> int:
+    """How many tickets were ever escalated."""
+    return int(tx.execute(select(func.count()).select_from(escalations)).scalar_one())
 
 
 def is_paged(tx: Connection, key: str) -> bool:
@@ -222,6 +224,15 @@ def _wanted(notice_id: str, but: str, *columns: Any) -> Any:
         )
         .order_by(tickets.c.priority, tickets.c.number)
     )
+
+
+def _row(one: Running) -> dict[str, Any]:
+    return {
+        "customer_id": one.customer_id,
+        "policy": msgspec.json.encode(one.policy).decode(),
+        "reason": one.reason,
+        "begun_ns": one.begun_ns,
+    } | _state(one.state)
 
 
 def _state(state: Escalation) -> dict[str, Any]:
