@@ -11,12 +11,14 @@ import contextlib
 import logging
 import os
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import msgspec
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy import Connection
 
 from sitewarden_alerting.rules import Rulebook
@@ -32,6 +34,8 @@ from sitewarden_collector.loops import Clock, SystemClock, drain, every
 from sitewarden_collector.services import (
     acknowledging,
     assessment,
+    audit,
+    clock_watch,
     enrolment,
     evaluation,
     heartbeat,
@@ -53,6 +57,7 @@ from sitewarden_collector.web.context import Context
 from sitewarden_collector.web.live import Live
 
 HEARD_INTERVAL_S = 2.0
+SEEN_INTERVAL_S = 5.0
 DISPATCH_INTERVAL_S = 0.5
 RECHECK_INTERVAL_S = 60.0
 REFRESH_INTERVAL_S = 3600.0
@@ -60,6 +65,7 @@ RETENTION_INTERVAL_S = 600.0
 EVALUATE_IDLE_S = 1.0  # other collectors store observations as well
 TICK_INTERVAL_S = 1.0
 ASSESS_INTERVAL_S = 2.0
+CLOCKS_INTERVAL_S = 3.0
 LIVE_AGAIN_S = 1.0  # after the feed's connection was lost
 WEBHOOK_IDLE_S = 1.0
 PAGING_IDLE_S = 1.0
@@ -122,7 +128,9 @@ class Collector:
         await self.db.run(settings.put, "endpoints", self._endpoints())
         live_feed = Live(self.db, clock)
         self.context = Context(self.db, config, clock.now_ns, secret, live_feed, self.outbox.set)
+        self._stack.push_async_callback(self._write_seen)  # after the last request
         self.http_port = await self._stack.enter_async_context(self._http(authority))
+        self._loop("seen", every(SEEN_INTERVAL_S, self._write_seen, name="seen", clock=clock))
         self._loop("live", every(LIVE_AGAIN_S, live_feed.follow, name="live", clock=clock))
         self._stack.push_async_callback(sender.stop)
         self._tell_webhooks()
@@ -259,16 +267,25 @@ class Collector:
                 await self.db.run_alone(assessment.record, examined, policy, now_ns=now_ns)
                 self.outbox.set()
 
+        async def watch() -> None:
+            while await self.db.run_alone(clock_watch.watch, now_ns=self.clock.now_ns()):
+                self.outbox.set()
+
         clock = self.clock
         arrived = self.front.arrived
         self._loop("evaluation", drain(evaluate, wake=arrived, name="evaluation", clock=clock, idle_s=EVALUATE_IDLE_S))
         self._loop("tick", every(TICK_INTERVAL_S, tick, name="tick", clock=clock))
         self._loop("assessment", every(ASSESS_INTERVAL_S, assess, name="assessment", clock=clock))
+        self._loop("clocks", every(CLOCKS_INTERVAL_S, watch, name="clocks", clock=clock))
 
     async def _write_heard(self) -> None:
         heard = self.front.live.take_heard()
         if heard.seen or heard.spools:
             await self.db.run(agents.heard, heard.seen, spools=heard.spools)
+
+    async def _write_seen(self) -> None:
+        await self.context.seen.flush(self.db)
+        await self.db.read(audit.keep_anchor, self.config.data_path)
 
     async def _beat(self) -> None:
         await heartbeat.beat(self.db, self.config.heartbeat, now_ns=self.clock.now_ns())
@@ -285,7 +302,7 @@ class Collector:
         app = http_app.make(self.context, registry=self.telemetry.registry, ca_pem=pki.pem(authority.root))
         app.mount("/", console_app.make(self.context))  # whatever is not the API's
         listener = _listen(self.config.listen.http)
-        server = _HttpServer(uvicorn.Config(app, log_config=None, lifespan="off", access_log=False))
+        server = _HttpServer(_served(app, self.config))
         serving = asyncio.ensure_future(server.serve(sockets=[listener]))
         try:
             yield int(listener.getsockname()[1])
@@ -302,6 +319,27 @@ class _HttpServer(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def _served(app: FastAPI, config: Config) -> uvicorn.Config:
+    """How the HTTP side is served: by TLS where there is a certificate for it. Raises ConfigError."""
+    console = config.console
+    tls = {"ssl_certfile": console.certificate_file, "ssl_keyfile": console.key_file} if console.key_file else {}
+    served = uvicorn.Config(app, log_config=None, lifespan="off", access_log=False, **tls)
+    try:
+        served.load()
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"console.certificate_file and key_file cannot be used ({error}): both must be PEM, and belong together"
+        ) from error
+    host, _ = split_address(config.listen.http, "listen.http")
+    if not tls and host not in ("127.0.0.1", "::1", "localhost"):
+        _log.warning(
+            "listen.http %s is open to other hosts and speaks no TLS: passwords would travel in the clear; set "
+            "console.certificate_file and key_file, or listen on 127.0.0.1 behind a proxy that does",
+            config.listen.http,
+        )
+    return served
 
 
 def _listen(address: str) -> socket.socket:

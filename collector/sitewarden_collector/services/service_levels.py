@@ -1,7 +1,7 @@
 """The clocks of tickets in use: computed from history, contract and calendars whenever somebody asks.
 
-`clocks` and `many` tell. `refresh` keeps the projection that boards sort by, in the transaction of each change; `verify`
-computes every row of it anew and says which differ. `correction` is the event by which a person corrects the past. Not
+`clocks` and `many` tell. `refresh` keeps the projection that boards sort by, in the transaction of each change, and
+`verify` computes every row of it anew and says which differ. `correction` is the event by which a person corrects the past. Not
 here: the arithmetic (`alerting.servicelevels`), warnings (`services.clock_watch`), the contracts themselves.
 """
 

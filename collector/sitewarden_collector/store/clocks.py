@@ -117,6 +117,13 @@ def open_tickets(tx: Connection, customer_id: str) -> list[Ticket]:
     return [tickets.read(row) for row in tx.execute(query)]
 
 
+def open_of_fault(tx: Connection, fault: str) -> list[Ticket]:
+    """The open tickets of a fault, at whichever site."""
+    one = tickets.tickets.c
+    query = select(tickets.tickets).where(one.fault == fault, one.state.in_(tickets.OPEN)).order_by(one.id)
+    return [tickets.read(row) for row in tx.execute(query.with_for_update())]
+
+
 def told(tx: Connection, ticket_id: str) -> set[tuple[str, int, int]]:
     """The warnings that were given: target, percent, start of the clock."""
     query = select(clock_alarms).where(clock_alarms.c.ticket_id == ticket_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Connection, ForeignKey, String, Table, insert, select
+from sqlalchemy import Column, Connection, ForeignKey, String, Table, Text, insert, select, update
 
 from sitewarden_collector.errors import NotFound
 from sitewarden_collector.store.base import Id, Ns, id_column, metadata, new_id
@@ -18,6 +18,9 @@ customers = Table(
     id_column(),
     Column("name", String(200), nullable=False, unique=True),
     Column("created_ns", Ns, nullable=False),
+    Column("tier", String(16), nullable=False, default="silver"),  # bronze, silver, gold
+    Column("locale", String(8), nullable=False, default="en"),  # in which they are written to
+    Column("notes", Text, nullable=False, default=""),
 )
 
 sites = Table(
@@ -27,6 +30,8 @@ sites = Table(
     Column("customer_id", Id, ForeignKey("customers.id"), nullable=False, index=True),
     Column("name", String(200), nullable=False, unique=True),
     Column("created_ns", Ns, nullable=False),
+    Column("address", Text, nullable=False, default=""),
+    Column("timezone", String(64), nullable=False, default="UTC"),
 )
 
 
@@ -37,10 +42,25 @@ class Site:
     customer_id: str
     customer_name: str
     created_ns: int
+    address: str = ""
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    id: str
+    name: str
+    tier: str = "silver"
+    locale: str = "en"
+    notes: str = ""
+    created_ns: int = 0
 
 
 _SITE = (
-    select(sites.c.id, sites.c.name, sites.c.customer_id, customers.c.name.label("customer_name"), sites.c.created_ns)
+    select(
+        *(sites.c.id, sites.c.name, sites.c.customer_id, customers.c.name.label("customer_name"), sites.c.created_ns),
+        *(sites.c.address, sites.c.timezone),
+    )
     .join_from(sites, customers)
     .order_by(sites.c.name)
 )
@@ -112,3 +132,39 @@ def by_id(tx: Connection, site_id: str) -> Site:
 def every(tx: Connection) -> list[Site]:
     """All sites by name."""
     return [Site(**row._mapping) for row in tx.execute(_SITE)]
+
+
+def save(tx: Connection, site: Site) -> None:
+    """Write what people may change of a site."""
+    values = {"name": site.name, "address": site.address, "timezone": site.timezone}
+    tx.execute(update(sites).where(sites.c.id == site.id).values(values))
+
+
+def of_customer(tx: Connection, customer_id: str) -> list[Site]:
+    """The sites of a customer by name."""
+    return [Site(**row._mapping) for row in tx.execute(_SITE.where(sites.c.customer_id == customer_id))]
+
+
+def customer(tx: Connection, name: str) -> Customer:
+    """The customer called `name`; raises NotFound."""
+    row = tx.execute(select(customers).where(customers.c.name == name)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no customer {name!r}; `sitewarden customer list` shows those that are there")
+    return Customer(**row._mapping)
+
+
+def every_customer(tx: Connection) -> list[Customer]:
+    """All customers by name."""
+    return [Customer(**row._mapping) for row in tx.execute(select(customers).order_by(customers.c.name))]
+
+
+def save_customer(tx: Connection, one: Customer) -> None:
+    """Write what people may change of a customer."""
+    values = {"name": one.name, "tier": one.tier, "locale": one.locale, "notes": one.notes}
+    tx.execute(update(customers).where(customers.c.id == one.id).values(values))
+
+
+def tiers(tx: Connection, customer_ids: Collection[str]) -> dict[str, str]:
+    """The tiers of some customers."""
+    rows = tx.execute(select(customers.c.id, customers.c.tier).where(customers.c.id.in_(list(customer_ids))))
+    return {str(customer_id): str(tier) for customer_id, tier in rows}
