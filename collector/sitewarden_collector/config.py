@@ -127,6 +127,8 @@ class Console(Table, frozen=True):
     """The pages for people."""
 
     public_url: str = ""  # how browsers reach them, as https://desk.example.com; requests for other hosts are refused
+    certificate_file: str = ""  # PEM, with its chain: listen.http then speaks TLS itself; empty: a proxy before it does
+    key_file: str = ""
 
 
 class SignIn(Table, frozen=True):
@@ -236,6 +238,7 @@ def resolve(config: Config, base: Path, *, environment: dict[str, str] | None = 
         config,
         data_dir=str(base / chosen),
         channels=channels,
+        console=_beside(config.console, base),
         mailbox=_read_password(config.mailbox, base),
         rules=msgspec.structs.replace(config.rules, dirs=tuple(str(base / folder) for folder in config.rules.dirs)),
     )
@@ -298,6 +301,16 @@ def _read_password(mailbox: Mailbox, base: Path) -> Mailbox:
         return msgspec.structs.replace(mailbox, password=path.read_text(encoding="utf-8").strip())
     except OSError as error:
         raise ConfigError(f"mailbox.password_file: {path} cannot be read ({error.strerror})") from error
+
+
+def _beside(console: Console, base: Path) -> Console:
+    """The console's files as absolute paths. Raises ConfigError where one of the two is missing."""
+    if bool(console.certificate_file) != bool(console.key_file):
+        raise ConfigError("console: give certificate_file and key_file, or neither")
+    if not console.certificate_file:
+        return console
+    certificate, key = str(base / console.certificate_file), str(base / console.key_file)
+    return msgspec.structs.replace(console, certificate_file=certificate, key_file=key)
 
 
 def _refuse_unknown(raw: Any, kind: Any, name: str, place: str) -> None:
