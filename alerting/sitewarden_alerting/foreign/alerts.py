@@ -147,12 +147,18 @@ def storm_fault(source: str) -> str:
 
 def line(value: object, most: int = TITLE_CHARS) -> str:
     """Others' words as one line of bounded length."""
-    return plain.cut(plain.line(str(value).replace("\x00", "\N{REPLACEMENT CHARACTER}")).strip(), most)
+    return plain.cut(plain.line(_whole(value, most)).strip(), most)
 
 
 def text(value: object) -> str:
     """Others' words as text of bounded length."""
-    return plain.cut(plain.lines(str(value).replace("\x00", "\N{REPLACEMENT CHARACTER}")).strip(), TEXT_CHARS)
+    return plain.cut(plain.lines(_whole(value, TEXT_CHARS)).strip(), TEXT_CHARS)
+
+
+def _whole(value: object, most: int) -> str:
+    """A little more than will be kept: what comes behind it is not worth a look."""
+    said = value if isinstance(value, str) else "" if isinstance(value, dict | list) else str(value)
+    return said[: 2 * most].encode(errors="replace").decode().replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 
 def labels_of(value: object) -> dict[str, str]:
