@@ -868,6 +868,26 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_last_values_site_id"), "last_values", ["site_id"], unique=False)
     op.create_table(
+        "majors",
+        sa.Column("ticket_id", sa.String(length=36), nullable=False),
+        sa.Column("number", sa.String(length=24), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("declared_ns", sa.BigInteger(), nullable=False),
+        sa.Column("declared_by", sa.String(length=200), nullable=False),
+        sa.Column("experts", sa.Text(), nullable=False),
+        sa.Column("update_every_s", sa.Float(), nullable=False),
+        sa.Column("next_update_ns", sa.BigInteger(), nullable=True),
+        sa.Column("warned_ns", sa.BigInteger(), nullable=True),
+        sa.Column("ended_ns", sa.BigInteger(), nullable=True),
+        sa.Column("review", sa.Text(), nullable=False),
+        sa.Column("reviewed_ns", sa.BigInteger(), nullable=True),
+        sa.Column("reviewed_by", sa.String(length=200), nullable=False),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_majors_ticket_id_tickets")),
+        sa.PrimaryKeyConstraint("ticket_id", name=op.f("pk_majors")),
+    )
+    op.create_index(op.f("ix_majors_customer_id"), "majors", ["customer_id"], unique=False)
+    op.create_table(
         "observations",
         sa.Column("agent_id", sa.String(length=36), nullable=False),
         sa.Column("epoch", sa.String(length=32), nullable=False),
@@ -992,6 +1012,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("from_id", "kind", "to_id", name=op.f("pk_ticket_links")),
     )
     op.create_index(op.f("ix_ticket_links_to_id"), "ticket_links", ["to_id"], unique=False)
+    op.create_table(
+        "tracker_items",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("ticket_id", sa.String(length=36), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("sent_ns", sa.BigInteger(), nullable=False),
+        sa.Column("sent_by", sa.String(length=200), nullable=False),
+        sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=100), nullable=False),
+        sa.Column("told_ns", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_tracker_items_ticket_id_tickets")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tracker_items")),
+    )
+    op.create_index(op.f("ix_tracker_items_customer_id"), "tracker_items", ["customer_id"], unique=False)
+    op.create_index(op.f("ix_tracker_items_ticket_id"), "tracker_items", ["ticket_id"], unique=False)
     op.create_table(
         "visits",
         sa.Column("id", sa.String(length=36), nullable=False),
