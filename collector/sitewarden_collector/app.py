@@ -47,6 +47,7 @@ from sitewarden_collector.services import (
     roster,
     rulepacks,
 )
+from sitewarden_collector.services.desk import routine
 from sitewarden_collector.services.faults import Memory
 from sitewarden_collector.services.notifying import Sender, people
 from sitewarden_collector.services.webhook_sending import WebhookSender
@@ -64,6 +65,7 @@ REFRESH_INTERVAL_S = 3600.0
 RETENTION_INTERVAL_S = 600.0
 EVALUATE_IDLE_S = 1.0  # other collectors store observations as well
 TICK_INTERVAL_S = 1.0
+DESK_INTERVAL_S = 5.0
 ASSESS_INTERVAL_S = 2.0
 CLOCKS_INTERVAL_S = 3.0
 LIVE_AGAIN_S = 1.0  # after the feed's connection was lost
@@ -260,6 +262,10 @@ class Collector:
             if await self.db.run_alone(evaluation.tick, rulebook, policy, now_ns=now_ns, started_ns=started_ns):
                 self.outbox.set()
 
+        async def work_desk() -> None:
+            if await self.db.run_alone(routine.step, now_ns=self.clock.now_ns()):
+                self.outbox.set()
+
         async def assess() -> None:
             now_ns = self.clock.now_ns()
             examined = await self.db.read(assessment.examine, policy, now_ns=now_ns)
@@ -275,6 +281,7 @@ class Collector:
         arrived = self.front.arrived
         self._loop("evaluation", drain(evaluate, wake=arrived, name="evaluation", clock=clock, idle_s=EVALUATE_IDLE_S))
         self._loop("tick", every(TICK_INTERVAL_S, tick, name="tick", clock=clock))
+        self._loop("desk", every(DESK_INTERVAL_S, work_desk, name="desk", clock=clock))
         self._loop("assessment", every(ASSESS_INTERVAL_S, assess, name="assessment", clock=clock))
         self._loop("clocks", every(CLOCKS_INTERVAL_S, watch, name="clocks", clock=clock))
 
