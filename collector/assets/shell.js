@@ -78,6 +78,10 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.successful && event.detail.elt.closest) event.detail.elt.closest("dialog[open]")?.close();
 });
 
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (event.detail.successful && event.detail.elt.matches?.("form[data-resets]")) event.detail.elt.reset();
+});
+
 // Filters apply as soon as they change.
 document.addEventListener("change", (event) => {
   if (event.target.closest("form[data-auto]") && event.target.matches("select, input[type=checkbox]")) {

@@ -8,16 +8,20 @@ from importlib import import_module
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sitewarden_collector import console
 from sitewarden_collector.console import faults
+from sitewarden_collector.web.auditing import Audited
 from sitewarden_collector.web.context import Context
+from sitewarden_collector.web.security import BODY_MAX_BYTES, Secured
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+UPLOAD_MAX_BYTES = 26 * 1024 * 1024
 HEADERS = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
@@ -31,12 +35,24 @@ def make(context: Context) -> FastAPI:
     app = FastAPI(title="Sitewarden console", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.context = context
     faults.install(app)
+    app.add_middleware(Audited, context=context)
     app.add_middleware(Guarded)
+    app.add_middleware(Secured, public_url=context.config.console.public_url, body_max=_body_max)
+    routes: list[BaseRoute] = []
     for module in sorted(pkgutil.iter_modules(console.__path__), key=lambda one: one.name):
         router = getattr(import_module(f"{console.__name__}.{module.name}"), "router", None)
         if isinstance(router, APIRouter):
-            app.include_router(router)
+            routes += router.routes
+    # A path without parameters is meant before one with: /tickets/new is no ticket.
+    every = APIRouter()
+    every.routes.extend(sorted(routes, key=lambda route: "{" in getattr(route, "path", "")))
+    app.include_router(every)
     return app
+
+
+def _body_max(path: str) -> int:
+    """Files come with forms; whatever takes them has its own, smaller bound."""
+    return BODY_MAX_BYTES if path.startswith(("/signin", "/account")) else UPLOAD_MAX_BYTES
 
 
 class Guarded:

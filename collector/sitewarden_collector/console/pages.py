@@ -17,6 +17,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from sitewarden_alerting.wording import quantity
 from sitewarden_collector.console import assets, i18n, moments, navigation, words
 from sitewarden_collector.services.access import Permission, Principal
 from sitewarden_collector.web.context import context
@@ -48,6 +49,7 @@ def environment(locale: str) -> Environment:
         "word": partial(words.word, locale=locale),
         "span": partial(moments.span, locale=locale),
         "iso": moments.iso,
+        "quantity": lambda value, series: quantity(round(value, 3), series),
         "named": partial(words.named, locale=locale),
         "same": lambda values: [(value, value) for value in values],
     }
@@ -78,6 +80,7 @@ def page(
         "flash": unquote(request.cookies.get(FLASH, "")),
         "url": partial(url, request),
         "when": partial(moments.moment, locale=locale, zone=zone),
+        "clock_time": partial(moments.clock_time, zone=zone),
         "ago": partial(moments.ago, now_ns=now_ns, locale=locale, zone=zone),
         "countdown": partial(moments.countdown, now_ns=now_ns, locale=locale),
     }

@@ -28,7 +28,13 @@ async def listing(
         return go(f"/tickets/{table.filters['text'].upper()}")
     wanted = choices.wanted(table, principal, states=())
     found = await ctx.db.read(
-        store.page, wanted, sort=table.sort, down=table.down, offset=table.offset, limit=table.size + 1
+        store.page,
+        wanted,
+        now_ns=ctx.now_ns(),
+        sort=table.sort,
+        down=table.down,
+        offset=table.offset,
+        limit=table.size + 1,
     )
     table, rows = table.shown(found)
     return page(

@@ -38,7 +38,7 @@ def board(
 ) -> Board:
     """The board as somebody asked for it; `customer_id` narrows to what a customer's account may see."""
     return Board(
-        rows=store.page(tx, wanted, sort=sort, down=down, offset=offset, limit=limit),
+        rows=store.page(tx, wanted, now_ns=now_ns, sort=sort, down=down, offset=offset, limit=limit),
         counts=store.counts(tx, now_ns=now_ns, customer_id=customer_id),
         sites_down=site_pages.counts(tx, now_ns=now_ns, customer_id=customer_id)["down"],
         on_call=() if customer_id else roster.line(tx, "", at_ns=now_ns).ranked[:1],

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Connection, Select, String, and_, case, func, literal, null, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, func, or_, select
 from sqlalchemy import Row as SqlRow
 
 from sitewarden_alerting.model import HOUR_NS, Ticket, TicketState
 from sitewarden_collector.store import ticket_pages
 from sitewarden_collector.store import tickets as rows
-from sitewarden_collector.store.base import Ns
+from sitewarden_collector.store.clocks import NEVER_NS, ticket_clocks
 from sitewarden_collector.store.risks import risks
 from sitewarden_collector.store.sites import customers, sites
 from sitewarden_collector.store.ticket_pages import Wanted
@@ -51,30 +51,33 @@ class Counts:
     risks: int
 
 
-DUE: ColumnElement[Any] = null().cast(Ns)
-CLOCK: ColumnElement[Any] = literal("", String)
-PAUSED: ColumnElement[Any] = literal(False, Boolean)
-BREACHED: ColumnElement[Any] = literal(False, Boolean)
-
-
 def page(
-    tx: Connection, wanted: Wanted, *, sort: str = "left", down: bool = False, offset: int = 0, limit: int = 50
+    tx: Connection,
+    wanted: Wanted,
+    *,
+    now_ns: int,
+    sort: str = "left",
+    down: bool = False,
+    offset: int = 0,
+    limit: int = 50,
 ) -> list[Row]:
-    """Tickets with their clocks."""
-    order = [one.desc() if down else one.asc() for one in _order(sort)]
-    query = _clocked(rows.named()).add_columns(
-        DUE.label("due_ns"), CLOCK.label("clock"), PAUSED.label("paused"), BREACHED.label("breached")
-    )
-    query = query.where(*ticket_pages.where(wanted)).order_by(*order, tickets.c.opened_ns, tickets.c.id)
-    return [_read(row) for row in tx.execute(query.offset(offset).limit(limit))]
+    """Tickets with their clocks. First only the ids are sorted: whole rows of ten thousand tickets are not moved."""
+    order = [one.desc() if down else one.asc() for one in (*_order(sort), tickets.c.opened_ns, tickets.c.id)]
+    first = _clocked(select(tickets.c.id).select_from(_named())).where(*ticket_pages.where(wanted))
+    ids = first.order_by(*order).offset(offset).limit(limit).subquery()
+    query = _clocked(rows.named()).where(tickets.c.id.in_(select(ids.c.id))).order_by(*order)
+    clock = ticket_clocks.c
+    query = query.add_columns(clock.active, clock.due_ns, clock.next_target, clock.paused, clock.breached)
+    return [_read(row, now_ns=now_ns) for row in tx.execute(query)]
 
 
 def counts(tx: Connection, *, now_ns: int, customer_id: str = "") -> Counts:
     """What stands above the board."""
     free = and_(tickets.c.acknowledged_ns.is_(None), tickets.c.state.in_(UNTAKEN))
+    due = ticket_clocks.c.due_ns
     sums = (
-        BREACHED.is_(True),
-        and_(DUE.between(now_ns, now_ns + HOUR_NS), PAUSED.is_(False)),
+        or_(ticket_clocks.c.breached.is_(True), due < now_ns),
+        and_(ticket_clocks.c.breached.is_(False), due.between(now_ns, now_ns + HOUR_NS)),
         free,
         tickets.c.assignee == "",
         tickets.c.state == TicketState.WAITING.value,
@@ -104,26 +107,30 @@ def customer_names(tx: Connection) -> list[str]:
 
 
 def _clocked(query: Select[Any]) -> Select[Any]:
-    return query
+    return query.outerjoin(ticket_clocks, ticket_clocks.c.ticket_id == tickets.c.id)
+
+
+def _named() -> FromClause:
+    return tickets.join(sites, tickets.c.site_id == sites.c.id).join(customers, tickets.c.customer_id == customers.c.id)
 
 
 def _order(sort: str) -> tuple[ColumnElement[Any], ...]:
-    by: dict[str, tuple[ColumnElement[Any], ...]] = {
-        "left": (PAUSED, DUE.is_(None), DUE, tickets.c.priority),
-        "site": (sites.c.name,),
-        "customer": (customers.c.name,),
-    }
+    if sort == "left":
+        return func.coalesce(ticket_clocks.c.sort_ns, NEVER_NS), tickets.c.priority
+    named = {"site": sites.c.name, "customer": customers.c.name}
     column = {"opened": "opened_ns", "last": "last_ns"}.get(sort, sort)
-    return by[sort] if sort in by else (tickets.c[column],)
+    return (named[sort] if sort in named else tickets.c[column],)
 
 
-def _read(row: SqlRow[Any]) -> Row:
+def _read(row: SqlRow[Any], *, now_ns: int) -> Row:
+    ticket = rows.read(row)
+    due_ns = row.due_ns if row.active else None
     return Row(
-        ticket=rows.read(row),
+        ticket=ticket,
         site=row.site_name,
         customer=row.customer_name,
-        due_ns=row.due_ns,
-        clock=row.clock or "",
-        paused=bool(row.paused),
-        breached=bool(row.breached),
+        due_ns=due_ns,
+        clock=row.next_target or "" if row.active else "",
+        paused=bool(row.active and row.paused),
+        breached=ticket.is_open and (bool(row.breached) or (due_ns is not None and due_ns < now_ns)),
     )
