@@ -21,7 +21,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -97,11 +97,46 @@ def secret_key(data_dir: Path, *, create: bool, environment: dict[str, str] | No
             write_private(path, Fernet.generate_key())
         stated = path.read_text(encoding="ascii").strip()
     try:
-        return Fernet(stated)
-    except ValueError as error:
+        return KeyRing(stated.split())
+    except (ValueError, IndexError) as error:
         raise DatabaseUnusable(
             f"the secret key (${SECRET_VARIABLE} or {path}) is not 32 bytes in base64: put the right one back"
         ) from error
+
+
+class KeyRing(Fernet):
+    """The key of today, and those of before it, which still open what they closed."""
+
+    def __init__(self, keys: list[str]) -> None:
+        super().__init__(keys[0])
+        self._all = MultiFernet([Fernet(key) for key in keys])
+
+    def decrypt(self, token: bytes | str, ttl: int | None = None) -> bytes:
+        return self._all.decrypt(token, ttl)
+
+
+def new_secret_key(data_dir: Path) -> KeyRing:
+    """Put a new key before those in the file. Raises DatabaseUnusable where the key comes from the environment."""
+    if os.environ.get(SECRET_VARIABLE):
+        raise DatabaseUnusable(f"the key comes from ${SECRET_VARIABLE}: put a new one before it there, with a blank")
+    path = data_dir / SECRET_FILE
+    secret_key(data_dir, create=True)  # refuses what is no key
+    keys = [Fernet.generate_key().decode(), *path.read_text(encoding="ascii").split()]
+    _replace_private(path, "\n".join(keys))
+    return KeyRing(keys)
+
+
+def drop_old_secret_keys(data_dir: Path) -> None:
+    """Leave only the key of today in the file."""
+    path = data_dir / SECRET_FILE
+    _replace_private(path, path.read_text(encoding="ascii").split()[0])
+
+
+def _replace_private(path: Path, text: str) -> None:
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    write_private(fresh, text.encode())
+    fresh.replace(path)
 
 
 def found(*, now_ns: int) -> Founding:

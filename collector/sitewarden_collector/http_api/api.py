@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from sitewarden_collector.http_api import openapi, problems, v1
 from sitewarden_collector.http_api.credentials import Credentials
 from sitewarden_collector.http_api.door import BODY_MAX_BYTES, Door
+from sitewarden_collector.web.auditing import Audited
 from sitewarden_collector.web.context import Context
 
 HOOK_MAX_BYTES = 16 * 1024 * 1024
@@ -30,6 +31,7 @@ def application(context: Context) -> FastAPI:
     app = FastAPI(title="Sitewarden", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.context = context
     problems.install(app)
+    app.add_middleware(Audited, context=context)
     for module in sorted(pkgutil.iter_modules(v1.__path__), key=lambda one: one.name):
         router = getattr(import_module(f"{v1.__name__}.{module.name}"), "router", None)
         if isinstance(router, APIRouter):

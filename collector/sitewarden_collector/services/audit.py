@@ -10,8 +10,10 @@ head`. Names and texts of an erased customer are gone from it, and the erasure i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,6 +25,7 @@ from sitewarden_collector.store.audit import FIRST, Entry
 BASE = "audit_base"  # the last row that was let go of by age
 ERASED = "erase_customer"
 EXPIRED = "expire_audit"
+ANCHOR_FILE = "audit-head"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,3 +140,22 @@ def expire(tx: Connection, *, before_ns: int, now_ns: int) -> int:
 def _base(tx: Connection) -> Anchor:
     found = settings.get(tx, BASE)
     return Anchor(0, FIRST) if found is None else Anchor(int(found["seq"]), str(found["sha256"]))
+
+
+def keep_anchor(tx: Connection, data_dir: Path) -> None:
+    """Write where the log ends into a file beside the database: whoever cuts the log off has to know of it."""
+    now = head(tx)
+    path = data_dir / ANCHOR_FILE
+    if now.seq and read_anchor(path) != now:
+        fresh = path.with_name(f"{ANCHOR_FILE}.{os.getpid()}.new")
+        fresh.write_text(f"{now.seq} {now.sha256}\n", encoding="ascii")
+        fresh.replace(path)
+
+
+def read_anchor(path: Path) -> Anchor | None:
+    """The anchor in a file; None where there is none."""
+    try:
+        seq, sha256 = path.read_text(encoding="ascii").split()
+        return Anchor(int(seq), sha256)
+    except (OSError, ValueError):
+        return None

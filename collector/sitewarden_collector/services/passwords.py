@@ -5,7 +5,9 @@ event loop.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import pairwise
+from secrets import token_urlsafe
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -13,9 +15,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sitewarden_collector.errors import Invalid
 
 MAX = 256  # characters; hashing is not for novels
-_HASHER = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=1)
-# The hash of a password that nobody knows: an account that does not exist takes as long to refuse as one that does.
-_NOBODY = _HASHER.hash("nobody has this password, for it is not one")
+_HASHER = PasswordHasher(time_cost=2, memory_cost=32 * 1024, parallelism=1)
 
 # What is tried first everywhere, without digits and signs at the end.
 _WORST_WORDS = """
@@ -57,9 +57,15 @@ def make_hash(password: str) -> str:
 def is_right(kept: str, password: str) -> bool:
     """Whether this is the password; as slow without a hash, and then always False."""
     try:
-        return _HASHER.verify(kept or _NOBODY, password[: MAX + 1]) and bool(kept)
+        return _HASHER.verify(kept or _nobody(), password[: MAX + 1]) and bool(kept)
     except (VerificationError, InvalidHashError):
         return False
+
+
+@lru_cache(maxsize=1)
+def _nobody() -> str:
+    """The hash of no password: an account that does not exist takes as long to refuse as one that does."""
+    return make_hash(token_urlsafe(32))
 
 
 def is_outdated(kept: str) -> bool:

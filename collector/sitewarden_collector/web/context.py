@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cryptography.fernet import Fernet
 from fastapi import Request
 
 from sitewarden_collector.config import Config
 from sitewarden_collector.store.engine import Database
+from sitewarden_collector.web.auditing import Seen
 from sitewarden_collector.web.live import Live
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`secret` is the key that secrets in the database rest under. `wake` has the outbox looked at now."""
+    """`secret` is the key that secrets in the database rest under. `wake` has the outbox looked at now. `seen`
+    gathers what was looked at, for the audit log."""
 
     db: Database
     config: Config
@@ -23,6 +25,7 @@ class Context:
     secret: Fernet
     live: Live
     wake: Callable[[], None]
+    seen: Seen = field(default_factory=Seen)
 
 
 def context(request: Request) -> Context:
