@@ -1,7 +1,7 @@
 """What stands in a form that was sent, read as what it means. What cannot be read is Invalid, with words for people.
 
-Times come from fields of the kind datetime-local: wall times in the reader's zone. Not here: whether what was read makes
-sense, which services know.
+Times come from fields of the kind datetime-local: wall times in the reader's zone. Not here: whether what was read
+makes sense, which services know.
 """
 
 from __future__ import annotations

@@ -25,7 +25,6 @@ async def risks(
     filters = ("text", "customer", "kind", "likelihood", "impact", "lowered")
     table = tables.asked(request, sorts=risk_pages.SORTS, sort="score", filters=filters)
     chosen = table.filters
-    mine = {"customer_id": principal.only_customer, "site_ids": principal.only_sites}
     found = await ctx.db.read(
         risk_pages.page,
         customer_id=principal.only_customer,
@@ -48,7 +47,7 @@ async def risks(
         "risks.html",
         table=table,
         rows=rows,
-        matrix=await ctx.db.read(risk_pages.matrix, **mine),
+        matrix=await ctx.db.read(risk_pages.matrix, customer_id=principal.only_customer, site_ids=principal.only_sites),
         kinds=await ctx.db.read(risk_pages.kinds),
     )
 

@@ -1,7 +1,7 @@
 """Schedules in use: who is on call, coming shifts, gaps; overrides, swaps and time off; what is told in advance.
 
 A schedule is changed by its name. Periods asked for are bounded. Not here: paging (`services.paging`), calendars as
-files (`services.calendars`).
+files (`services.shift_calendars`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sitewarden_alerting.oncall.local import zone_of
 from sitewarden_alerting.wording import duration, moment
 from sitewarden_collector.errors import Conflict, Invalid, NotFound
 from sitewarden_collector.services import roster
-from sitewarden_collector.store import changes, notices, schedules
+from sitewarden_collector.store import changes, notices, schedules, sites
 from sitewarden_collector.store.base import new_id
 
 LONGEST_NS = 400 * DAY_NS
@@ -122,6 +122,13 @@ def edit(
     schedules.save(tx, schedule)
     _changed(tx, schedule, "edit_schedule", now_ns=now_ns)
     return schedule
+
+
+def serve(tx: Connection, name: str, *, customer: str, now_ns: int) -> None:
+    """Let a schedule serve one customer, or (empty) everybody who has none of their own. Raises NotFound."""
+    schedule = schedules.by_name(tx, name)
+    schedules.serve(tx, schedule.id, sites.customer_id_of(tx, customer) if customer else "")
+    _changed(tx, schedule, "serve_customer", now_ns=now_ns)
 
 
 def remove(tx: Connection, name: str, *, now_ns: int) -> None:
