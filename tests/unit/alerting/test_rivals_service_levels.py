@@ -104,7 +104,11 @@ def test_glpi_14492_the_time_in_which_it_waits_is_counted_by_the_calendar_too() 
 
 
 def test_glpi_1912_the_time_it_waited_is_no_part_of_the_time_that_it_took() -> None:
-    history = [waits("2026-11-23T11:00"), goes_on("2026-11-23T15:00"), at("2026-11-23T16:00", "resolve_ticket", "resolved")]
+    history = [
+        waits("2026-11-23T11:00"),
+        goes_on("2026-11-23T15:00"),
+        at("2026-11-23T16:00", "resolve_ticket", "resolved"),
+    ]
     clock = resolution("2026-11-27T12:00", agreed(8), *history)
     assert (clock.state, clock.elapsed_s) == (ClockState.MET, 2 * 3600)
 
@@ -147,7 +151,7 @@ def test_glpi_10594_days_of_work_over_a_weekend_and_a_pause_over_one_are_counted
     assert clock.due_ns == ns("2026-12-01T12:00")
     history = [waits("2026-11-27T14:00"), goes_on("2026-11-30T11:00")]
     paused = resolution("2026-11-30T12:00", agreed(16), *history, start="2026-11-27T12:00")
-    assert paused.due_ns == ns("2026-12-02T09:00") + 0 * SECOND_NS or paused.due_ns == ns("2026-12-01T17:00")
+    assert paused.due_ns == ns("2026-12-01T17:00")
 
 
 def test_glpi_pr_22678_an_escalation_comes_within_the_hours_and_not_at_midnight() -> None:
