@@ -15,7 +15,7 @@ from sitewarden_collector.cli import _common
 from sitewarden_collector.cli._common import iso
 from sitewarden_collector.cli._times import instant_ns, minute_of
 from sitewarden_collector.errors import ConfigError
-from sitewarden_collector.services import calendars, oncall
+from sitewarden_collector.services import oncall, shift_calendars
 from sitewarden_collector.store import schedules, sites
 from sitewarden_collector.store.engine import Database
 
@@ -219,9 +219,9 @@ def _policy(db: Database, arguments: argparse.Namespace) -> tuple[str, dict[str,
 
 def _export(db: Database, arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     if arguments.publish:
-        address = db.write_now(calendars.publish, schedule=arguments.name)
+        address = db.write_now(shift_calendars.publish, schedule=arguments.name)
         return f"subscribe to {address} (whoever has this address can read it)", {"address": address}
-    text = calendars.ical(db.read_now(schedules.by_name, arguments.name), now_ns=time.time_ns())
+    text = shift_calendars.ical(db.read_now(schedules.by_name, arguments.name), now_ns=time.time_ns())
     return text.rstrip(), {"ics": text}
 
 
@@ -231,5 +231,5 @@ def _import(db: Database, arguments: argparse.Namespace) -> tuple[str, dict[str,
     except OSError as error:
         raise ConfigError(f"{arguments.file} cannot be read ({error.strerror})") from error
     who = arguments.by or getpass.getuser()
-    taken = db.write_now(calendars.take_in, arguments.name, content, by=who, now_ns=time.time_ns())
+    taken = db.write_now(shift_calendars.take_in, arguments.name, content, by=who, now_ns=time.time_ns())
     return f"{taken} entries are overrides of {arguments.name} now", {"taken": taken}

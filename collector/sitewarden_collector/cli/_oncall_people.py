@@ -11,7 +11,7 @@ from typing import Any
 from sitewarden_collector.cli import _common
 from sitewarden_collector.cli._times import clock, instant_ns, minute_of
 from sitewarden_collector.errors import ConfigError, NotFound
-from sitewarden_collector.services import calendars, oncall, roster
+from sitewarden_collector.services import oncall, roster, shift_calendars
 from sitewarden_collector.services.notifying import people as listed_people
 from sitewarden_collector.store import notices, people
 from sitewarden_collector.store.people import Reachable, Road
@@ -100,7 +100,7 @@ def _remove(arguments: argparse.Namespace) -> int:
 
 def _feed(arguments: argparse.Namespace) -> int:
     with closing(_common.open_database(_common.load_config(arguments))) as db:
-        address = db.write_now(calendars.publish, person=arguments.person)
+        address = db.write_now(shift_calendars.publish, person=arguments.person)
     return _say(arguments, f"subscribe to {address} (whoever has this address can read it)", {"address": address})
 
 

@@ -17,7 +17,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from sitewarden_collector.errors import NotFound
-from sitewarden_collector.services import acknowledging, calendars
+from sitewarden_collector.services import acknowledging, shift_calendars
 from sitewarden_collector.services.acknowledging import Asked
 from sitewarden_collector.web.context import context
 
@@ -98,7 +98,7 @@ async def calendar(request: Request, token: str) -> Response:
     """The coming shifts of a person or of a schedule, for a calendar that subscribes to them."""
     ctx = context(request)
     try:
-        text = await ctx.db.read(calendars.ical_of, token, now_ns=ctx.now_ns())
+        text = await ctx.db.read(shift_calendars.ical_of, token, now_ns=ctx.now_ns())
     except NotFound:
         return Response("there is no such calendar\n", status_code=404, media_type="text/plain", headers=HEADERS)
     return Response(text, media_type="text/calendar; charset=utf-8", headers=HEADERS)
