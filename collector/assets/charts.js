@@ -1,5 +1,6 @@
-// Charts. An element with data-chart is an address that gives {"unit", "mark", "series": [{"name", "points"}]}; it is
-// drawn when it comes near the screen, in the colours of the page, with the moment of the fault marked.
+// Charts. An element with data-chart is an address that gives {"unit", "mark", "series": [{"name", "points"}]}, or several
+// of these by their names, which stand after # in the address. It is drawn when it comes near the screen, in the colours
+// of the page, with the moment of the fault marked.
 import * as echarts from "echarts/core";
 import { BarChart, LineChart } from "echarts/charts";
 import { GridComponent, LegendComponent, MarkAreaComponent, MarkLineComponent, TooltipComponent } from "echarts/components";
@@ -10,6 +11,10 @@ echarts.use([
 ]);
 
 const COLOURS = ["#2f7fd8", "#e8843c", "#2fa66a", "#9b59c6", "#d6456b", "#1aa3a8", "#b58b1d", "#6b7a90"];
+const LOOKS = {
+  light: { ink: "#5b6676", rule: "#e3e7ec", surface: "#ffffff", text: "#1f2937", danger: "#d63939" },
+  dark: { ink: "#a3acb9", rule: "#3a3f47", surface: "#23262b", text: "#e5e7eb", danger: "#ff6b6b" },
+};
 const html = document.documentElement;
 const drawn = new Map();
 
@@ -21,6 +26,7 @@ function clock(zone, ms, seconds) {
 
 function say(value, unit) {
   if (value === null || value === undefined) return "–";
+  if (value === 0) return unit === "%" ? "0 %" : "0";
   if (unit === "%") return `${(value * 100).toFixed(value < 0.1 ? 1 : 0)} %`;
   if (unit === "B" || unit === "B/s") {
     const step = value >= 1 ? Math.min(4, Math.floor(Math.log2(value) / 10)) : 0;
@@ -31,13 +37,8 @@ function say(value, unit) {
 }
 
 function options(data, element) {
-  const style = getComputedStyle(document.body);
-  const ink = style.getPropertyValue("--tblr-secondary").trim() || "#667";
-  const rule = style.getPropertyValue("--tblr-border-color").trim() || "#ddd";
-  const surface = style.getPropertyValue("--tblr-bg-surface").trim() || "#fff";
-  const text = style.getPropertyValue("--tblr-body-color").trim() || "#222";
+  const { ink, rule, surface, text, danger } = LOOKS[html.dataset.bsTheme] ?? LOOKS.light;
   const zone = html.dataset.zone;
-  const danger = style.getPropertyValue("--tblr-danger").trim() || "#d63939";
   const many = data.series.length > 1;
   const label = { formatter: element.dataset.markLabel || "", color: danger, position: "end", fontSize: 11 };
   const mark = data.mark && {
@@ -50,7 +51,7 @@ function options(data, element) {
   return {
     animation: false,
     color: COLOURS,
-    textStyle: { color: ink, fontFamily: style.fontFamily },
+    textStyle: { color: ink, fontFamily: getComputedStyle(document.body).fontFamily },
     grid: { left: 8, right: 14, top: many ? 34 : 20, bottom: 4, containLabel: true },
     legend: many ? { top: 0, left: 0, type: "plain", itemHeight: 8, itemWidth: 14, textStyle: { color: ink, fontSize: 11 } } : undefined,
     tooltip: {
@@ -79,6 +80,7 @@ function options(data, element) {
       max: data.max,
       scale: data.min === undefined || data.min === null,
       splitNumber: 3,
+      interval: data.min === 0 && data.max === 1 ? 0.25 : undefined,
       axisLabel: { color: ink, fontSize: 11, formatter: (value) => say(value, data.unit) },
       splitLine: { lineStyle: { color: rule, opacity: 0.6 } },
     },
@@ -96,15 +98,31 @@ function options(data, element) {
   };
 }
 
+const answers = new Map();
+
+// Several charts of one address ask once.
+function asked(address) {
+  if (!answers.has(address)) {
+    const answer = fetch(address, { headers: { Accept: "application/json" } }).then((found) => {
+      if (!found.ok) throw new Error(String(found.status));
+      return found.json();
+    });
+    answers.set(address, answer);
+    answer.finally(() => setTimeout(() => answers.delete(address), 5000)).catch(() => {});
+  }
+  return answers.get(address);
+}
+
 async function draw(element) {
   if (drawn.has(element)) return;
   drawn.set(element, null);
   element.setAttribute("aria-busy", "true");
   try {
-    const answer = await fetch(element.dataset.chart, { headers: { Accept: "application/json" } });
-    if (!answer.ok) throw new Error(String(answer.status));
-    const data = await answer.json();
+    const [address, name] = element.dataset.chart.split("#");
+    const answer = await asked(address);
+    const data = name ? answer[name] : answer;
     if (!data.series.some((one) => one.points.length)) {
+      if (name) element.closest("figure").hidden = true; // there are others to look at
       element.textContent = element.dataset.empty || "";
       element.classList.add("chart-empty");
       return;

@@ -68,7 +68,13 @@ def extracted() -> Catalog:
     """All texts of templates and code, as they stand."""
     made = Catalog(project="Sitewarden", charset="utf-8")
     keywords = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
-    options = {"templates/**.html": {"trimmed": "true", "silent": "false"}}
+    options = {
+        "templates/**.html": {
+            "trimmed": "true",
+            "silent": "false",
+            "extensions": "jinja2.ext.do,jinja2.ext.loopcontrols",
+        }
+    }
     for file, _line, message, comments, context in extract_from_dir(
         CONSOLE, METHODS, options, keywords=keywords, directory_filter=lambda path: Path(path).name != "static"
     ):

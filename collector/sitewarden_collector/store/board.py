@@ -91,8 +91,8 @@ def counts(tx: Connection, *, now_ns: int, customer_id: str = "") -> Counts:
     if customer_id:
         query = query.where(tickets.c.customer_id == customer_id)
         ahead = ahead.where(risks.c.customer_id == customer_id)
-    found = [int(number) for number in tx.execute(query).one()]
-    return Counts(*found, risks=int(tx.execute(ahead).scalar_one()))
+    found = [*tx.execute(query).one(), tx.execute(ahead).scalar_one()]
+    return Counts(*(int(number) for number in found))
 
 
 def assignees(tx: Connection) -> list[str]:
