@@ -1,4 +1,4 @@
-"""`sitewarden sla show | correct | verify`: the clocks of a ticket, explained minute by minute, corrected and proved."""
+"""`sitewarden sla show | correct | verify`: the clocks of a ticket, explained by the minute, corrected and proved."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def correction(
 
 def moment(event: Event) -> Moment:
     """A line of the history as the clocks read it."""
-    told = event.data.get("visibility") == "customer"
+    told = event.data.get("visibility") == "customer" and not event.data.get("from_customer", False)
     person = event.by != BY_RULES and not event.data.get("automatic", False)
     return Moment(
         at_ns=event.at_ns,

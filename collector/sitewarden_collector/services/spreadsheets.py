@@ -2,7 +2,7 @@
 
 Files open in Excel as they are: UTF-8 with its mark, commas, CRLF. A cell that a spreadsheet would take for a formula
 gets an apostrophe before it, and loses it on the way in, so what went out comes in exactly. A file is taken in whole or
-not at all: every mistake is told with its line. What is there already by its name or number is changed, the rest is new.
+not at all: every mistake is told with its line. What is there already by its name or number is changed, the rest new.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from sitewarden_alerting import tickets as moves
 from sitewarden_alerting.model import Ticket, TicketType
 from sitewarden_collector.errors import Invalid
-from sitewarden_collector.services import aftermath
+from sitewarden_collector.services import aftermath, priorities
 from sitewarden_collector.services.desk import comments
 from sitewarden_collector.services.desk.changing import text_of
 from sitewarden_collector.store import categories, sites, tickets
@@ -61,6 +61,7 @@ def report(
         component=component,
         now_ns=now_ns,
     )
+    ticket = priorities.opened(tx, ticket)
     tickets.save(tx, ticket, new=True)
     event = Event(min(told_ns, now_ns), "open_ticket", by, f"reported by {ticket.reporter}: {ticket.title}")
     aftermath.record(tx, ticket, [event], now_ns=now_ns)
