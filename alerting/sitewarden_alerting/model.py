@@ -214,6 +214,7 @@ class Silence:
     rule: str = ""
     fault: str = ""
     number: str = ""
+    customer: str = ""  # a customer's id: all of their sites
 
 
 @dataclass(frozen=True, slots=True)

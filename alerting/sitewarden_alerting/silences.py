@@ -22,6 +22,8 @@ def is_active(silence: Silence, *, now_ns: int) -> bool:
 
 def matches(silence: Silence, what: Signal | Ticket) -> bool:
     pairs = ((silence.site, what.site_id), (silence.rule, what.rule), (silence.fault, what.fault))
+    if silence.customer and silence.customer != what.customer_id:
+        return False
     return all(not pattern or fnmatchcase(value, pattern) for pattern, value in pairs)
 
 

@@ -26,7 +26,10 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="begin a silence: new tickets and pages are held back, what open tickets count goes on",
         description="What still goes on when the silence ends is told then.",
     )
-    add.add_argument("--site", required=True, metavar="NAME", help="the site, as `sitewarden site list` shows it")
+    where = add.add_mutually_exclusive_group(required=True)
+    where.add_argument("--site", default="", metavar="NAME", help="the site, as `sitewarden site list` shows it")
+    where.add_argument("--customer", default="", metavar="NAME", help="all sites of a customer")
+    where.add_argument("--everywhere", action="store_true", help="all sites of all customers")
     what = add.add_mutually_exclusive_group(required=True)
     what.add_argument("--fault", default="", metavar="ID", help="one fault: its fingerprint, or a ticket's number")
     what.add_argument("--rule", default="", metavar="NAME", help="a rule; * stands for anything, as 'disk-*'")
@@ -44,9 +47,15 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     end.add_argument("number", metavar="ID", help="as SIL-1")
     end.set_defaults(run=_end)
 
-    for one in (add, end):
+    extend = commands.add_parser("extend", help="let a silence end at another time")
+    extend.add_argument("number", metavar="ID", help="as SIL-1")
+    extend.add_argument("--for", dest="length", required=True, metavar="TIME", help="from now on, as 30m, 2h or 1d")
+    extend.add_argument("--reason", default="", metavar="TEXT", help="a new reason (default: as it was)")
+    extend.set_defaults(run=_extend)
+
+    for one in (add, end, extend):
         one.add_argument("--by", default="", metavar="NAME", help="who does it (default: your login name)")
-    for one in (add, listing, end):
+    for one in (add, listing, end, extend):
         _common.add_config_option(one)
         _common.add_json_option(one)
 
@@ -60,6 +69,7 @@ def _add(arguments: argparse.Namespace) -> int:
         made = db.write_now(
             silencing.add,
             arguments.site,
+            customer=arguments.customer,
             fault=arguments.fault,
             rule=arguments.rule,
             for_s=for_s,
@@ -71,7 +81,8 @@ def _add(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _common.print_json(_row(Listed(made, arguments.site, 0)))
     else:
-        print(f"{made.number}: {_what(made)} at {arguments.site} is silent until {iso(made.until_ns)}")
+        where = arguments.site or arguments.customer or "all sites"
+        print(f"{made.number}: {_what(made)} at {where} is silent until {iso(made.until_ns)}")
         print(f"  end it early with: sitewarden silence end {made.number}")
     return 0
 
@@ -90,6 +101,25 @@ def _list(arguments: argparse.Namespace) -> int:
         for s in (one.silence,)
     ]
     _common.print_table(headers, rows, empty="nothing is silenced")
+    return 0
+
+
+def _extend(arguments: argparse.Namespace) -> int:
+    for_s = _common.duration_s(arguments.length)
+    with closing(_common.open_database(_common.load_config(arguments))) as db:
+        who = arguments.by or getpass.getuser()
+        changed = db.write_now(
+            silencing.extend,
+            arguments.number,
+            for_s=for_s,
+            reason=arguments.reason,
+            by=who,
+            now_ns=time.time_ns(),
+        )
+    if arguments.json:
+        _common.print_json(_row(Listed(changed, changed.site, 0)))
+    else:
+        print(f"{changed.number} lasts until {iso(changed.until_ns)}")
     return 0
 
 

@@ -1,7 +1,8 @@
 """Silences in use: begun with a reason and an end, shown, ended early.
 
-A silence is of one site, and there of one fault, of the rules whose names match, or of everything. It holds back new
-tickets and pages; what an open ticket counts goes on. Whoever opens a ticket that is silenced reads so in its history.
+A silence is of one site, of a customer or of all, and there of one fault, of the rules whose names match, or of
+everything. It holds back new tickets and pages, those in the outbox as well; what an open ticket counts goes on. Whoever
+opens a ticket that is silenced reads so in its history. What still needs somebody when it ends is paged then.
 Not here: holding back (`alerting.triage`).
 """
 
@@ -29,8 +30,9 @@ LONGEST_S = 366 * 86_400
 
 def add(
     tx: Connection,
-    site: str,
+    site: str = "",
     *,
+    customer: str = "",
     fault: str = "",
     rule: str = "",
     for_s: int,
@@ -39,7 +41,8 @@ def add(
     now_ns: int,
     rules: Sequence[str] = (),
 ) -> Silence:
-    """Silence a fault (a fingerprint, or a ticket's number) or a rule (a glob) at a site, or the whole site.
+    """Silence a fault (a fingerprint, or a ticket's number), a rule (a glob) or everything: at a site, at all sites of
+    a customer, or, with neither, everywhere.
 
     `rules` are the names of those in force: a pattern that none matches is refused. Raises NotFound, Conflict.
     """
@@ -49,7 +52,7 @@ def add(
         raise Conflict("a silence lasts a year at most; take the rule out with `disable` in a pack of your own")
     if rule and not any(fnmatchcase(name, rule) for name in rules):
         raise NotFound(f"no rule is called {rule}; `sitewarden rules list` shows those in force")
-    where = sites.by_name(tx, site)
+    site_id = sites.by_name(tx, site).id if site else ""
     silence = Silence(
         id=new_id(),
         number=next_number(tx, "SIL"),
@@ -57,7 +60,8 @@ def add(
         until_ns=now_ns + for_s * SECOND_NS,
         reason=reason.strip(),
         by=by,
-        site=where.id,
+        site=site_id,
+        customer=sites.customer_id_of(tx, customer) if customer else "",
         rule=rule,
         fault=exactly(faults.named(tx, fault)) if fault else "",
     )

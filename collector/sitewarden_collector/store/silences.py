@@ -26,6 +26,7 @@ silences = Table(
     Column("rule", String(255), nullable=False),
     Column("fault", String(255), nullable=False),
     Column("held", BigInteger, nullable=False),
+    Column("customer", String(36), nullable=False),  # empty: of any
 )
 
 

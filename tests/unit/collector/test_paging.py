@@ -16,7 +16,7 @@ from sitewarden_collector.services import tickets as ticketing
 from sitewarden_collector.store import notices, people, schedules, tickets
 from sitewarden_collector.store.engine import Database
 from sitewarden_collector.store.people import Reachable, Road
-from tests.cast import ACME_BERLIN, ADA, BOB, DAY, HOUR, MINUTE, NOON, SECOND, settle_site
+from tests.cast import ACME, ACME_BERLIN, ADA, BOB, DAY, HOUR, MINUTE, NOON, SECOND, settle_site
 from tests.fakes.channels import FakeChannel
 
 CAROL = "carol"
@@ -268,4 +268,18 @@ def test_a_flapping_ticket_pages_again_only_when_it_comes_back_and_with_new_keys
     again = [made.ReopenTicket(back, NOON + HOUR, "back"), made.Notify(back, NOON + HOUR, "back", "page", "page-2")]
     db.write_now(ticketing.apply, again, Policy(), now_ns=NOON + HOUR)
     assert told(db) == [ADA, ADA]
+    assert told(db, state="pending") == [ADA]
+
+
+def test_a_silence_of_a_customer_holds_all_of_their_sites_and_can_be_changed(db: Database) -> None:
+    db.write_now(settle)
+    db.write_now(fault)
+    given = {"for_s": 3600, "reason": "planned", "by": BOB, "now_ns": NOON}
+    silence = db.write_now(silences.add, customer=ACME, **given)
+    assert [one.state for one in db.read_now(notices.listing)] == ["cancelled"]
+    db.write_now(silences.extend, silence.number, for_s=2 * 3600, by=BOB, now_ns=NOON + MINUTE)
+    db.write_now(paging.step, now_ns=NOON + HOUR + MINUTE)
+    assert told(db, state="pending") == []
+    db.write_now(silences.end, silence.number, by=BOB, now_ns=NOON + HOUR + 2 * MINUTE)
+    db.write_now(paging.step, now_ns=NOON + HOUR + 2 * MINUTE)
     assert told(db, state="pending") == [ADA]

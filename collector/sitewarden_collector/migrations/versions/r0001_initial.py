@@ -353,6 +353,7 @@ def upgrade() -> None:
         sa.Column("rule", sa.String(length=255), nullable=False),
         sa.Column("fault", sa.String(length=255), nullable=False),
         sa.Column("held", sa.BigInteger(), nullable=False),
+        sa.Column("customer", sa.String(length=36), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_silences")),
         sa.UniqueConstraint("number", name=op.f("uq_silences_number")),
     )
@@ -1053,7 +1054,7 @@ def upgrade() -> None:
         "attachment_contents",
         sa.Column("attachment_id", sa.String(length=36), nullable=False),
         sa.Column("customer_id", sa.String(length=36), nullable=False),
-        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["attachment_id"], ["attachments.id"], name=op.f("fk_attachment_contents_attachment_id_attachments")
         ),
