@@ -9,7 +9,9 @@ from collections.abc import Iterator, Sequence
 from sitewarden_alerting.model import SECOND_NS, Evidence, SignalKind, Silence, Ticket
 from sitewarden_alerting.observations import Change, Observation
 from sitewarden_alerting.wording import cut, duration, quantity, severity_word
+from sitewarden_collector.cli import _ticket_overview
 from sitewarden_collector.cli._common import iso
+from sitewarden_collector.services.desk.overview import Overview
 from sitewarden_collector.services.surroundings import LISTED_MAX, Health
 from sitewarden_collector.services.tickets import Shown
 from sitewarden_collector.store.agents import Agent
@@ -19,12 +21,14 @@ TITLE_CHARS = 90
 OPENINGS = ("open_ticket", "reopen_ticket")
 
 
-def lines(shown: Shown, *, now_ns: int) -> Iterator[str]:
+def lines(shown: Shown, work: Overview, *, now_ns: int) -> Iterator[str]:
     """The page, line by line."""
     ticket = shown.ticket
     yield f"{ticket.number}  {ticket.title}"
     yield from ("  " + one for one in _head(shown, now_ns=now_ns) if one)
+    yield from ("  " + one for one in _ticket_overview.lines(ticket, work))
     yield ""
+    yield from _ticket_overview.comments(work)
     yield "Evidence:" if shown.evidence else "No evidence is kept."
     yield from _evidence(shown.evidence, hidden=ticket.entries - len(shown.evidence))
     yield ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Column, Connection, ForeignKey, LargeBinary, String, Table, func, insert, select
+from sqlalchemy import BigInteger, Column, Connection, ForeignKey, String, Table, Text, func, insert, select
 
 from sitewarden_collector.errors import NotFound
 from sitewarden_collector.store.base import Id, Ns, id_column, metadata
@@ -33,7 +33,7 @@ contents = Table(
     metadata,
     Column("attachment_id", Id, ForeignKey("attachments.id"), primary_key=True),
     Column("customer_id", Id, nullable=False, index=True),
-    Column("sealed", LargeBinary, nullable=False),
+    Column("sealed", Text, nullable=False),  # base64, as the key's own form of it is
 )
 
 
@@ -55,7 +55,7 @@ class Attachment:
 
 def add(tx: Connection, attachment: Attachment, sealed: bytes) -> None:
     tx.execute(insert(attachments).values({name: getattr(attachment, name) for name in Attachment.__slots__}))
-    row = {"attachment_id": attachment.id, "customer_id": attachment.customer_id, "sealed": sealed}
+    row = {"attachment_id": attachment.id, "customer_id": attachment.customer_id, "sealed": sealed.decode("ascii")}
     tx.execute(insert(contents).values(row))
 
 
@@ -69,8 +69,8 @@ def by_id(tx: Connection, attachment_id: str) -> Attachment:
 
 def sealed_of(tx: Connection, attachment_id: str) -> bytes | None:
     query = select(contents.c.sealed).where(contents.c.attachment_id == attachment_id)
-    found: bytes | None = tx.execute(query).scalar_one_or_none()
-    return found
+    found: str | None = tx.execute(query).scalar_one_or_none()
+    return None if found is None else found.encode()
 
 
 def of_ticket(tx: Connection, ticket_id: str, *, customer_only: bool) -> list[Attachment]:

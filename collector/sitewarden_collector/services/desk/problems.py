@@ -75,7 +75,7 @@ def exclude(tx: Connection, problem: str, number: str, *, by: str, now_ns: int) 
     return written(tx, replace(ticket, problem_id=""), "unlink_problem", text, by=by, now_ns=now_ns)
 
 
-def edit(tx: Connection, problem: str, *, by: str, now_ns: int, **said: str) -> Problem:
+def edit(tx: Connection, /, problem: str, *, by: str, now_ns: int, **said: str) -> Problem:
     """Write title, owner, cause or workaround. Raises Invalid."""
     found = problems.by_number(tx, problem)
     for name, text in said.items():

@@ -6,14 +6,14 @@ Leaving uses up one visit of the customer's contract, where there is one that co
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib import import_module
-from importlib.util import find_spec
 
 from sqlalchemy import Connection
 
 from sitewarden_alerting.model import Ticket
 from sitewarden_collector.errors import Conflict
+from sitewarden_collector.services import contracts
 from sitewarden_collector.services.desk.changing import LINE_MAX_CHARS, noted, taken, text_of
+from sitewarden_collector.store import contracts as kept
 from sitewarden_collector.store import tickets, visits
 from sitewarden_collector.store.base import new_id
 from sitewarden_collector.store.visits import Visit
@@ -91,6 +91,18 @@ def _keep(tx: Connection, visit: Visit, ticket: Ticket, what: str, text: str, *,
 
 
 def _use_up(tx: Connection, ticket: Ticket, *, by: str, now_ns: int) -> None:
-    name = "sitewarden_collector.services.contracts"
-    if find_spec(name) is not None and hasattr(contracts := import_module(name), "use_up"):
-        contracts.use_up(tx, ticket.customer_id, "on_site", 1, ref=ticket.number, by=by, now_ns=now_ns)
+    """Take the visit from the contract that includes some and ends first. One too many is told, not refused: it was
+    made."""
+    there = contracts.listed(tx, kept.every(tx, customer_id=ticket.customer_id), now_ns=now_ns)
+    running = [one for one in there if one.status in ("in_force", "ends_soon")]
+    counted = [(one.contract, left) for one in running for left in one.entitlements if left.kind == "on_site"]
+    if not counted:
+        return
+    for contract, left in sorted(counted, key=lambda one: one[0].until_day or "9999"):
+        if left.left > 0:
+            contracts.use(tx, contract.number, "on_site", ticket=ticket.number, by=by, now_ns=now_ns)
+            text = f"one visit of {contract.number}: {left.left - 1} of {left.total} are left"
+            noted(tx, ticket, "use_entitlement", text, by=by, now_ns=now_ns, data={"contract": contract.number})
+            return
+    text = "the contract includes no further visit: this one is beyond it"
+    noted(tx, ticket, "use_entitlement", text, by=by, now_ns=now_ns, data={"contract": ""})
