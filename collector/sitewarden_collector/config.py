@@ -108,6 +108,9 @@ class Triage(Table, frozen=True):
 class Retention(Table, frozen=True):
     samples_days: float = 30.0
     observations_days: float = 90.0  # evidence of an open ticket is kept longer
+    evidence_days: float = 365.0  # of a ticket, after it was closed
+    correspondence_days: float = 1095.0  # comments and attachments of a ticket, after it was closed
+    audit_days: float = 1095.0
 
 
 class Heartbeat(Table, frozen=True):

@@ -1,4 +1,5 @@
-"""`sitewarden account`: who may sign in. The first administrator is made here; passwords are asked for, or read from stdin.
+"""`sitewarden account`: who may sign in. The first administrator is made here; passwords are asked for, or read from
+stdin.
 """
 
 from __future__ import annotations

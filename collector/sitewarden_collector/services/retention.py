@@ -8,8 +8,11 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from sitewarden_collector.config import Retention
+from sitewarden_collector.services import privacy
 from sitewarden_collector.store import (
     actions,
+    api_tokens,
+    attempts,
     changes,
     foreign_alerts,
     idempotency,
@@ -18,11 +21,13 @@ from sitewarden_collector.store import (
     samples,
     sessions,
     tokens,
+    web_sessions,
     webhooks,
 )
 
 ROWS_PER_STEP = 2_000
 USELESS_TOKEN_DAYS = 90
+IDLE_SESSION_DAYS = 30  # what has ended by being idle may be shorter, and opens nothing
 WEBHOOK_DAYS = 30  # messages that were delivered or given up
 FOREIGN_DAYS = 30  # what other monitoring said of an alert and never again
 CHANGES_DAYS = 2  # whoever was away longer starts anew
@@ -42,6 +47,10 @@ def step(tx: Connection, policy: Retention, *, now_ns: int) -> int:
     tokens.forget_old(tx, before_ns=now_ns - USELESS_TOKEN_DAYS * _DAY_NS)
     oldest_sample_ns = now_ns - int(policy.samples_days * _DAY_NS)
     oldest_ns = now_ns - int(policy.observations_days * _DAY_NS)
+    api_tokens.forget_old(tx, before_ns=now_ns - USELESS_TOKEN_DAYS * _DAY_NS)
+    attempts.forget_old(tx, before_ns=now_ns - _DAY_NS)
+    web_sessions.forget_old(tx, now_ns=now_ns, idle_since_ns=now_ns - IDLE_SESSION_DAYS * _DAY_NS)
+    privacy.expire(tx, policy, now_ns=now_ns)
     return samples.forget_old(tx, before_ns=oldest_sample_ns, limit=ROWS_PER_STEP) + observations.forget_old(
         tx, before_ns=oldest_ns, limit=ROWS_PER_STEP
     )

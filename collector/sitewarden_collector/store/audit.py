@@ -150,12 +150,13 @@ def some(
     return [Row(**row._mapping) for row in tx.execute(query)]
 
 
-def erase_words(tx: Connection, *, customer_id: str, words: Iterable[str]) -> int:
-    """Take the words out of rows of a customer, and of those that hold one of these words; how many. In `unlocked`."""
+def erase_words(tx: Connection, *, customer_id: str, words: Iterable[str]) -> list[int]:
+    """Take the words out of rows of a customer, and of those that hold one of these words; which. In `unlocked`."""
     columns = (audit_log.c.who, audit_log.c.what, audit_log.c.data)
     holds = [column.contains(word, autoescape=True) for word in words if word for column in columns]
     here = or_(audit_log.c.customer_id == customer_id, *holds) & (audit_log.c.salt != "")
-    return tx.execute(update(audit_log).where(here).values(who="", what="", data="{}", salt="")).rowcount
+    change = update(audit_log).where(here).values(who="", what="", data="{}", salt="")
+    return sorted(tx.execute(change.returning(audit_log.c.seq)).scalars())
 
 
 def drop_until(tx: Connection, seq: int) -> int:

@@ -169,3 +169,14 @@ def _has_tables(database: Database) -> bool:
 
 def _shown(url: str) -> str:
     return make_url(url).render_as_string(hide_password=True)
+
+
+def compact(database: Database) -> None:
+    """Write the file of SQLite anew, so that nothing of what was deleted is left in it."""
+    if not database.is_sqlite:
+        return
+    with database.engine.connect() as connection:
+        raw = connection.connection.driver_connection
+        assert raw is not None
+        raw.execute("VACUUM")
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
