@@ -236,6 +236,7 @@ def parse(text: str, name: str = "configuration") -> Config:
 def resolve(config: Config, base: Path, *, environment: dict[str, str] | None = None) -> Config:
     """`config` with every relative path made absolute and every secret file read."""
     chosen = config.data_dir or (os.environ if environment is None else environment).get(DATA_VARIABLE, DEFAULT_DATA)
+    secret_file = config.oidc.client_secret_file
     channels = {name: _read_secret(name, channel, base) for name, channel in config.channels.items()}
     return msgspec.structs.replace(
         config,
@@ -243,6 +244,7 @@ def resolve(config: Config, base: Path, *, environment: dict[str, str] | None = 
         channels=channels,
         console=_beside(config.console, base),
         mailbox=_read_password(config.mailbox, base),
+        oidc=msgspec.structs.replace(config.oidc, client_secret_file=str(base / secret_file) if secret_file else ""),
         rules=msgspec.structs.replace(config.rules, dirs=tuple(str(base / folder) for folder in config.rules.dirs)),
     )
 

@@ -86,7 +86,7 @@ async def enrol(request: Request) -> Response:
     who = await signed_in(request)
     if who.session.pending != "enrol":
         raise Invalid("no second factor is asked for; open the page again")
-    return await confirm(request, who, "enrol.html", back=_next(request))
+    return await confirm(request, who, "enrol.html", back=next_of(request))
 
 
 @router.get("/signin/password")
@@ -148,7 +148,7 @@ def show(request: Request, template: str, *, status: int = 200, wrong: str = "",
     """One of these pages, for somebody who is not signed in (yet)."""
     oidc = context(request).config.oidc
     provider = oidc.name if oidc.issuer else ""
-    query = f"?{urlencode({'next': _next(request)})}" if request.query_params.get("next") else ""
+    query = f"?{urlencode({'next': next_of(request)})}" if request.query_params.get("next") else ""
     shown |= {"wrong": wrong, "query": query, "provider": provider}
     response = page(request, None, f"signin/{template}", status=status, **shown)
     visitor = csrf.visitor(request)
@@ -213,7 +213,7 @@ def _twice(sent: Mapping[str, str]) -> str:
     return sent.get("password", "")
 
 
-def _next(request: Request) -> str:
+def next_of(request: Request) -> str:
     """Where to go on, if it is a page of ours."""
     asked = request.query_params.get("next", "")
     safe = asked.startswith("/") and asked[1:2] not in ("/", "\\") and asked.isprintable() and "\\" not in asked
@@ -221,7 +221,7 @@ def _next(request: Request) -> str:
 
 
 def _on(request: Request, pending: str) -> Response:
-    there = _next(request)
+    there = next_of(request)
     if pending:
         there = STEPS[pending] + (f"?next={quote(there)}" if there != "/" else "")
     return RedirectResponse(there, status_code=303)

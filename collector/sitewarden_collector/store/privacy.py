@@ -1,7 +1,7 @@
 """Everything that belongs to one customer, in whatever table: found by `customer_id`, or by what it hangs on.
 
-A table belongs when it has the column `customer_id`, a foreign key to one that belongs, or a column that names such a row
-(`ticket_id`, `site_id` ...). So a new table is exported and erased without anybody having to think of it. Not here:
+A table belongs when it has the column `customer_id`, a foreign key to one that belongs, or a column that names such a
+row (`ticket_id`, `site_id` ...). So new tables are exported and erased without anybody having to think of it. Not here:
 the audit log, whose words are taken out by `audit.erase_words`.
 """
 

@@ -28,6 +28,11 @@ def visitor(request: Request) -> str:
     return request.cookies.get(_name(request, VISITOR), "")
 
 
+def of(request: Request, name: str) -> str:
+    """The value of a cookie of ours; empty when there is none."""
+    return request.cookies.get(_name(request, name), "")
+
+
 def put(request: Request, response: Response, name: str, value: str, *, max_age_s: int | None = None) -> None:
     response.set_cookie(
         _name(request, name),
