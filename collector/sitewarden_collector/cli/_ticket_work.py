@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from sitewarden_alerting.model import TicketType, Waiting
+from sitewarden_alerting.model import PRIORITIES, TicketType, Waiting
 from sitewarden_alerting.solutions import Solution, Step
 from sitewarden_collector import pki
 from sitewarden_collector.cli import _common, _working
@@ -21,6 +21,7 @@ def register(commands: Any) -> None:
     report = command(commands, "report", _report, "open a ticket by hand", "site", "title")
     report.add_argument("--type", choices=[one.value for one in TicketType], default="incident")
     report.add_argument("--severity", type=int, default=3, metavar="N", help="1 to 5, 5 is the worst (default: 3)")
+    report.add_argument("--priority", type=int, choices=PRIORITIES, help="1 to 4 (default: as the rules judge it)")
     report.add_argument("--text", default="", help="what was told; it becomes the first comment")
     report.add_argument("--reporter", default="", metavar="NAME", help="who told it (default: whoever opens it)")
     report.add_argument("--reported", default="now", metavar="TIME", help="when it was told: the clocks count from it")
@@ -84,6 +85,7 @@ def _report(arguments: argparse.Namespace) -> int:
         arguments.title,
         type=arguments.type,
         severity=arguments.severity,
+        priority=arguments.priority,
         text=arguments.text,
         reporter=arguments.reporter,
         reported_ns=None if arguments.reported == "now" else instant_ns(arguments.reported),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Column, Connection, ForeignKey, String, Table, delete, insert, or_, select
 
+from sitewarden_alerting.model import Ticket
 from sitewarden_collector.store.base import Id, Ns, metadata
 from sitewarden_collector.store.tickets import read, tickets
 
@@ -14,7 +15,8 @@ links = Table(
     metadata,
     Column("from_id", Id, ForeignKey("tickets.id"), primary_key=True),
     Column("kind", String(16), primary_key=True),
-    Column("to_id", Id, ForeignKey("tickets.id"), primary_key=True, index=True),
+    Column("to_id", Id, primary_key=True, index=True),  # perhaps of a customer who was erased since
+    Column("customer_id", Id, nullable=False, index=True),
     Column("by", String(200), nullable=False),
     Column("at_ns", Ns, nullable=False),
 )
@@ -32,12 +34,14 @@ class Link:
     backwards: bool
 
 
-def add(tx: Connection, from_id: str, kind: str, to_id: str, *, by: str, now_ns: int) -> bool:
+def add(tx: Connection, one: Ticket, kind: str, to_id: str, *, by: str, now_ns: int) -> bool:
     """False where it is there already."""
+    from_id = one.id
     same = (links.c.from_id == from_id, links.c.kind == kind, links.c.to_id == to_id)
     if tx.execute(select(links.c.kind).where(*same)).first() is not None:
         return False
-    tx.execute(insert(links).values(from_id=from_id, kind=kind, to_id=to_id, by=by, at_ns=now_ns))
+    row = {"from_id": from_id, "kind": kind, "to_id": to_id, "customer_id": one.customer_id}
+    tx.execute(insert(links).values(row | {"by": by, "at_ns": now_ns}))
     return True
 
 
@@ -52,7 +56,10 @@ def of_ticket(tx: Connection, ticket_id: str) -> list[Link]:
     found = []
     for row in rows:
         backwards = row.to_id == ticket_id
-        other = read(tx.execute(select(tickets).where(tickets.c.id == (row.from_id if backwards else row.to_id))).one())
+        there = select(tickets).where(tickets.c.id == (row.from_id if backwards else row.to_id))
+        if (seen := tx.execute(there).one_or_none()) is None:
+            continue
+        other = read(seen)
         found.append(Link(row.kind, other.number, other.title, other.state.value, other.customer_id, backwards))
     return sorted(found, key=lambda one: (one.kind, one.number))
 

@@ -28,6 +28,7 @@ steps = Table(
     metadata,
     Column("solution_id", Id, ForeignKey("solutions.id"), primary_key=True),
     Column("step", String(16), primary_key=True),
+    Column("customer_id", Id, nullable=False, index=True),
     Column("owner", String(200), nullable=False, index=True),
     Column("due_ns", Ns),
     Column("done_ns", Ns),
@@ -48,6 +49,7 @@ def save(tx: Connection, solution: Solution, *, new: bool) -> None:
         {
             "solution_id": solution.id,
             "step": step.value,
+            "customer_id": solution.customer_id,
             "owner": duty.owner,
             "due_ns": duty.due_ns,
             "done_ns": duty.done_ns,

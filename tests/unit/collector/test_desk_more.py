@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, update
 from sitewarden_alerting.model import DAY_NS, TicketState
 from sitewarden_alerting.problems import ProblemPolicy
 from sitewarden_collector.errors import Conflict, Invalid, NotFound
+from sitewarden_collector.services import contracts
 from sitewarden_collector.services.desk import (
     attaching,
     comments,
@@ -25,9 +26,10 @@ from sitewarden_collector.services.desk import (
 from sitewarden_collector.store import attachments, tickets
 from sitewarden_collector.store import problems as kept
 from sitewarden_collector.store import webhooks as outbox
+from sitewarden_collector.store.contracts import Contract
 from sitewarden_collector.store.engine import Database
 from sitewarden_collector.store.pages import Window
-from tests.cast import ACME_BERLIN, ADA, BOB, HOUR, MINUTE, NOON, settle_agent, settle_site
+from tests.cast import ACME, ACME_BERLIN, ADA, BOB, HOUR, MINUTE, NOON, settle_agent, settle_site
 from tests.desk import SECRET
 from tests.unit.collector.test_faults import Desk
 
@@ -98,6 +100,27 @@ def test_a_visit_goes_from_planned_to_signed(db: Database, number: str) -> None:
     done = db.write_now(visits.sign, visit.id, "Carla", by=BOB, now_ns=NOON + 3 * HOUR)
     assert (done.state, done.findings, done.signed_by) == ("signed", "the fan was full of dust", "Carla")
     assert whats(db, number)[1:] == ["plan_visit", "arrive_at_site", "leave_site", "sign_visit"]
+
+
+def test_a_visit_uses_up_the_contract_and_one_too_many_is_told(db: Database, number: str) -> None:
+    db.write_now(contract_with, on_site=1)
+    for at_ns in (NOON, NOON + HOUR):
+        visit = db.write_now(visits.plan, number, BOB, at_ns, by=ADA, now_ns=NOON)
+        db.write_now(visits.arrive, visit.id, by=BOB, now_ns=at_ns)
+        db.write_now(visits.leave, visit.id, "dust", by=BOB, now_ns=at_ns + MINUTE)
+    ticket = db.read_now(tickets.by_number, number)
+    said = [one.text for one in db.read_now(tickets.history_of, ticket.id) if one.what == "use_entitlement"]
+    assert said[0] == "one visit of CON-1: 0 of 1 are left"
+    assert "beyond it" in said[1]
+
+
+def contract_with(tx: Connection, /, **included: int) -> None:
+    """A contract of acme, in force today, that includes those."""
+    site = settle_site(tx)
+    contract = Contract(
+        site.customer_id, ACME, "Gold", "2026-01-01", "2027-12-31", "24x7", goals={}, pauses={}, included=included
+    )
+    contracts.add(tx, contract, now_ns=NOON)
 
 
 def test_tasks_of_a_person_are_in_one_list_the_overdue_first(db: Database, number: str) -> None:

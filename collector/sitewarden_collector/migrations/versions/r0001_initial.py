@@ -1006,12 +1006,13 @@ def upgrade() -> None:
         sa.Column("from_id", sa.String(length=36), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("to_id", sa.String(length=36), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
         sa.Column("by", sa.String(length=200), nullable=False),
         sa.Column("at_ns", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["from_id"], ["tickets.id"], name=op.f("fk_ticket_links_from_id_tickets")),
-        sa.ForeignKeyConstraint(["to_id"], ["tickets.id"], name=op.f("fk_ticket_links_to_id_tickets")),
         sa.PrimaryKeyConstraint("from_id", "kind", "to_id", name=op.f("pk_ticket_links")),
     )
+    op.create_index(op.f("ix_ticket_links_customer_id"), "ticket_links", ["customer_id"], unique=False)
     op.create_index(op.f("ix_ticket_links_to_id"), "ticket_links", ["to_id"], unique=False)
     op.create_table(
         "tracker_items",
@@ -1065,6 +1066,7 @@ def upgrade() -> None:
         "solution_steps",
         sa.Column("solution_id", sa.String(length=36), nullable=False),
         sa.Column("step", sa.String(length=16), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
         sa.Column("owner", sa.String(length=200), nullable=False),
         sa.Column("due_ns", sa.BigInteger(), nullable=True),
         sa.Column("done_ns", sa.BigInteger(), nullable=True),
@@ -1074,6 +1076,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("solution_id", "step", name=op.f("pk_solution_steps")),
     )
+    op.create_index(op.f("ix_solution_steps_customer_id"), "solution_steps", ["customer_id"], unique=False)
     op.create_index(op.f("ix_solution_steps_owner"), "solution_steps", ["owner"], unique=False)
     append_only.install(op.get_bind())
 

@@ -27,7 +27,7 @@ def link(tx: Connection, number: str, kind: str, to: str, *, by: str, now_ns: in
     one, other = _both(tx, number, kind, to)
     if kind == "relates" and one.id > other.id:
         one, other = other, one  # the same from both sides
-    if not links.add(tx, one.id, kind, other.id, by=by, now_ns=now_ns):
+    if not links.add(tx, one, kind, other.id, by=by, now_ns=now_ns):
         raise Conflict(f"{one.number} {KINDS[kind]} {other.number} already")
     data = {"kind": kind, "from": one.number, "to": other.number}
     noted(tx, one, "link_ticket", f"{KINDS[kind]} {other.number}", by=by, now_ns=now_ns, data=data)

@@ -33,10 +33,12 @@ def report(
     reported_ns: int | None = None,
     category: str = "",
     component: str = "",
+    priority: int | None = None,
     from_customer: bool = False,
 ) -> Ticket:
     """Open a ticket at the site of that name. `reporter` told it at `reported_ns`: the clocks count from then. `text`
-    becomes its first comment. Raises NotFound, Invalid."""
+    becomes its first comment. Without `priority` the rules judge it. Raises NotFound,
+    Invalid."""
     where = sites.by_name(tx, site)
     if type not in list(TicketType):
         raise Invalid(f"there is no kind of ticket {type!r}; known: {', '.join(TicketType)}")
@@ -62,9 +64,12 @@ def report(
         now_ns=now_ns,
     )
     ticket = priorities.opened(tx, ticket)
+    ticket = priorities.opened(tx, ticket)
     tickets.save(tx, ticket, new=True)
     event = Event(min(told_ns, now_ns), "open_ticket", by, f"reported by {ticket.reporter}: {ticket.title}")
     aftermath.record(tx, ticket, [event], now_ns=now_ns)
+    if priority is not None and priority != ticket.priority:
+        ticket = priorities.set_priority(tx, ticket.number, priority, by=by, reason="as reported", now_ns=now_ns)
     if text:
         visibility = "customer" if from_customer else "internal"
         comments.add(tx, ticket.number, text, by=by, visibility=visibility, from_customer=from_customer, now_ns=now_ns)
