@@ -6,7 +6,7 @@ from tests.cast import HOUR, MINUTE, SECOND
 from tests.faults_oncall.world import CHANNELS, World
 
 
-async def trial(url: str, seed: int, *, events: int = 30) -> World:
+async def trial(url: str, seed: int, *, events: int = 30, peace_minutes: int = 120) -> World:
     """Let chance happen `events` times; the world afterwards, at peace."""
     world = World(url, seed)
     chance = world.chance
@@ -26,7 +26,7 @@ async def trial(url: str, seed: int, *, events: int = 30) -> World:
                 how = chance.choice(("rejects", "unavailable", "alive"))
                 world.dead[chance.choice(CHANNELS)] = how
             case "storm":
-                world.open_tickets(chance.randint(10, 20))
+                world.open_tickets(chance.randint(5, 12))
         await world.run()
-    await world.calm_down()
+    await world.calm_down(minutes=peace_minutes)
     return world

@@ -23,6 +23,7 @@ from sitewarden_alerting.decisions import LowerRisk, NotifyRisk, RaiseRisk, Risk
 from sitewarden_alerting.model import DAY_NS, HOUR_NS, SECOND_NS, Policy, Risk
 from sitewarden_alerting.observations import Series
 from sitewarden_alerting.wording import cut
+from sitewarden_collector.services import roster
 from sitewarden_collector.store import agents, evaluations, lock, notices, risks, samples, tickets
 from sitewarden_collector.store.agents import Agent
 from sitewarden_collector.store.base import new_id
@@ -221,7 +222,8 @@ def _apply(tx: Connection, decision: RiskDecision, before: Risk | None, policy: 
 
 
 def _tell(tx: Connection, risk: Risk, decision: NotifyRisk, policy: Policy, *, now_ns: int) -> None:
-    route = routing.first(policy.on_call, "risk")
+    line = roster.line(tx, risk.customer_id, at_ns=now_ns, fallback=policy.on_call)
+    route = routing.first(line.as_persons(), "risk")
     if route is None:
         return
     site, customer = tickets.names(tx, risk.site_id)
@@ -231,6 +233,8 @@ def _tell(tx: Connection, risk: Risk, decision: NotifyRisk, policy: Policy, *, n
         kind="risk",
         person=route.person,
         channel=route.channel,
+        address=line.address(route.person, route.channel),
+        not_before_ns=roster.quiet_until(line.known.get(route.person), now_ns=now_ns),
         subject=cut(f"[{risk.number}] {site}: {risk.title}", 200),
         body=f"{risk.text}.\nAt {site} ({customer}).\n\n"
         f"Likelihood {risk.likelihood} x impact {risk.impact} = {risk.score}:\n{factors}\n"

@@ -161,14 +161,13 @@ def hand_on(tx: Connection, notice: StoredNotice, on_call: tuple[Person, ...], *
     order = at_line.as_persons((notice.person,))
     because = f"You are told because {notice.person} could not be told by {notice.channel}."
     while (route := routing.after(order, notice.kind, tried=tried)) is not None:
-        address = next((r.address for r in at_line.roads(route.person) if r.channel == route.channel), "")
         step = tx.begin_nested()
         taker = notices.hand_on(
             tx,
             notice,
             person=route.person,
             channel=route.channel,
-            address=address,
+            address=at_line.address(route.person, route.channel),
             because=because,
             now_ns=now_ns,
         )

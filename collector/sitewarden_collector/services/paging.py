@@ -80,7 +80,7 @@ def tell(tx: Connection, decision: made.Notify, ticket: Ticket, on_call: Sequenc
         kind=kind,
         person=route.person,
         channel=route.channel,
-        address=next((r.address for r in line.roads(route.person) if r.channel == route.channel), ""),
+        address=line.address(route.person, route.channel),
         subject=cut(f"[{ticket.number}] {site}: {news}{ticket.title}", 200),
         body=pages.body(tx, ticket, site, customer, reason=decision.reason, take=False),
         ticket_id=ticket.id,

@@ -36,9 +36,9 @@ class Line:
         found = self.known.get(name)
         return () if found is None else found.roads
 
-    def locale(self, name: str) -> str:
-        found = self.known.get(name)
-        return "en" if found is None else found.locale
+    def address(self, name: str, channel: str) -> str:
+        """Where a channel writes to a person; empty where it needs no telling."""
+        return next((road.address for road in self.roads(name) if road.channel == channel), "")
 
     def reachable(self) -> tuple[str, ...]:
         """Those in line whom some channel reaches."""

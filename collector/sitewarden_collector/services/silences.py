@@ -1,8 +1,8 @@
 """Silences in use: begun with a reason and an end, shown, ended early.
 
 A silence is of one site, of a customer or of all, and there of one fault, of the rules whose names match, or of
-everything. It holds back new tickets and pages, those in the outbox as well; what an open ticket counts goes on. Whoever
-opens a ticket that is silenced reads so in its history. What still needs somebody when it ends is paged then.
+everything. It holds back new tickets and pages, those in the outbox as well; what an open ticket counts goes on.
+Whoever opens a ticket that is silenced reads so in its history; what still needs somebody at its end is paged then.
 Not here: holding back (`alerting.triage`).
 """
 
