@@ -108,7 +108,7 @@ def add(tx: Connection, account_id: str, name: str, *, role: str, now_ns: int, *
     return by_id(tx, account_id)
 
 
-def change(tx: Connection, account_id: str, **values: Any) -> None:
+def change(tx: Connection, account_id: str, /, **values: Any) -> None:
     """Set some columns of an account."""
     tx.execute(update(accounts).where(accounts.c.id == account_id).values(**_plain(values)))
 

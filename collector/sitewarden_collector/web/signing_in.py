@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from fastapi import Request
 
@@ -16,7 +17,7 @@ from sitewarden_collector.web.context import context
 HASHING = asyncio.Semaphore(4)  # each takes 32 MiB
 
 
-def caller(request: Request) -> dict[str, str]:
+def caller(request: Request) -> dict[str, Any]:
     """Where somebody signs in from."""
     address = request.client.host if request.client else ""
     return {"address": address, "browser": request.headers.get("user-agent", "")[:200]}
@@ -48,7 +49,7 @@ async def with_code(request: Request, who: SignedIn, code: str) -> Begun:
         raise Invalid("no code is asked for; open the page again")
     await ctx.db.run(signing_in.attempt, who.account.name, caller(request)["address"], now_ns=now_ns)
     if not await ctx.db.run(second_factor.take, ctx.secret, who.account.id, code, now_ns=now_ns):
-        note = {"customer_id": who.account.customer_id, "now_ns": now_ns}
+        note: dict[str, Any] = {"customer_id": who.account.customer_id, "now_ns": now_ns}
         await ctx.db.run(signing_in.refused, who.account.name, "wrong code", **note)
         raise Forbidden("this is not a code that can be used now; wait for the app to show the next one")
     return await ctx.db.run(signing_in.go_on, who.session, ctx.config.sign_in, now_ns=now_ns)

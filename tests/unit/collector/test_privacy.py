@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text, update
@@ -19,7 +20,7 @@ from sitewarden_collector.store.engine import Database
 from tests.cast import DAY, NOON, settle_agent
 from tests.desk import SECRET
 
-WHO = {"by": "root", "reason": "contract ended, asked for in writing", "now_ns": NOON}
+WHO: dict[str, Any] = {"by": "root", "reason": "contract ended, asked for in writing", "now_ns": NOON}
 
 
 def settle(tx: Connection) -> str:

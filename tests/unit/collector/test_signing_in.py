@@ -44,7 +44,7 @@ def enter(db: Database, name: str = "ada", role: str = "engineer", **more: objec
 
 
 def token_in(page: httpx.Response) -> str:
-    return re.findall(r'name="csrf_token" value="([0-9a-f]+)"', page.text)[0]
+    return str(re.findall(r'name="csrf_token" value="([0-9a-f]+)"', page.text)[0])
 
 
 async def send(client: httpx.AsyncClient, path: str, **fields: str) -> httpx.Response:
