@@ -59,6 +59,37 @@ PERMISSION = {
     "audit:read": N_("Read the audit log"),
     "privacy:write": N_("Export and erase personal data"),
 }
+TIER = {"gold": N_("Gold"), "silver": N_("Silver"), "bronze": N_("Bronze")}
+SHEET = {
+    "customers": N_("Customers"),
+    "sites": N_("Sites"),
+    "contacts": N_("Contacts"),
+    "contracts": N_("Contracts"),
+}
+NEWS = {
+    "outages": N_("outages"),
+    "solutions": N_("solutions"),
+    "maintenance": N_("maintenance"),
+    "reports": N_("reports"),
+    "contract": N_("the contract"),
+}
+CONTRACT = {
+    "planned": N_("planned"),
+    "in_force": N_("in force"),
+    "ends_soon": N_("ends soon"),
+    "over": N_("over"),
+}
+ENTITLEMENT = {
+    "remote": N_("Remote support"),
+    "on_site": N_("Visits on site"),
+    "upgrade": N_("Upgrades"),
+    "inspection": N_("Inspections"),
+}
+GOAL = {
+    "first_response": N_("First response"),
+    "solution": N_("Solution proposed"),
+    "resolution": N_("Resolution"),
+}
 
 DESK = {
     "likelihood": LIKELIHOOD,
@@ -70,4 +101,10 @@ DESK = {
     "notice": NOTICE,
     "token": TOKEN,
     "permission": PERMISSION,
+    "tier": TIER,
+    "sheet": SHEET,
+    "news": NEWS,
+    "contract": CONTRACT,
+    "entitlement": ENTITLEMENT,
+    "goal": GOAL,
 }

@@ -20,7 +20,7 @@ from sitewarden_collector.console.i18n import N_, language
 from sitewarden_collector.console.pages import done, gettext, moved, page
 from sitewarden_collector.console.shift_calendar import Week
 from sitewarden_collector.errors import Invalid
-from sitewarden_collector.services import calendars, oncall
+from sitewarden_collector.services import oncall, shift_calendars
 from sitewarden_collector.services.access import Permission, Principal
 from sitewarden_collector.services.oncall import Gap, OnCall
 from sitewarden_collector.store import people, schedules, site_names
@@ -189,7 +189,7 @@ async def drop_override(override_id: str, request: Request, principal: Writes) -
 async def feed(request: Request, principal: Reads) -> HTMLResponse:
     """A new secret address for the calendar of one's own shifts; shown once."""
     ctx = context(request)
-    address = await ctx.db.run(calendars.publish, person=principal.name)
+    address = await ctx.db.run(shift_calendars.publish, person=principal.name)
     return page(
         request,
         principal,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
@@ -29,7 +29,7 @@ async def everybody(request: Request, principal: Reads) -> HTMLResponse:
     ctx = context(request)
     now_ns = ctx.now_ns()
 
-    def read(tx: Connection) -> dict[str, object]:
+    def read(tx: Connection) -> dict[str, Any]:
         known = {one.name: one for one in people.every(tx)}
         configured = [one.name for one in roster.configured(tx)]
         found = roster.known(tx, [*known, *configured])

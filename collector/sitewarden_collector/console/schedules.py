@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
@@ -18,7 +18,7 @@ from sitewarden_collector.console.i18n import N_, language
 from sitewarden_collector.console.oncall import drawn
 from sitewarden_collector.console.pages import done, gettext, moved, page
 from sitewarden_collector.errors import Invalid, NotFound
-from sitewarden_collector.services import calendars, oncall
+from sitewarden_collector.services import oncall, shift_calendars
 from sitewarden_collector.services.access import Permission, Principal
 from sitewarden_collector.store import schedules, site_names
 from sitewarden_collector.web.context import context
@@ -50,7 +50,7 @@ async def schedule(schedule_id: str, request: Request, principal: Reads) -> HTML
     ctx = context(request)
     zone, now_ns = moments.zone_of(request, principal), ctx.now_ns()
 
-    def read(tx: Connection) -> dict[str, object]:
+    def read(tx: Connection) -> dict[str, Any]:
         found = by_id(tx, schedule_id, since_ns=now_ns - 7 * DAY_NS)
         names = site_names.customer_names(tx)
         return {
@@ -142,7 +142,7 @@ async def take_in(schedule_id: str, request: Request, principal: Writes) -> Resp
     if not content:
         raise Invalid("choose a calendar file (.ics) first")
     name = await _name(request, schedule_id)
-    number = await ctx.db.run(calendars.take_in, name, content, by=principal.name, now_ns=ctx.now_ns())
+    number = await ctx.db.run(shift_calendars.take_in, name, content, by=principal.name, now_ns=ctx.now_ns())
     text = gettext(request, principal, N_("%(number)s entries put people on call."), number=number)
     return done(request, text, back=f"/oncall/schedules/{schedule_id}")
 
@@ -151,7 +151,7 @@ async def take_in(schedule_id: str, request: Request, principal: Writes) -> Resp
 async def export(schedule_id: str, request: Request, principal: Reads) -> PlainTextResponse:
     ctx = context(request)
     found = await ctx.db.read(by_id, schedule_id)
-    text = calendars.ical(found, now_ns=ctx.now_ns())
+    text = shift_calendars.ical(found, now_ns=ctx.now_ns())
     headers = {"Content-Disposition": 'attachment; filename="oncall.ics"'}
     return PlainTextResponse(text, media_type="text/calendar", headers=headers)
 
@@ -160,7 +160,7 @@ async def export(schedule_id: str, request: Request, principal: Reads) -> PlainT
 async def feed(schedule_id: str, request: Request, principal: Writes) -> HTMLResponse:
     """A new secret address for the schedule's calendar; shown once."""
     ctx = context(request)
-    address = await ctx.db.run(calendars.publish, schedule=await _name(request, schedule_id))
+    address = await ctx.db.run(shift_calendars.publish, schedule=await _name(request, schedule_id))
     return page(
         request,
         principal,

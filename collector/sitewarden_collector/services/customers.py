@@ -105,6 +105,11 @@ def put_contact(tx: Connection, contact: Contact, *, now_ns: int) -> Contact:
     return changed
 
 
+def remove_contact(tx: Connection, customer: str, name: str) -> None:
+    """Forget a contact. Raises NotFound."""
+    contacts.remove(tx, contacts.by_name(tx, sites.customer(tx, customer).id, name).id)
+
+
 def check_contact(contact: Contact) -> None:
     """Raise Invalid unless somebody could use the contact."""
     _name(contact.name, "contact")
