@@ -39,13 +39,14 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     edit.add_argument("--name", metavar="NAME")
     edit.set_defaults(run=_edit)
     use = commands.add_parser("use", help="write down that something included was used up")
+    use.add_argument("number", metavar="NUMBER", help="as CON-1")
     use.add_argument("kind", choices=KINDS)
     use.add_argument("--amount", type=int, default=1, metavar="N", help="how many; below 0: given back (default: 1)")
     use.add_argument("--ticket", default="", metavar="NUMBER", help="for this ticket")
     use.add_argument("--note", default="", metavar="TEXT")
     use.add_argument("--by", default="", metavar="NAME", help="who used it (default: your login name)")
     use.set_defaults(run=_use)
-    for one in (show, edit, use):
+    for one in (show, edit):
         one.add_argument("number", metavar="NUMBER", help="as CON-1")
     for one, needed in ((add, True), (edit, False)):
         one.add_argument("--from", dest="from_day", required=needed, metavar="DATE", help="its first day")

@@ -144,7 +144,7 @@ def _service(arguments: argparse.Namespace) -> int:
 
 def _import(arguments: argparse.Namespace) -> int:
     try:
-        text = arguments.file.read_text(encoding="utf-8-sig", newline="")
+        text = arguments.file.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise Invalid(f"{arguments.file} cannot be read as UTF-8: {error}") from error
     with closing(_common.open_database(_common.load_config(arguments))) as db:

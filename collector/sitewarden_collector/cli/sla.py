@@ -28,9 +28,11 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     group = subparsers.add_parser("sla", help="the contract's clocks of a ticket: explained, corrected, proved")
     commands = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
     show = commands.add_parser("show", help="what each clock did, minute by minute")
+    show.add_argument("number", metavar="NUMBER", help="as INC-1001")
     show.add_argument("--zone", default="", metavar="ZONE", help="times in this zone (default: that of the calendar)")
     show.set_defaults(run=_show)
     correct = commands.add_parser("correct", help="say how a time should have been counted; the history keeps both")
+    correct.add_argument("number", metavar="NUMBER", help="as INC-1001")
     correct.add_argument("effect", choices=("pause", "count"), help="whether it counts")
     correct.add_argument(
         "--from", dest="since", required=True, metavar="TIME", help="as 2026-11-24T16:10 (UTC) or +01:00"
@@ -42,8 +44,6 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     correct.set_defaults(run=_correct)
     verify = commands.add_parser("verify", help="compute everything anew from the histories and compare")
     verify.set_defaults(run=_verify)
-    for one in (show, correct):
-        one.add_argument("number", metavar="NUMBER", help="as INC-1001")
     for one in (show, correct, verify):
         _common.add_config_option(one)
         _common.add_json_option(one)
