@@ -189,8 +189,8 @@ async def _redeem(provider: Provider, code: str, verifier: str) -> dict[str, Any
     secret = (await asyncio.to_thread(Path(path).read_text, encoding="utf-8")).strip() if path else ""
     basic = httpx.BasicAuth(quote(config.client_id, safe=""), quote(secret, safe="")) if secret else None
     try:
-        async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
-            answer = await client.post(provider.token, data=sent | {"client_id": config.client_id}, auth=basic)
+        async with httpx.AsyncClient(auth=basic, timeout=TIMEOUT_S) as client:
+            answer = await client.post(provider.token, data=sent | {"client_id": config.client_id})
             got = answer.json()
     except (httpx.HTTPError, json.JSONDecodeError):
         raise ChannelUnavailable("the sign-in provider does not answer as it should; try again") from None
