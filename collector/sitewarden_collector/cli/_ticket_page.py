@@ -21,14 +21,16 @@ TITLE_CHARS = 90
 OPENINGS = ("open_ticket", "reopen_ticket")
 
 
-def lines(shown: Shown, work: Overview, *, now_ns: int) -> Iterator[str]:
+def lines(shown: Shown, work: Overview | None = None, *, now_ns: int) -> Iterator[str]:
     """The page, line by line."""
     ticket = shown.ticket
     yield f"{ticket.number}  {ticket.title}"
     yield from ("  " + one for one in _head(shown, now_ns=now_ns) if one)
-    yield from ("  " + one for one in _ticket_overview.lines(ticket, work))
+    if work is not None:
+        yield from ("  " + one for one in _ticket_overview.lines(ticket, work))
     yield ""
-    yield from _ticket_overview.comments(work)
+    if work is not None:
+        yield from _ticket_overview.comments(work)
     yield "Evidence:" if shown.evidence else "No evidence is kept."
     yield from _evidence(shown.evidence, hidden=ticket.entries - len(shown.evidence))
     yield ""

@@ -199,7 +199,7 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 
 def _agree(arguments: argparse.Namespace) -> int:
-    made = write(arguments, solutions.agree, arguments.number, who=arguments.who, text=arguments.text)
+    made = write(arguments, solutions.agree, arguments.number, agreed_by=arguments.who, text=arguments.text)
     return _solved(arguments, made)
 
 

@@ -121,7 +121,7 @@ async def solution(
     if not principal.sees(ticket.customer_id):
         raise NotFound(f"there is no ticket {number}")
     if step == "agree":
-        await ctx.db.run(solutions.agree, number, by=by, now_ns=now_ns, who=who, text=text)
+        await ctx.db.run(solutions.agree, number, by=by, now_ns=now_ns, agreed_by=who, text=text)
     elif step == "reject":
         await ctx.db.run(solutions.reject, number, text, by=by, now_ns=now_ns)
     elif principal.only_customer or step not in ("carry_out", "verify"):

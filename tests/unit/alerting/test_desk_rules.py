@@ -1,4 +1,4 @@
-"""The pure rules of the desk: who gets a ticket, what makes a problem or a major incident, in what order it is solved."""
+"""The pure rules of the desk: who gets a ticket, what makes a problem or a major incident, how a solution goes."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def test_a_solution_goes_its_way_in_order_and_no_other(db: Database, number: str
     with pytest.raises(Conflict, match="its next step is agree"):
         db.write_now(solutions.carry_out, number, by=BOB, now_ns=NOON + 2)
     second = db.write_now(solutions.propose, number, "two disks", by=ADA, now_ns=NOON + 3)
-    db.write_now(solutions.agree, number, by=ADA, who="Carla", now_ns=NOON + 4)
+    db.write_now(solutions.agree, number, by=ADA, agreed_by="Carla", now_ns=NOON + 4)
     db.write_now(solutions.carry_out, number, by=BOB, now_ns=NOON + 5)
     db.write_now(solutions.verify, number, by=ADA, now_ns=NOON + 6)
     with pytest.raises(Conflict, match="no further step"):

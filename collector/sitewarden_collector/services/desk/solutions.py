@@ -56,9 +56,9 @@ def propose(tx: Connection, number: str, text: str, *, by: str, now_ns: int, dut
     return made
 
 
-def agree(tx: Connection, number: str, *, by: str, now_ns: int, who: str = "", text: str = "") -> Solution:
-    """The customer agrees; `who` of them, where an engineer writes it down."""
-    said = f"{who or by} agreed to the solution" + (f": {text}" if text else "")
+def agree(tx: Connection, number: str, *, by: str, now_ns: int, agreed_by: str = "", text: str = "") -> Solution:
+    """The customer agrees; `agreed_by` of them, where an engineer writes it down."""
+    said = f"{agreed_by or by} agreed to the solution" + (f": {text}" if text else "")
     return _take(tx, number, Step.AGREE, said, by=by, now_ns=now_ns)
 
 
