@@ -141,7 +141,7 @@ def test_more_urgent_is_due_earlier_from_the_start_on(db: Database) -> None:
     promise(db, "1:resolution=4h", "3:resolution=24h")
     number = reported(db).number
     assert clock_of(db, number, Target.RESOLUTION, at=NOON).due_ns == NOON + 24 * HOUR
-    set_to = {"by": ADA, "reason": "the shop stands still", "now_ns": NOON + 3 * HOUR}
+    set_to: dict[str, Any] = {"by": ADA, "reason": "the shop stands still", "now_ns": NOON + 3 * HOUR}
     ticket = db.write_now(priorities.set_priority, number, 1, **set_to)
     assert ticket.priority == 1
     assert clock_of(db, number, Target.RESOLUTION, at=NOON + 3 * HOUR).due_ns == NOON + 4 * HOUR
