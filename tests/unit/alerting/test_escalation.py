@@ -39,6 +39,7 @@ def test_the_steps_are_taken_in_their_time_and_repeated_as_often_as_said() -> No
 
 
 def test_a_jump_ahead_takes_one_step_and_the_next_waits_its_whole_delay() -> None:
+    """grafana oncall #1931: escalation ignored the wait between steps."""
     state, _ = advance(POLICY, begin(POLICY, now_ns=NOON), now_ns=NOON)
     late = NOON + 86_400 * S
     state, taken = advance(POLICY, state, now_ns=late)

@@ -229,7 +229,7 @@ def test_a_maintenance_window_holds_pages_back_until_it_ends(db: Database) -> No
 
 def test_a_maintenance_window_that_ends_early_lets_the_page_go(db: Database) -> None:
     db.write_now(settle)
-    given = {"from_ns": NOON, "until_ns": NOON + DAY, "reason": "move", "by": BOB, "now_ns": NOON}
+    given: dict[str, Any] = {"from_ns": NOON, "until_ns": NOON + DAY, "reason": "move", "by": BOB, "now_ns": NOON}
     window = db.write_now(maintenance.plan, ACME_BERLIN, **given)
     db.write_now(fault, now_ns=NOON + MINUTE)
     db.write_now(maintenance.end, window.number, by=BOB, now_ns=NOON + 2 * MINUTE)
@@ -265,7 +265,8 @@ def test_a_flapping_ticket_pages_again_only_when_it_comes_back_and_with_new_keys
     resolved = db.read_now(tickets.by_id, ticket.id)
     assert resolved is not None
     back = moves.reopened(resolved)
-    again = [made.ReopenTicket(back, NOON + HOUR, "back"), made.Notify(back, NOON + HOUR, "back", "page", "page-2")]
+    reopen = made.ReopenTicket(back, NOON + HOUR, "back")
+    again = (reopen, made.Notify(back, NOON + HOUR, "back", "page", "page-2"))
     db.write_now(ticketing.apply, again, Policy(), now_ns=NOON + HOUR)
     assert told(db) == [ADA, ADA]
     assert told(db, state="pending") == [ADA]
@@ -274,7 +275,7 @@ def test_a_flapping_ticket_pages_again_only_when_it_comes_back_and_with_new_keys
 def test_a_silence_of_a_customer_holds_all_of_their_sites_and_can_be_changed(db: Database) -> None:
     db.write_now(settle)
     db.write_now(fault)
-    given = {"for_s": 3600, "reason": "planned", "by": BOB, "now_ns": NOON}
+    given: dict[str, Any] = {"for_s": 3600, "reason": "planned", "by": BOB, "now_ns": NOON}
     silence = db.write_now(silences.add, customer=ACME, **given)
     assert [one.state for one in db.read_now(notices.listing)] == ["cancelled"]
     db.write_now(silences.extend, silence.number, for_s=2 * 3600, by=BOB, now_ns=NOON + MINUTE)
