@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 from sitewarden_collector.http_api import openapi, problems, v1
@@ -31,17 +32,19 @@ def application(context: Context) -> FastAPI:
     app = FastAPI(title="Sitewarden", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.context = context
     problems.install(app)
+    routes: list[APIRoute] = []
     app.add_middleware(Audited, context=context)
     for module in sorted(pkgutil.iter_modules(v1.__path__), key=lambda one: one.name):
         router = getattr(import_module(f"{v1.__name__}.{module.name}"), "router", None)
         if isinstance(router, APIRouter):
             app.include_router(router, responses=problems.RESPONSES)
+            routes += [route for route in router.routes if isinstance(route, APIRoute)]
     described: dict[str, Any] = {}
 
     @app.get("/openapi.json", include_in_schema=False)
     async def description() -> JSONResponse:
         if not described:
-            described.update(openapi.document(app))
+            described.update(openapi.document(app, routes))
         return JSONResponse(described)
 
     return app

@@ -14,6 +14,7 @@ import base64
 import binascii
 import re
 
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 _IN_PATH = re.compile(r"^(?P<before>.*/hooks/[a-z]+)/token/(?P<token>[A-Za-z0-9._~-]{8,200})$")
@@ -23,12 +24,16 @@ class Credentials:
     """ASGI around `app`."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+        self.app = app
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        return list(getattr(self.app, "routes", ()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and "/hooks/" in scope["path"]:
             scope = _bearing(scope)
-        await self._app(scope, receive, send)
+        await self.app(scope, receive, send)
 
 
 def _bearing(scope: Scope) -> Scope:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import Any
 
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sitewarden_collector.http_api import problems
@@ -32,13 +33,17 @@ class Door:
         body_max: Callable[[str], int] = lambda _path: BODY_MAX_BYTES,
         types: Callable[[str], tuple[str, ...]] = lambda _path: ("application/json",),
     ) -> None:
-        self._app = app
+        self.app = app
         self._body_max = body_max
         self._types = types
 
+    @property
+    def routes(self) -> list[BaseRoute]:
+        return list(getattr(self.app, "routes", ()))
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         request_id = new_id()
         scope["sitewarden.request_id"] = request_id
@@ -54,7 +59,7 @@ class Door:
         try:
             refused = await self._look(scope, receive)
             if isinstance(refused, bytes):
-                await self._app(scope, _again(refused, receive), tell)
+                await self.app(scope, _again(refused, receive), tell)
                 return
             status, detail = refused
             await problems.answer(status, detail, request_id=request_id)(scope, receive, tell)

@@ -10,31 +10,21 @@ from pydantic import Field
 
 from sitewarden_alerting.model import Evidence, Ticket
 from sitewarden_alerting.reading.severity import Severity
+from sitewarden_alerting.servicelevels.clock import Clock
+from sitewarden_alerting.solutions import Solution
 from sitewarden_collector.http_api.shapes import Out, instant, moment
 from sitewarden_collector.services.access import Principal, Role
+from sitewarden_collector.services.ticket_view import TOLD_CUSTOMERS
+from sitewarden_collector.store.attachments import Attachment
+from sitewarden_collector.store.comments import Comment
+from sitewarden_collector.store.links import Link
 from sitewarden_collector.store.tickets import Event
 
 State = Literal["new", "assigned", "in_progress", "waiting", "resolved", "closed", "reopened"]
 Type = Literal["incident", "service_request", "complaint", "change_request"]
 
 # What happened that concerns the customer; of comments and attachments only those that are meant for them.
-FOR_CUSTOMERS = frozenset(
-    (
-        "open_ticket",
-        "reopen_ticket",
-        "resolve_ticket",
-        "close_ticket",
-        "start_ticket",
-        "wait_ticket",
-        "note_recovery",
-        "set_priority",
-        "propose_solution",
-        "agree_solution",
-        "carry_out_solution",
-        "verify_solution",
-        "merge_ticket",
-    )
-)
+FOR_CUSTOMERS = TOLD_CUSTOMERS | {"note_recovery", "merge_ticket"}
 MARKED = frozenset(("comment", "attach_file"))
 
 
@@ -93,14 +83,89 @@ class EventOut(Out):
     data: dict[str, Any]
 
 
-class ClockOut(Out):
-    """One clock of the contract on this ticket."""
+class SpanOut(Out):
+    """What a clock did from one time to another, and why."""
 
-    target: str = Field(description="which promise", examples=["first_response"])
-    state: str = Field(description="running, paused, met, breached ...")
+    begins: datetime
+    ends: datetime
+    counts: bool
+    why: str = Field(examples=["outside_hours"])
+    detail: str
+    by: str
+    calendar: str
+    version: int = Field(description="of the calendar")
+
+
+class ClockOut(Out):
+    """One clock of the contract on this ticket; `spans` explain every minute of it."""
+
+    target: str = Field(examples=["first_response"])
+    state: str = Field(examples=["running"])
+    started: datetime
+    due: datetime | None = Field(description="none while it is paused")
+    ended: datetime | None
+    goal_s: float
+    elapsed_s: float
+    remaining_s: float = Field(description="negative when it is over its goal")
+    calendar: str
+    zone: str
+    spans: list[SpanOut]
+
+
+class CommentOut(Out):
+    """What was said, among engineers or to the customer."""
+
+    id: str
+    at: datetime
+    by: str
+    visibility: Literal["internal", "customer"]
+    from_customer: bool
+    text: str
+
+
+class DutyOut(Out):
+    """Whose step it is, until when, and who took it."""
+
+    step: str
+    owner: str
     due: datetime | None
-    left_s: float | None = Field(description="time left on the clock, negative when it is over")
-    explained: list[str] = Field(description="every minute that counted and that did not, in words")
+    done: datetime | None
+    done_by: str
+
+
+class SolutionOut(Out):
+    """What is to solve the ticket, and how far that is."""
+
+    id: str
+    state: str
+    text: str
+    made: datetime
+    made_by: str
+    why: str = Field(description="why it was rejected or superseded")
+    duties: list[DutyOut]
+
+
+class AttachmentOut(Out):
+    """A file kept with the ticket."""
+
+    id: str
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+    at: datetime
+    by: str
+    visibility: Literal["internal", "customer"]
+
+
+class LinkOut(Out):
+    """Another ticket and what it has to do with this one."""
+
+    kind: str
+    number: str
+    title: str
+    state: str
+    backwards: bool = Field(description="the other one is that to this one")
 
 
 class TicketDetailOut(TicketOut):
@@ -113,6 +178,12 @@ class TicketDetailOut(TicketOut):
     silenced_until: datetime | None
     evidence: list[EvidenceOut] = Field(description="the first and the last that was seen; `count` is exact")
     history: list[EventOut]
+    comments: list[CommentOut]
+    solutions: list[SolutionOut] = Field(description="the current one last")
+    attachments: list[AttachmentOut]
+    links: list[LinkOut]
+    contract: str
+    service_level: str
     clocks: list[ClockOut]
 
 
@@ -155,6 +226,84 @@ def evidence_out(one: Evidence) -> EvidenceOut:
 def history_out(events: Iterable[Event], who: Principal) -> list[EventOut]:
     """What of a history somebody may read."""
     return [_event_out(event) for event in events if who.role is not Role.CUSTOMER or for_customers(event)]
+
+
+def clock_out(clock: Clock) -> ClockOut:
+    return ClockOut(
+        target=str(clock.target),
+        state=str(clock.state),
+        started=instant(clock.start_ns),
+        due=moment(clock.due_ns),
+        ended=moment(clock.ended_ns),
+        goal_s=clock.goal_s,
+        elapsed_s=clock.elapsed_s,
+        remaining_s=clock.remaining_s,
+        calendar=clock.calendar,
+        zone=clock.zone,
+        spans=[
+            SpanOut(
+                begins=instant(span.from_ns),
+                ends=instant(span.until_ns),
+                counts=span.counts,
+                why=str(span.why),
+                detail=span.detail,
+                by=span.by,
+                calendar=span.calendar,
+                version=span.version,
+            )
+            for span in clock.spans
+        ],
+    )
+
+
+def comment_out(one: Comment) -> CommentOut:
+    return CommentOut(
+        id=one.id,
+        at=instant(one.at_ns),
+        by=one.by,
+        visibility="customer" if one.visibility == "customer" else "internal",
+        from_customer=one.from_customer,
+        text=one.text,
+    )
+
+
+def solution_out(one: Solution) -> SolutionOut:
+    duties = [
+        DutyOut(
+            step=str(step),
+            owner=duty.owner,
+            due=moment(duty.due_ns),
+            done=moment(duty.done_ns),
+            done_by=duty.done_by,
+        )
+        for step, duty in one.duties.items()
+    ]
+    return SolutionOut(
+        id=one.id,
+        state=str(one.state),
+        text=one.text,
+        made=instant(one.made_ns),
+        made_by=one.made_by,
+        why=one.why,
+        duties=duties,
+    )
+
+
+def attachment_out(one: Attachment) -> AttachmentOut:
+    return AttachmentOut(
+        id=one.id,
+        name=one.name,
+        media_type=one.media_type,
+        size=one.size,
+        sha256=one.sha256,
+        at=instant(one.at_ns),
+        by=one.by,
+        visibility="customer" if one.visibility == "customer" else "internal",
+    )
+
+
+def link_out(one: Link) -> LinkOut:
+    return LinkOut(kind=one.kind, number=one.number, title=one.title, state=one.state, backwards=one.backwards)
 
 
 def for_customers(event: Event) -> bool:

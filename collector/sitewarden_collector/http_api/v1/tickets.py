@@ -15,12 +15,19 @@ from sitewarden_collector.http_api.v1.ticket_shapes import (
     TicketDetailOut,
     TicketOut,
     Type,
+    attachment_out,
+    clock_out,
+    comment_out,
     evidence_out,
     history_out,
+    link_out,
+    solution_out,
     ticket_out,
 )
+from sitewarden_collector.services import service_levels
 from sitewarden_collector.services import tickets as ticketing
-from sitewarden_collector.services.access import Principal
+from sitewarden_collector.services.access import Principal, Role
+from sitewarden_collector.services.desk import attaching, comments, linking, solutions
 from sitewarden_collector.services.once import Tx
 from sitewarden_collector.services.tickets import Shown
 from sitewarden_collector.store import ticket_pages
@@ -101,6 +108,8 @@ def must_see(tx: Tx, number: str, who: Principal) -> None:
 
 def shown_out(tx: Tx, shown: Shown, who: Principal, *, now_ns: int) -> TicketDetailOut:
     ticket = shown.ticket
+    outside = who.role is Role.CUSTOMER
+    promised = service_levels.clocks(tx, ticket, now_ns=now_ns)
     return TicketDetailOut(
         **ticket_out(ticket, shown.site, shown.customer),
         merged_into=shown.merged_into,
@@ -110,5 +119,11 @@ def shown_out(tx: Tx, shown: Shown, who: Principal, *, now_ns: int) -> TicketDet
         silenced_until=None if shown.silence is None else moment(shown.silence.until_ns),
         evidence=[evidence_out(one) for one in shown.evidence],
         history=history_out(shown.history, who),
-        clocks=[],
+        comments=[comment_out(one) for one in comments.of_ticket(tx, ticket.id, customer_only=outside)],
+        solutions=[solution_out(one) for one in solutions.of_ticket(tx, ticket.id)],
+        attachments=[attachment_out(one) for one in attaching.of_ticket(tx, ticket.id, outside)],
+        links=[link_out(one) for one in linking.of_ticket(tx, ticket.id) if who.sees(one.customer_id)],
+        contract=promised.contract_number,
+        service_level=promised.level_name,
+        clocks=[clock_out(one) for one in promised.clocks],
     )
