@@ -7,7 +7,7 @@ import pytest
 from sitewarden_alerting.model import Ticket, TicketState
 from sitewarden_collector.errors import Conflict, Invalid
 from sitewarden_collector.services.desk import linking, merging, moving, reporting
-from sitewarden_collector.store import tickets
+from sitewarden_collector.store import clocks, tickets
 from sitewarden_collector.store.engine import Database
 from tests.cast import ACME_BERLIN, ADA, GLOBEX_OSAKA, MINUTE, NOON
 from tests.unit.collector.test_faults import Desk
@@ -70,6 +70,8 @@ def test_what_is_merged_never_counts_down_again(office: Desk) -> None:
     office.sees("f1:one")
     office.sees("f1:two")
     office.db.write_now(merging.merge, "INC-1002", "INC-1001", by=ADA, now_ns=LATER)
+    clock = office.db.read_now(clocks.find, get(office, "INC-1002").id)
+    assert clock is None or (not clock.active and clock.alarm_ns is None)
     last = office.db.read_now(tickets.history_of, get(office, "INC-1002").id)[-1]
     assert (last.what, last.state) == ("merge_ticket", "closed")
     assert office.db.write_now(moving.acknowledge, "INC-1002", by=ADA, now_ns=LATER).number == "INC-1001"
