@@ -16,18 +16,22 @@ DEMO = [sys.executable, "-m", "sitewarden_collector", "demo"]
 
 
 @pytest.mark.e2e
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 def test_a_fault_becomes_ticket_page_risk_and_answer_and_nothing_stays_behind(tmp_path: Path) -> None:
     shown = subprocess.run(
-        [*DEMO, "--once"], capture_output=True, text=True, timeout=200, env={**os.environ, "TMPDIR": str(tmp_path)}
+        [*DEMO, "--once"], capture_output=True, text=True, timeout=270, env={**os.environ, "TMPDIR": str(tmp_path)}
     )
     assert shown.returncode == 0, shown.stdout + shown.stderr
     steps = (
         "observation arrived",
         r"incident ticket INC-\d+ opened",
+        "the contract of acme counts",
         "on-call engineer ada notified",
+        r"incident ticket INC-\d+ opened at osaka-1, under globex's contract",
         r"risk warning RSK-\d+ raised: folder orders-data will be full at \d{4}-",
         "patch notice shown at the site",
+        r"The desk: +http://127\.0\.0\.1:\d+/",
+        "sign in as: +mei",
     )
     for step in steps:
         assert re.search(step, shown.stdout), f"{step}: not in\n{shown.stdout}"

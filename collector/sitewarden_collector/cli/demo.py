@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import shutil
 import signal
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
-from sitewarden_collector.demo import product
+from sitewarden_collector import cli
+from sitewarden_collector.demo import desk, product
+from sitewarden_collector.demo.desk import Furnished
 from sitewarden_collector.demo.phone import Phone
-from sitewarden_collector.demo.stage import Stage, free_ports
+from sitewarden_collector.demo.stage import Stage, StageError, free_ports
 from sitewarden_collector.demo.story import FOLDER_LIMIT_BYTES, Story
 from sitewarden_collector.errors import ConfigError
 from sitewarden_collector.store.engine import Database
 
-LIMIT_S = 120.0
+LIMIT_S = 180.0
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -45,11 +50,27 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         sys.stdout.write(f"setting the stage in {folder}\n")
         stage.start("product", [sys.executable, "-m", product.__name__, str(folder / "product"), str(product_port)])
-        stage.open()
+        stage.write_configs()
+        stage.start_collector()
+        furnished = desk.furnish(stage, _commands(stage), now=desk.utc_now())
+        stage.enrol()
+        stage.start_agent()
+        billing = folder / "billing"
+        billing.mkdir()
+        stage.open_further(desk.GLOBEX_SITE, "globex", _BILLING.format(folder=billing))
         with closing(Database(f"sqlite:///{folder / 'collector' / 'collector.db'}")) as db:
-            story = Story(stage, db, phone, f"http://127.0.0.1:{product_port}", started_s=started_s, limit_s=LIMIT_S)
+            story = Story(
+                stage,
+                db,
+                phone,
+                f"http://127.0.0.1:{product_port}",
+                billing / "billing.log",
+                started_s=started_s,
+                limit_s=LIMIT_S,
+            )
             number = story.tell()
         sys.stdout.write(f"\nall of it happened: see ticket {number}.\n")
+        _invite(furnished, number)
         if not arguments.once:
             _explore(stage, number, f"http://127.0.0.1:{product_port}")
     except KeyboardInterrupt:
@@ -63,6 +84,38 @@ def _run(arguments: argparse.Namespace) -> int:
         else:
             shutil.rmtree(folder, ignore_errors=True)
     return 0
+
+
+def _commands(stage: Stage) -> desk.Command:
+    """Run commands of this stage in this process: a dozen of them would spend most of their time starting."""
+
+    def command(words: Sequence[str], *, said: str = "") -> None:
+        printed = io.StringIO()
+        typed, sys.stdin = sys.stdin, io.StringIO(said)
+        try:
+            with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+                code = cli.main([*words, "--config", str(stage.collector_config)])
+        finally:
+            sys.stdin = typed
+        if code:
+            raise StageError(f"sitewarden {' '.join(words)} failed: {printed.getvalue().strip()}")
+
+    return command
+
+
+def _invite(furnished: Furnished, number: str) -> None:
+    """Where the desk is, and as whom to look at it."""
+    people = (
+        (desk.ENGINEER, "engineer, on call, English"),
+        (desk.MANAGER, "manager, 中文"),
+        (desk.CUSTOMER, "customer globex, 中文: sees its own site alone"),
+    )
+    sys.stdout.write(
+        f"\nThe desk:     {furnished.address}\n"
+        f"the ticket:   {furnished.address}tickets/{number}\n"
+        + "".join(f"sign in as:   {name:<5} ({who})\n" for name, who in people)
+        + f"password:     {furnished.password}\n"
+    )
 
 
 def _explore(stage: Stage, number: str, product_url: str) -> None:
@@ -101,6 +154,16 @@ channels = ["phone"]
 
 [channels.phone]
 url = "{phone}"
+
+[sign_in]
+second_factor_roles = []
+"""
+
+_BILLING = """
+[[logs]]
+name = "billing"
+paths = ["{folder}/*.log"]
+from = "start"
 """
 
 _AGENT = """

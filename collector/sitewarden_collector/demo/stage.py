@@ -123,11 +123,21 @@ class Stage:
         made = self.run(
             self.headquarters("token", "create", "--site", self.site, "--customer", self.customer, "--json")
         )
-        token = json.loads(made.splitlines()[0])["token"]
-        self.run(self.at_site("enroll", "--token", "-"), said=token)  # not in the list of processes
+        self.run(self.at_site("enroll", "--token", "-"), said=_token_in(made))  # not in the list of processes
 
     def start_agent(self) -> None:
         self.start("agent", self.at_site("run"))
+
+    def open_further(self, site: str, customer: str, agent_toml: str) -> None:
+        """Enrol and start the agent of one more site, `agent-SITE`."""
+        state = self.folder / f"agent-{site}-state"
+        state.mkdir(mode=0o700)
+        config = self.folder / f"agent-{site}.toml"
+        config.write_text(f'state_dir = "{state}"\n[link]\nbackoff_cap_s = 5.0\n{agent_toml}')
+        made = self.run(self.headquarters("token", "create", "--site", site, "--customer", customer, "--json"))
+        program = [sys.executable, "-m", "sitewarden_agent"]
+        self.run([*program, "enroll", "--token", "-", "--config", str(config)], said=_token_in(made))
+        self.start(f"agent-{site}", [*program, "run", "--config", str(config)])
 
     def start(self, name: str, argv: Sequence[str], **environment: str) -> None:
         """Start a process of the stage; what it says goes to `folder/NAME.out`."""
@@ -191,6 +201,10 @@ class Stage:
         """The end of what a process said."""
         path = self.folder / f"{name}.out"
         return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else ""
+
+
+def _token_in(printed: str) -> str:
+    return str(json.loads(printed.splitlines()[0])["token"])
 
 
 def _top(toml: str) -> str:

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -36,6 +38,7 @@ class Story:
     db: Database
     phone: Phone
     product_url: str
+    billing_log: Path
     started_s: float
     limit_s: float
 
@@ -55,11 +58,19 @@ class Story:
         self._say(f"incident ticket {number} opened: {ticket['title']}")
         self._quote(self.stage.run(self.stage.headquarters("ticket", "show", number)), lines=18)
 
+        self._say(f"the contract of {ticket['customer']} counts:")
+        self._quote(self.stage.run(self.stage.headquarters("sla", "show", number)), lines=10)
+
         page = self._wait_for("ada's phone to ring", lambda: self._rang(number))
         self._say(f"on-call engineer ada notified: {page.get('subject', '')}")
 
         probe = self._wait_for("a ticket for the red health page", self._probe_ticket, every_s=COMMAND_INTERVAL_S)
         self._say(f"incident ticket {probe['number']} opened: {probe['title']}")
+
+        with self.billing_log.open("a") as log:
+            log.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} ERROR billing.export: invoice run failed: disk quota\n")
+        other = self._wait_for("a ticket at the other customer", self._other_ticket, every_s=COMMAND_INTERVAL_S)
+        self._say(f"incident ticket {other['number']} opened at {other['site']}, under {other['customer']}'s contract")
 
         risk = self._wait_for("a risk warning for the data folder", self._folder_risk, every_s=COMMAND_INTERVAL_S)
         self._say(f"risk warning {risk['number']} raised: {risk['text']}")
@@ -122,10 +133,14 @@ class Story:
         return self.stage.listing(self.stage.headquarters("ticket", "list"))
 
     def _log_ticket(self) -> dict[str, Any] | None:
-        return next((ticket for ticket in self._tickets() if "probe" not in ticket["title"].lower()), None)
+        here = (ticket for ticket in self._tickets() if ticket["site"] == self.stage.site)
+        return next((ticket for ticket in here if "probe" not in ticket["title"].lower()), None)
 
     def _probe_ticket(self) -> dict[str, Any] | None:
         return next((ticket for ticket in self._tickets() if "probe" in ticket["title"].lower()), None)
+
+    def _other_ticket(self) -> dict[str, Any] | None:
+        return next((ticket for ticket in self._tickets() if ticket["site"] != self.stage.site), None)
 
     def _rang(self, number: str) -> dict[str, Any] | None:
         return next((message for message in self.phone.messages if number in str(message)), None)
