@@ -15,6 +15,7 @@ function busy(on) {
 export function toast(text, kind = "info") {
   const place = document.getElementById("toasts");
   if (!place || !text) return;
+  place.querySelectorAll(".alert:not(.alert-danger)").forEach((one) => one.remove()); // the last word counts
   const box = document.createElement("div");
   box.className = `alert alert-${kind} alert-important shadow-sm mb-2`;
   box.setAttribute("role", kind === "danger" ? "alert" : "status");
@@ -88,4 +89,8 @@ document.addEventListener("change", (event) => {
     event.target.form.requestSubmit();
   }
 });
-document.addEventListener("DOMContentLoaded", marks);
+document.addEventListener("DOMContentLoaded", () => {
+  marks();
+  if (!window.matchMedia("(max-width: 767.98px)").matches) return;
+  for (const fold of document.querySelectorAll("details[data-fold]")) fold.open = false;
+});

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from tests.bench import footprint, grouping, latency
+from tests.bench import desk, footprint, grouping, latency
 from tests.bench.figures import machine
 
 BENCHMARKS: dict[str, Callable[[], object]] = {
     "grouping": lambda: grouping.main(()),
     "latency": latency.main,
     "footprint": footprint.main,
+    "desk": desk.main,
 }
 
 
