@@ -331,8 +331,14 @@ class _HttpServer(uvicorn.Server):
 def _served(app: FastAPI, config: Config) -> uvicorn.Config:
     """How the HTTP side is served: by TLS where there is a certificate for it. Raises ConfigError."""
     console = config.console
-    tls = {"ssl_certfile": console.certificate_file, "ssl_keyfile": console.key_file} if console.key_file else {}
-    served = uvicorn.Config(app, log_config=None, lifespan="off", access_log=False, **tls)
+    served = uvicorn.Config(
+        app,
+        log_config=None,
+        lifespan="off",
+        access_log=False,
+        ssl_certfile=console.certificate_file or None,
+        ssl_keyfile=console.key_file or None,
+    )
     try:
         served.load()
     except (OSError, ssl.SSLError) as error:
@@ -340,7 +346,7 @@ def _served(app: FastAPI, config: Config) -> uvicorn.Config:
             f"console.certificate_file and key_file cannot be used ({error}): both must be PEM, and belong together"
         ) from error
     host, _ = split_address(config.listen.http, "listen.http")
-    if not tls and host not in ("127.0.0.1", "::1", "localhost"):
+    if not console.certificate_file and host not in ("127.0.0.1", "::1", "localhost"):
         _log.warning(
             "listen.http %s is open to other hosts and speaks no TLS: passwords would travel in the clear; set "
             "console.certificate_file and key_file, or listen on 127.0.0.1 behind a proxy that does",

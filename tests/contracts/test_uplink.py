@@ -41,9 +41,16 @@ class LinkSettings:
 
 
 @dataclass(frozen=True)
+class DeadmanSettings:
+    url: str | None = None
+    after_s: float = 300.0
+
+
+@dataclass(frozen=True)
 class Settings:
     state_dir: Path
     link: LinkSettings = LinkSettings()
+    deadman: DeadmanSettings = DeadmanSettings()
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
-from sqlalchemy import Connection
 
 from sitewarden_alerting.model import SECOND_NS
 from sitewarden_alerting.servicelevels.calendars import NamedDay, write_week
@@ -20,6 +19,7 @@ from sitewarden_collector.errors import Invalid
 from sitewarden_collector.services import calendars, holidays_of
 from sitewarden_collector.services.access import Permission, Principal
 from sitewarden_collector.services.holidays_of import Snapshot
+from sitewarden_collector.services.once import Tx
 from sitewarden_collector.store import calendars as kept
 from sitewarden_collector.store import contracts
 from sitewarden_collector.store.calendars import Version
@@ -49,7 +49,7 @@ async def listing(request: Request, principal: Reads) -> HTMLResponse:
     ctx = context(request)
     today = _today(ctx.now_ns())
 
-    def read(tx: Connection) -> list[Row]:
+    def read(tx: Tx) -> list[Row]:
         found = []
         for name, versions in kept.every(tx).items():
             days = sorted((*versions[-1].calendar.holidays, *versions[-1].calendar.workdays), key=lambda one: one.day)

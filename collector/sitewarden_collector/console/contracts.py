@@ -8,7 +8,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
-from sqlalchemy import Connection
 
 from sitewarden_alerting.model import PRIORITIES, SECOND_NS, Waiting
 from sitewarden_alerting.servicelevels.targets import Target
@@ -20,6 +19,7 @@ from sitewarden_collector.services import contracts as contracting
 from sitewarden_collector.services import promises
 from sitewarden_collector.services.access import Permission, Principal
 from sitewarden_collector.services.contracts import Shown
+from sitewarden_collector.services.once import Tx
 from sitewarden_collector.store import calendars, contracts, site_names, sites
 from sitewarden_collector.store.contracts import KINDS, Contract, Goals
 from sitewarden_collector.web.context import context
@@ -92,7 +92,7 @@ async def contract(number: str, request: Request, principal: Reads) -> HTMLRespo
     ctx = context(request)
     now_ns = ctx.now_ns()
 
-    def read(tx: Connection) -> Shown:
+    def read(tx: Tx) -> Shown:
         return contracting.shown(tx, contracts.by_number(tx, number.upper()), now_ns=now_ns)
 
     shown = await ctx.db.read(read)
@@ -144,7 +144,7 @@ async def use(number: str, request: Request, principal: Writes) -> Response:
     return done(request, said, back=f"/contracts/{number}")
 
 
-def _every(tx: Connection, *, now_ns: int) -> list[Shown]:
+def _every(tx: Tx, *, now_ns: int) -> list[Shown]:
     return contracting.listed(tx, contracts.every(tx), now_ns=now_ns)
 
 

@@ -9,7 +9,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
-from sqlalchemy import Connection
 
 from sitewarden_alerting import oncall as rota
 from sitewarden_alerting.model import DAY_NS
@@ -23,6 +22,7 @@ from sitewarden_collector.errors import Invalid
 from sitewarden_collector.services import oncall, shift_calendars
 from sitewarden_collector.services.access import Permission, Principal
 from sitewarden_collector.services.oncall import Gap, OnCall
+from sitewarden_collector.services.once import Tx
 from sitewarden_collector.store import people, schedules, site_names
 from sitewarden_collector.web.context import context
 from sitewarden_collector.web.identity import need
@@ -68,7 +68,7 @@ async def overview(request: Request, principal: Reads) -> HTMLResponse:
 
 
 def drawn(
-    tx: Connection, schedule: Schedule, zone: str, *, weeks: int, skip: int, customers: Mapping[str, str], now_ns: int
+    tx: Tx, schedule: Schedule, zone: str, *, weeks: int, skip: int, customers: Mapping[str, str], now_ns: int
 ) -> Drawn:
     """A schedule's coming weeks."""
     from_ns, until_ns = shift_calendar.period(zone, weeks=weeks, skip=skip, now_ns=now_ns)
@@ -86,7 +86,7 @@ def drawn(
     return Drawn(schedule, customers.get(schedules.served(tx, schedule.id), ""), rows, colour_of)
 
 
-def _view(tx: Connection, me: str, zone: str, skip: int, *, now_ns: int) -> View:
+def _view(tx: Tx, me: str, zone: str, skip: int, *, now_ns: int) -> View:
     customers = site_names.customer_names(tx)
     weeks: list[Drawn] = []
     mine: list[tuple[str, Shift]] = []

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
-from sqlalchemy import Connection
 
 from sitewarden_collector.console.fields import Fields, fields
 from sitewarden_collector.console.i18n import LOCALES, N_
 from sitewarden_collector.console.pages import done, gettext, page
 from sitewarden_collector.services import oncall, reach, roster
 from sitewarden_collector.services.access import Permission, Principal, Role
+from sitewarden_collector.services.once import Tx
 from sitewarden_collector.store import accounts, people
 from sitewarden_collector.store.people import Reachable, Road
 from sitewarden_collector.web.context import context
@@ -29,7 +29,7 @@ async def everybody(request: Request, principal: Reads) -> HTMLResponse:
     ctx = context(request)
     now_ns = ctx.now_ns()
 
-    def read(tx: Connection) -> dict[str, Any]:
+    def read(tx: Tx) -> dict[str, Any]:
         known = {one.name: one for one in people.every(tx)}
         configured = [one.name for one in roster.configured(tx)]
         found = roster.known(tx, [*known, *configured])

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
-from sqlalchemy import Connection
 
 from sitewarden_alerting.escalation import EscalationPolicy, Step, Target
 from sitewarden_alerting.model import DAY_NS
@@ -20,6 +19,7 @@ from sitewarden_collector.console.pages import done, gettext, moved, page
 from sitewarden_collector.errors import Invalid, NotFound
 from sitewarden_collector.services import oncall, shift_calendars
 from sitewarden_collector.services.access import Permission, Principal
+from sitewarden_collector.services.once import Tx
 from sitewarden_collector.store import schedules, site_names
 from sitewarden_collector.web.context import context
 from sitewarden_collector.web.identity import need
@@ -33,7 +33,7 @@ Reads = Annotated[Principal, Depends(need(Permission.ONCALL_READ))]
 Writes = Annotated[Principal, Depends(need(Permission.ONCALL_WRITE))]
 
 
-def by_id(tx: Connection, schedule_id: str, *, since_ns: int | None = None) -> Schedule:
+def by_id(tx: Tx, schedule_id: str, *, since_ns: int | None = None) -> Schedule:
     """The schedule with this id. Raises NotFound."""
     found = next((one for one in schedules.every(tx, since_ns=since_ns) if one.id == schedule_id), None)
     if found is None:
@@ -50,7 +50,7 @@ async def schedule(schedule_id: str, request: Request, principal: Reads) -> HTML
     ctx = context(request)
     zone, now_ns = moments.zone_of(request, principal), ctx.now_ns()
 
-    def read(tx: Connection) -> dict[str, Any]:
+    def read(tx: Tx) -> dict[str, Any]:
         found = by_id(tx, schedule_id, since_ns=now_ns - 7 * DAY_NS)
         names = site_names.customer_names(tx)
         return {

@@ -38,8 +38,22 @@ def furnish(stage: Stage, command: Command, *, now: datetime) -> Furnished:
     password = secrets.token_urlsafe(12)
     # A turn begins on Monday, and ada has the first: it is she whose phone rings, whenever the demo is shown.
     monday = (now - timedelta(days=now.weekday())).date()
-    year = now.year
-    for words in (
+    for words in _customers(now.year):
+        command(words)
+    for name, role, more in (
+        (ENGINEER, "engineer", ("--locale", "en")),
+        (COLLEAGUE, "engineer", ("--locale", "zh", "--timezone", "Asia/Shanghai")),
+        (MANAGER, "manager", ("--locale", "zh", "--timezone", "Asia/Shanghai")),
+        (CUSTOMER, "customer", ("--customer", "globex", "--locale", "zh", "--timezone", "Asia/Tokyo")),
+    ):
+        command(("account", "add", name, "--role", role, *more), said=f"{password}\n{password}\n")
+    for words in _rotation(str(monday)):
+        command(words)
+    return Furnished(f"http://127.0.0.1:{stage.http_port}/", password)
+
+
+def _customers(year: int) -> Sequence[tuple[str, ...]]:
+    return (
         ("customer", "add", "acme", "--tier", "gold", "--locale", "en"),
         ("customer", "add", "globex", "--tier", "silver", "--locale", "zh"),
         ("contact", "add", "Li Na", "--customer", "globex", "--role", "operations", "--language", "zh"),
@@ -57,18 +71,7 @@ def furnish(stage: Stage, command: Command, *, now: datetime) -> Furnished:
             *("--until", f"{year + 1}-03-31", "--calendar", "osaka office"),
             *("--goal", "2:first_response=4h", "--goal", "3:first_response=4h", "--include", "inspection=2"),
         ),
-    ):
-        command(words)
-    for name, role, more in (
-        (ENGINEER, "engineer", ("--locale", "en")),
-        (COLLEAGUE, "engineer", ("--locale", "zh", "--timezone", "Asia/Shanghai")),
-        (MANAGER, "manager", ("--locale", "zh", "--timezone", "Asia/Shanghai")),
-        (CUSTOMER, "customer", ("--customer", "globex", "--locale", "zh", "--timezone", "Asia/Tokyo")),
-    ):
-        command(("account", "add", name, "--role", role, *more), said=f"{password}\n{password}\n")
-    for words in _rotation(str(monday)):
-        command(words)
-    return Furnished(f"http://127.0.0.1:{stage.http_port}/", password)
+    )
 
 
 def _rotation(monday: str) -> Sequence[tuple[str, ...]]:
