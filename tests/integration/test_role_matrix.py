@@ -28,6 +28,7 @@ OPEN = {
     "/healthz": "monitoring asks without an account; it names nobody",
     "/metrics": "monitoring asks without an account; it holds counts",
     "/ca.pem": "agents need it before they are known",
+    "/api/v1/hooks/tracker": "known by the signature of its message",
     "/api/v1/openapi.json": "the description of the API is in the repository, too",
 }
 # Anybody who is signed in, whatever they may: their own things.

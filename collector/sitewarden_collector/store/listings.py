@@ -40,6 +40,17 @@ class SiteRow:
     open_tickets: int
 
 
+@dataclass(frozen=True, slots=True)
+class CustomerRow:
+    """A customer, and how many sites it has."""
+
+    id: str
+    name: str
+    tier: str
+    locale: str
+    sites: int
+
+
 def sites_page(
     tx: Connection, window: Window, *, narrowed: Narrowed, customer: str = "", name: str = "", text: str = ""
 ) -> list[SiteRow]:
@@ -81,6 +92,17 @@ def sites_page(
     if text:
         query = query.where(func.lower(sites.c.name).like(like(text.lower()), escape="\\"))
     return [SiteRow(**row._mapping) for row in tx.execute(cut(query, (sites.c.name, sites.c.id), window))]
+
+
+def customers_page(tx: Connection, window: Window, *, text: str = "") -> list[CustomerRow]:
+    """Customers by name, or those whose name holds a text."""
+    number = select(func.count()).where(sites.c.customer_id == customers.c.id).scalar_subquery()
+    query: Select[Any] = select(
+        customers.c.id, customers.c.name, customers.c.tier, customers.c.locale, number.label("sites")
+    )
+    if text:
+        query = query.where(func.lower(customers.c.name).like(like(text.lower()), escape="\\"))
+    return [CustomerRow(**row._mapping) for row in tx.execute(cut(query, (customers.c.name, customers.c.id), window))]
 
 
 def risks_page(

@@ -1,4 +1,4 @@
-"""What belongs to a ticket: the steps of its solution, files kept with it, visits to the site, development's tracker."""
+"""What belongs to a ticket: its solution step by step, files kept with it, visits to the site, defects reported."""
 
 from __future__ import annotations
 
