@@ -5,13 +5,15 @@ from __future__ import annotations
 from tests.cast import HOUR, MINUTE, SECOND
 from tests.faults_oncall.world import CHANNELS, World
 
+EVENTS = ("open", "open", "time", "time", "time", "ack", "kill", "jump", "channel", "storm", "race")
+
 
 async def trial(url: str, seed: int, *, events: int = 30, peace_minutes: int = 120) -> World:
     """Let chance happen `events` times; the world afterwards, at peace."""
     world = World(url, seed)
     chance = world.chance
     for _ in range(events):
-        match chance.choice(("open", "open", "time", "time", "time", "ack", "kill", "jump", "channel", "storm")):
+        match chance.choice(EVENTS):
             case "open":
                 world.open_tickets(chance.randint(1, 3))
             case "time":
@@ -25,6 +27,9 @@ async def trial(url: str, seed: int, *, events: int = 30, peace_minutes: int = 1
             case "channel":
                 how = chance.choice(("rejects", "unavailable", "alive"))
                 world.dead[chance.choice(CHANNELS)] = how
+            case "race":  # somebody is quicker than the telephone
+                world.open_tickets()
+                world.acknowledge(world.paged[-1])
             case "storm":
                 world.open_tickets(chance.randint(5, 12))
         await world.run()

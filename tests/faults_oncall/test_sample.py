@@ -115,6 +115,16 @@ async def test_acknowledging_all_of_a_bundle_cancels_it_before_it_goes_out(url: 
     world.db.close()
 
 
+async def test_a_page_that_was_acknowledged_before_it_went_out_stays_here(url: str) -> None:
+    world = World(url, 1)
+    world.open_tickets()
+    world.acknowledge(world.paged[0])
+    await world.calm_down(minutes=15)
+    assert world.arrivals == []
+    assert world.faults() == []
+    world.db.close()
+
+
 async def test_the_judge_sees_what_is_lost_what_comes_twice_and_what_comes_too_late(url: str) -> None:
     world = World(url, 1)
     world.open_tickets()
