@@ -33,8 +33,8 @@ OPEN = {
 }
 # Anybody who is signed in, whatever they may: their own things.
 SIGNED_IN = {"/api/v1/me": "who I am"}
-# Whole parts that decide for themselves: their own tests look at them.
-OWN = ("/ack/", "/calendar/", "/signin", "/signout", "/static", "/account", "/assets")
+# Whole parts that decide for themselves (a signed link, a calendar with its token, signing in): their own tests look.
+OWN = ("/a/", "/ical/", "/signin", "/signout", "/static", "/account", "/assets")
 ENDLESS_S = 0.7
 ROLES = tuple(role.value for role in Role)
 

@@ -1,4 +1,4 @@
-"""The promises of the API that hold for every resource: problems, cursors, keys, its description; and a ticket by it."""
+"""What the API promises for every resource: problems, cursors, keys, its description; and a ticket worked by it."""
 
 from __future__ import annotations
 
