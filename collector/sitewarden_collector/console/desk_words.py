@@ -34,8 +34,8 @@ WEEKDAY = {
     "6": N_("Sunday"),
 }
 NOTICE = {
-    "pending": N_("waits to be sent"),
-    "sending": N_("being sent"),
+    "pending": N_("waiting"),
+    "sending": N_("under way"),
     "sent": N_("sent"),
     "delivered": N_("delivered"),
     "parked": N_("parked"),
@@ -90,6 +90,41 @@ GOAL = {
     "solution": N_("Solution proposed"),
     "resolution": N_("Resolution"),
 }
+PROBLEM = {
+    "new": N_("New"),
+    "investigating": N_("Investigating"),
+    "known_error": N_("Known error"),
+    "resolved": N_("Resolved"),
+    "closed": N_("Closed"),
+}
+PROBLEM_MOVE = {
+    "investigating": N_("Investigate"),
+    "known_error": N_("Is a known error"),
+    "closed": N_("Close"),
+}
+PROBLEM_EVENT = {
+    "open_problem": N_("Opened"),
+    "add_incident": N_("Incident added"),
+    "set_title": N_("Title changed"),
+    "set_owner": N_("Owner changed"),
+    "set_cause": N_("Cause written down"),
+    "set_workaround": N_("Workaround written down"),
+    "move_problem": N_("State changed"),
+    "resolve_problem": N_("Resolved"),
+    "add_task": N_("Task set"),
+    "finish_task": N_("Task done"),
+}
+TASK = {
+    "solution": N_("Step of a solution"),
+    "visit": N_("Site visit"),
+    "maintenance": N_("Task of a problem"),
+    "review": N_("Action of a review"),
+}
+ASSIGNING = {
+    "off": N_("by people alone"),
+    "suggest": N_("suggested, a person decides"),
+    "assign": N_("by itself"),
+}
 
 DESK = {
     "likelihood": LIKELIHOOD,
@@ -107,4 +142,9 @@ DESK = {
     "contract": CONTRACT,
     "entitlement": ENTITLEMENT,
     "goal": GOAL,
+    "problem": PROBLEM,
+    "problem_move": PROBLEM_MOVE,
+    "problem_event": PROBLEM_EVENT,
+    "task": TASK,
+    "assigning": ASSIGNING,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sitewarden_collector.console.i18n import N_
 from sitewarden_collector.services.access import Permission, Principal
@@ -18,19 +18,20 @@ class Place:
     key: str
     permission: Permission
     here: bool = False
+    also: tuple[str, ...] = ()  # further paths that belong to it
 
 
 PLACES = (
     Place("/", N_("Board"), "flame", "b", Permission.TICKETS_READ),
     Place("/tickets", N_("Tickets"), "ticket", "t", Permission.TICKETS_READ),
-    Place("/problems", N_("Problems"), "puzzle", "p", Permission.TICKETS_WORK),
+    Place("/problems", N_("Problems"), "puzzle", "p", Permission.CUSTOMERS_READ, also=("/majors", "/tasks")),
     Place("/sites", N_("Sites"), "server", "s", Permission.SITES_READ),
     Place("/customers", N_("Customers"), "building", "c", Permission.CUSTOMERS_READ),
-    Place("/contracts", N_("Contracts"), "certificate", "v", Permission.CUSTOMERS_READ),
+    Place("/contracts", N_("Contracts"), "certificate", "v", Permission.CUSTOMERS_READ, also=("/calendars",)),
     Place("/oncall", N_("On call"), "phone", "o", Permission.ONCALL_READ),
-    Place("/silences", N_("Silences"), "bell-off", "m", Permission.ONCALL_READ),
+    Place("/silences", N_("Silences"), "bell-off", "m", Permission.ONCALL_READ, also=("/maintenance",)),
     Place("/risks", N_("Risks"), "shield-exclamation", "r", Permission.SITES_READ),
-    Place("/admin", N_("Administration"), "settings", "a", Permission.ACCOUNTS_WRITE),
+    Place("/admin", N_("Administration"), "settings", "a", Permission.SETTINGS_WRITE),
 )
 
 
@@ -39,7 +40,7 @@ def shown(principal: Principal | None, path: str) -> list[Place]:
     if principal is None:
         return []
     return [
-        Place(one.path, one.label, one.icon, one.key, one.permission, here=_within(path, one.path))
+        replace(one, here=any(_within(path, place) for place in (one.path, *one.also)))
         for one in PLACES
         if principal.may(one.permission)
     ]
