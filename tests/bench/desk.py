@@ -165,7 +165,7 @@ async def measure(db: Database, number: str, *, repeats: int = REPEATS) -> dict[
     async def ada(request: object) -> Principal:
         return Principal("ada", Role.MANAGER, timezone="Asia/Shanghai")
 
-    identity.principal = ada  # type: ignore[assignment]
+    identity.principal = ada
     try:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://desk") as client:
             asked = QUESTIONS | {

@@ -57,10 +57,12 @@ class Desk:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.stage.http_port}"
 
-    def account(self, name: str, role: str, **more: str) -> None:
+    def account(self, name: str, role: str, *, customer: str = "") -> None:
         with closing(Database(f"sqlite:///{self.stage.folder / 'collector' / 'collector.db'}")) as db:
             kept = passwords.make_hash(PASSWORD)
-            db.write_now(accounts.add, name, role=role, password_hash=kept, by="test", now_ns=time.time_ns(), **more)
+            db.write_now(
+                accounts.add, name, role=role, customer=customer, password_hash=kept, by="test", now_ns=time.time_ns()
+            )
 
     def fail(self, words: str) -> None:
         with self.log.open("a") as log:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime, format_skeleton, format_timedelta
+from babel.dates import format_skeleton, format_timedelta
 from fastapi import Request
 from markupsafe import Markup, escape
 
@@ -39,6 +40,7 @@ def iso(ns: int) -> str:
     return at(ns).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@lru_cache(maxsize=8192)
 def short(ns: int, *, locale: str, zone: str) -> str:
     """Day and time, without the year."""
     moment = at(ns, zone)
@@ -53,7 +55,7 @@ def clock_time(ns: int, *, zone: str) -> str:
 def full(ns: int, *, locale: str, zone: str) -> str:
     """To the second, with the zone's name."""
     moment = at(ns, zone)
-    return f"{format_datetime(moment, 'yyyy-MM-dd HH:mm:ss', locale=locale)} {zone} ({moment:%z})"
+    return f"{moment:%Y-%m-%d %H:%M:%S} {zone} ({moment:%z})"
 
 
 def moment(ns: int, *, locale: str, zone: str, site_zone: str = "") -> Markup:
@@ -69,9 +71,14 @@ def moment(ns: int, *, locale: str, zone: str, site_zone: str = "") -> Markup:
     return shown
 
 
+@lru_cache(maxsize=8192)
+def _ago(seconds: int, locale: str) -> str:
+    return format_timedelta(timedelta(seconds=seconds), add_direction=True, locale=locale, format="short")
+
+
 def ago(ns: int, *, now_ns: int, locale: str, zone: str) -> Markup:
     """A <time> that says how long ago, or in how long, and goes on by itself in the browser."""
-    said = format_timedelta(at(ns) - at(now_ns), add_direction=True, locale=locale, format="short")
+    said = _ago((ns - now_ns) // SECOND_NS, locale)
     return Markup('<time datetime="{}" data-ago title="{}">{}</time>').format(
         iso(ns), full(ns, locale=locale, zone=zone), said
     )

@@ -6,6 +6,7 @@ one (no contract counts for it) comes after those with one. Not here: how the pr
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,7 +72,7 @@ def page(
     return [_read(row, now_ns=now_ns) for row in tx.execute(query)]
 
 
-def counts(tx: Connection, *, now_ns: int, customer_id: str = "") -> Counts:
+def counts(tx: Connection, *, now_ns: int, customer_id: str = "", site_ids: Collection[str] = ()) -> Counts:
     """What stands above the board."""
     free = and_(tickets.c.acknowledged_ns.is_(None), tickets.c.state.in_(UNTAKEN))
     due = ticket_clocks.c.due_ns
@@ -91,6 +92,9 @@ def counts(tx: Connection, *, now_ns: int, customer_id: str = "") -> Counts:
     if customer_id:
         query = query.where(tickets.c.customer_id == customer_id)
         ahead = ahead.where(risks.c.customer_id == customer_id)
+    if site_ids:
+        query = query.where(tickets.c.site_id.in_(list(site_ids)))
+        ahead = ahead.where(risks.c.site_id.in_(list(site_ids)))
     found = [*tx.execute(query).one(), tx.execute(ahead).scalar_one()]
     return Counts(*(int(number) for number in found))
 

@@ -68,6 +68,11 @@ class Live:
         self._last = -1
         self.closed = False
 
+    @property
+    def seen(self) -> int:
+        """The number of the newest change that was handed on."""
+        return self._last
+
     def close(self) -> None:
         """No more will come: whoever watches is woken to end."""
         self.closed = True
