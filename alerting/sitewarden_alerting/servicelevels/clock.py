@@ -26,7 +26,7 @@ from sitewarden_alerting.servicelevels.periods import Correction, Moment, Period
 from sitewarden_alerting.servicelevels.targets import PERCENTS, Agreement, Goal, Target
 
 PROPOSE = "propose_solution"
-DECLINE = "decline_solution"
+REJECT = "reject_solution"
 COMMENT = "comment"
 
 
@@ -239,16 +239,16 @@ def _parts(
 
 def _proposals(history: Sequence[Moment], through: Sequence[Period]) -> tuple[list[_Part], int | None]:
     """The times in which a solution lay proposed that did not hold, and since when one lies that still stands."""
-    steps = [(one.at_ns, one.what, one.by) for one in history if one.what in (PROPOSE, DECLINE)]
+    steps = [(one.at_ns, one.what, one.by) for one in history if one.what in (PROPOSE, REJECT)]
     for before, after in itertools.pairwise(through):
         if before.done and not after.done:
-            steps.append((after.from_ns, DECLINE, after.by))
+            steps.append((after.from_ns, REJECT, after.by))
     failed: list[_Part] = []
     since: tuple[int, str] | None = None
     for at_ns, what, by in sorted(steps, key=lambda step: step[0]):
         if what == PROPOSE and since is None:
             since = at_ns, by
-        elif what == DECLINE and since is not None:
+        elif what == REJECT and since is not None:
             failed.append(_Part(since[0], at_ns, Why.PROPOSED, by=since[1]))
             since = None
     return failed, None if since is None else since[0]

@@ -66,8 +66,6 @@ EVENTS = {
     "comment": N_("Comment"),
     "propose_solution": N_("Solution proposed"),
     "agree_solution": N_("Solution agreed with the customer"),
-    "decline_solution": N_("Solution declined"),
-    "withdraw_solution": N_("Solution withdrawn"),
     "carry_out_solution": N_("Solution carried out"),
     "verify_solution": N_("Solution verified"),
     "confirm_ticket": N_("Confirmed by the customer"),

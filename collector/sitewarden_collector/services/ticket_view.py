@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
+from sitewarden_alerting.model import Ticket
 from sitewarden_alerting.solutions import Solution
 from sitewarden_collector.errors import NotFound
 from sitewarden_collector.services import paging, service_levels, tickets
@@ -30,10 +31,15 @@ from sitewarden_collector.store.tickets import Event
 TOLD_CUSTOMERS = frozenset(
     (
         *("open_ticket", "assign_ticket", "start_ticket", "wait_ticket", "resolve_ticket", "close_ticket"),
-        *("reopen_ticket", "set_priority", "set_category", "propose_solution", "agree_solution", "decline_solution"),
+        *("reopen_ticket", "set_priority", "set_category", "propose_solution", "agree_solution"),
         *("reject_solution", "carry_out_solution", "verify_solution", "plan_visit", "finish_visit", "sign_visit"),
     )
 )
+# Events whose reasons are among engineers, and what of an event's data is not.
+UNEXPLAINED = frozenset(
+    ("assign_ticket", "start_ticket", "wait_ticket", "set_priority", "set_category", "merge_ticket")
+)
+DATA_TOLD = frozenset(("visibility", "comment_id", "attachment_id", "from_customer", "from", "to"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,30 +64,51 @@ class View:
 
 def view(tx: Connection, number: str, principal: Principal, *, now_ns: int) -> View:
     """The ticket with this number as `principal` may see it. Raises NotFound."""
+    must_see(tx, number, principal)
     shown = tickets.show(tx, number, now_ns=now_ns)
     ticket = shown.ticket
-    if not principal.sees(ticket.customer_id):
-        raise NotFound(f"there is no ticket {number}")
     outside = bool(principal.only_customer)
     said = {one.id: one for one in comments.of_ticket(tx, ticket.id, customer_only=outside)}
     events = [event for event in reversed(shown.history) if not outside or _for_customer(event, said)]
     if outside:
+        events = [told(event) for event in events]
+    if outside:
         shown = replace(shown, around=_without_others(shown.around), silence=None)
     parent = rows.by_id(tx, ticket.parent_id) if ticket.parent_id else None
+    if parent is not None and not principal.sees_site(parent.customer_id, parent.site_id):
+        parent = None
+    parts = Wanted(parent_id=ticket.id, customer_id=principal.only_customer, site_ids=principal.only_sites)
     return View(
         shown=shown,
         events=events,
         comments=said,
         solutions=solutions.of_ticket(tx, ticket.id),
         clocks=service_levels.clocks(tx, ticket, now_ns=now_ns),
-        links=links.of_ticket(tx, ticket.id),
+        links=[one for one in links.of_ticket(tx, ticket.id) if principal.sees_site(one.customer_id, one.site_id)],
         paging=None if outside else paging.state_of(tx, ticket.id),
         engineers=() if outside else _names(tx, principal, ticket.assignee),
         parent="" if parent is None else parent.number,
-        children=board.page(
-            tx, Wanted(parent_id=ticket.id, customer_id=principal.only_customer), now_ns=now_ns, sort="opened"
-        ),
+        children=board.page(tx, parts, now_ns=now_ns, sort="opened"),
     )
+
+
+def must_see(tx: Connection, number: str, principal: Principal) -> Ticket:
+    """The ticket with this number, if it exists for `principal`. Raises NotFound, in the same words whether it is
+    nobody's or somebody else's."""
+    missing = NotFound(f"there is no ticket {number}; look for it among the tickets")
+    try:
+        found = rows.by_number(tx, number)
+    except NotFound:
+        raise missing from None
+    if not principal.sees_site(found.customer_id, found.site_id):
+        raise missing
+    return found
+
+
+def told(event: Event) -> Event:
+    """An event as its customer reads it: why engineers moved a ticket as they did, they wrote for each other."""
+    kept = {key: value for key, value in event.data.items() if key in DATA_TOLD}
+    return replace(event, text="" if event.what in UNEXPLAINED else event.text, data=kept)
 
 
 def _for_customer(event: Event, said: Mapping[str, Comment]) -> bool:

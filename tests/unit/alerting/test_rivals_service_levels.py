@@ -379,7 +379,7 @@ def test_a_new_version_of_the_calendar_leaves_what_lies_before_it_as_it_was() ->
 
 
 def test_a_declined_solution_sets_the_clock_going_again() -> None:
-    history = [at("2026-11-23T11:00", "propose_solution"), at("2026-11-23T13:00", "decline_solution")]
+    history = [at("2026-11-23T11:00", "propose_solution"), at("2026-11-23T13:00", "reject_solution")]
     clock = looked_at("2026-11-23T14:00", agreed(8, None, SOLUTION), *history)[SOLUTION]
     assert (clock.state, clock.elapsed_s) == (ClockState.RUNNING, 2 * 3600)
     assert clock.spans[1].why is Why.PROPOSED

@@ -22,7 +22,7 @@ from sitewarden_collector.services import (
     promises,
     service_levels,
 )
-from sitewarden_collector.services.desk import comments, moving, reporting
+from sitewarden_collector.services.desk import comments, moving, reporting, solutions
 from sitewarden_collector.services.holidays_of import snapshot
 from sitewarden_collector.store import clocks, sites, tickets
 from sitewarden_collector.store.clocks import ticket_clocks
@@ -248,3 +248,12 @@ def test_a_contract_that_ends_soon_is_told_of(db: Database) -> None:
     promise(db, until_day="2027-12-31", name="Silver")
     assert [one.name for one in db.read_now(contracts.expiring, now_ns=NOON)] == ["Gold"]
     assert [one.name for one in db.read_now(sites.every_customer)] == [ACME]
+
+
+def test_a_solution_that_the_customer_rejects_sets_its_clock_going_again(db: Database) -> None:
+    """The words of the desk and of the clocks are the same: what `solutions.reject` writes, the clock understands."""
+    number = reported(db).number
+    db.write_now(solutions.propose, number, "restart the pool at night", by=ADA, now_ns=NOON + MINUTE)
+    assert clock_of(db, number, Target.SOLUTION, at=NOON + 2 * MINUTE).state is ClockState.MET
+    db.write_now(solutions.reject, number, "not at night", by=ADA, now_ns=NOON + 3 * MINUTE)
+    assert clock_of(db, number, Target.SOLUTION, at=NOON + 4 * MINUTE).state is ClockState.RUNNING
