@@ -6,16 +6,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
-from sqlalchemy import Connection
 
 from sitewarden_collector.console import tables
 from sitewarden_collector.console.fields import fields
 from sitewarden_collector.console.i18n import N_
 from sitewarden_collector.console.pages import done, gettext, moved, page
 from sitewarden_collector.services import accounts as accounting
+from sitewarden_collector.services import administration
 from sitewarden_collector.services.access import Permission, Principal, Role
-from sitewarden_collector.store import accounts, api_tokens, site_names, web_sessions
-from sitewarden_collector.store.accounts import Account
+from sitewarden_collector.store import accounts, site_names
 from sitewarden_collector.web.context import context
 from sitewarden_collector.web.identity import need
 
@@ -64,42 +63,24 @@ async def add(request: Request, principal: Accounts) -> HTMLResponse:
     """A new account, and the link with which its owner sets a password, shown once."""
     ctx = context(request)
     form = await fields(request, principal)
-    now_ns = ctx.now_ns()
-
-    def make(tx: Connection) -> tuple[Account, str]:
-        made = accounting.add(
-            tx,
-            form.text("name", required=True),
-            role=form.text("role", required=True),
-            customer=form.text("customer"),
-            site_names=form.words("sites"),
-            email=form.text("email"),
-            locale=form.text("locale"),
-            by=principal.name,
-            now_ns=now_ns,
-        )
-        return made, accounting.make_reset(tx, made.name, by=principal.name, now_ns=now_ns)
-
-    made, secret = await ctx.db.run(make)
+    made, secret = await ctx.db.run(
+        administration.invite,
+        form.text("name", required=True),
+        role=form.text("role", required=True),
+        customer=form.text("customer"),
+        of_sites=form.words("sites"),
+        email=form.text("email"),
+        locale=form.text("locale"),
+        by=principal.name,
+        now_ns=ctx.now_ns(),
+    )
     return _link(request, principal, made.name, secret, back=f"/admin/accounts/{made.id}")
 
 
 @router.get("/{account_id}")
 async def account(account_id: str, request: Request, principal: Accounts) -> HTMLResponse:
-    ctx = context(request)
-
-    def read(tx: Connection) -> dict[str, Any]:
-        found = accounts.by_id(tx, account_id)
-        return {
-            "account": found,
-            "sessions": web_sessions.of_account(tx, account_id),
-            "tokens": api_tokens.every(tx, account_id=account_id),
-            "customer": site_names.customer_names(tx).get(found.customer_id, ""),
-            "sites": sorted(site_names.of_ids(tx, list(found.site_ids)).values()),
-            "customers": site_names.customers_every(tx),
-        }
-
-    return page(request, principal, "admin_account.html", roles=ROLES, **await ctx.db.read(read))
+    shown = await context(request).db.read(administration.show_account, account_id)
+    return page(request, principal, "admin_account.html", roles=ROLES, shown=shown, account=shown.account)
 
 
 async def _name(request: Request, account_id: str) -> str:

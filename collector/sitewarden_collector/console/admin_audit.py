@@ -6,7 +6,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
-from sqlalchemy import Connection
 
 from sitewarden_collector.console import moments, tables
 from sitewarden_collector.console.fields import Fields
@@ -30,22 +29,19 @@ async def listing(request: Request, principal: Reads) -> HTMLResponse:
     table = tables.asked(request, sorts=("seq",), sort="seq", filters=FILTERS, size=100)
     asked = table.filters
     times = Fields({name: (asked[name],) for name in ("since", "until")}, {}, moments.zone_of(request, principal))
-    since_ns, until_ns = times.moment("since") or 0, times.moment("until") or 0
-
-    def read(tx: Connection) -> list[log.Row]:
-        return log.some(
-            tx,
-            who=asked["who"],
-            action=asked["action"],
-            what=asked["what"],
-            customer_id=sites.customer_id_of(tx, asked["customer"]) if asked["customer"] else "",
-            since_ns=since_ns,
-            until_ns=until_ns,
-            before_seq=int(asked["before"]) if asked["before"].isascii() and asked["before"].isdigit() else 0,
-            limit=table.size + 1,
-        )
-
-    table, rows = table.shown(await ctx.db.read(read))
+    customer_id = await ctx.db.read(sites.customer_id_of, asked["customer"]) if asked["customer"] else ""
+    found = await ctx.db.read(
+        log.some,
+        who=asked["who"],
+        action=asked["action"],
+        what=asked["what"],
+        customer_id=customer_id,
+        since_ns=times.moment("since") or 0,
+        until_ns=times.moment("until") or 0,
+        before_seq=int(asked["before"]) if asked["before"].isascii() and asked["before"].isdigit() else 0,
+        limit=table.size + 1,
+    )
+    table, rows = table.shown(found)
     return page(request, principal, "audit.html", table=table, rows=rows)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated
 
@@ -19,10 +18,8 @@ from sitewarden_collector.errors import Invalid
 from sitewarden_collector.services import calendars, holidays_of
 from sitewarden_collector.services.access import Permission, Principal
 from sitewarden_collector.services.holidays_of import Snapshot
-from sitewarden_collector.services.once import Tx
 from sitewarden_collector.store import calendars as kept
 from sitewarden_collector.store import contracts
-from sitewarden_collector.store.calendars import Version
 from sitewarden_collector.web.context import context
 from sitewarden_collector.web.identity import need
 
@@ -33,31 +30,12 @@ Reads = Annotated[Principal, Depends(need(Permission.CUSTOMERS_READ))]
 Writes = Annotated[Principal, Depends(need(Permission.SETTINGS_WRITE))]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A calendar's newest version, which contracts count by it, and the next day that is another."""
-
-    name: str
-    last: Version
-    versions: int
-    contracts: int
-    next: NamedDay | None
-
-
 @router.get("")
 async def listing(request: Request, principal: Reads) -> HTMLResponse:
     ctx = context(request)
     today = _today(ctx.now_ns())
 
-    def read(tx: Tx) -> list[Row]:
-        found = []
-        for name, versions in kept.every(tx).items():
-            days = sorted((*versions[-1].calendar.holidays, *versions[-1].calendar.workdays), key=lambda one: one.day)
-            coming = next((one for one in days if one.day >= today), None)
-            found.append(Row(name, versions[-1], len(versions), len(contracts.with_calendar(tx, name)), coming))
-        return found
-
-    rows = await ctx.db.read(read)
+    rows = await ctx.db.read(calendars.summaries, today=today)
     return page(request, principal, "calendars.html", rows=rows, write_week=write_week, year=today.year)
 
 

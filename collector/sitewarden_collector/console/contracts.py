@@ -18,8 +18,6 @@ from sitewarden_collector.console.pages import done, gettext, moved, page
 from sitewarden_collector.services import contracts as contracting
 from sitewarden_collector.services import promises
 from sitewarden_collector.services.access import Permission, Principal
-from sitewarden_collector.services.contracts import Shown
-from sitewarden_collector.services.once import Tx
 from sitewarden_collector.store import calendars, contracts, site_names, sites
 from sitewarden_collector.store.contracts import KINDS, Contract, Goals
 from sitewarden_collector.web.context import context
@@ -41,7 +39,7 @@ async def listing(request: Request, principal: Reads) -> HTMLResponse:
     ctx = context(request)
     table = tables.asked(request, sorts=SORTS, sort="customer", filters=("text", "status"))
     now_ns = ctx.now_ns()
-    every = await ctx.db.read(_every, now_ns=now_ns)
+    every = await ctx.db.read(contracting.every, now_ns=now_ns)
     counts = {status: sum(one.status == status for one in every) for status in STATUSES}
     text, status = table.filters["text"].casefold(), table.filters["status"]
     found = [
@@ -90,12 +88,7 @@ async def add(request: Request, principal: Writes) -> Response:
 @router.get("/contracts/{number}")
 async def contract(number: str, request: Request, principal: Reads) -> HTMLResponse:
     ctx = context(request)
-    now_ns = ctx.now_ns()
-
-    def read(tx: Tx) -> Shown:
-        return contracting.shown(tx, contracts.by_number(tx, number.upper()), now_ns=now_ns)
-
-    shown = await ctx.db.read(read)
+    shown = await ctx.db.read(contracting.show, number, now_ns=ctx.now_ns())
     return page(
         request,
         principal,
@@ -142,10 +135,6 @@ async def use(number: str, request: Request, principal: Writes) -> Response:
     )
     said = gettext(request, principal, N_("Written down; %(left)s are left."), left=left.left)
     return done(request, said, back=f"/contracts/{number}")
-
-
-def _every(tx: Tx, *, now_ns: int) -> list[Shown]:
-    return contracting.listed(tx, contracts.every(tx), now_ns=now_ns)
 
 
 async def _form(request: Request, principal: Principal, found: Contract) -> HTMLResponse:

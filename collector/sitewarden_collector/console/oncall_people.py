@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
@@ -10,10 +10,8 @@ from fastapi.responses import HTMLResponse
 from sitewarden_collector.console.fields import Fields, fields
 from sitewarden_collector.console.i18n import LOCALES, N_
 from sitewarden_collector.console.pages import done, gettext, page
-from sitewarden_collector.services import oncall, reach, roster
-from sitewarden_collector.services.access import Permission, Principal, Role
-from sitewarden_collector.services.once import Tx
-from sitewarden_collector.store import accounts, people
+from sitewarden_collector.services import oncall_view, reach
+from sitewarden_collector.services.access import Permission, Principal
 from sitewarden_collector.store.people import Reachable, Road
 from sitewarden_collector.web.context import context
 from sitewarden_collector.web.identity import need
@@ -27,23 +25,9 @@ Writes = Annotated[Principal, Depends(need(Permission.ONCALL_WRITE))]
 @router.get("")
 async def everybody(request: Request, principal: Reads) -> HTMLResponse:
     ctx = context(request)
-    now_ns = ctx.now_ns()
-
-    def read(tx: Tx) -> dict[str, Any]:
-        known = {one.name: one for one in people.every(tx)}
-        configured = [one.name for one in roster.configured(tx)]
-        found = roster.known(tx, [*known, *configured])
-        staff = [one.name for one in accounts.every(tx) if one.role != Role.CUSTOMER and one.disabled_ns is None]
-        return {
-            "people": sorted(found.values(), key=lambda one: one.name.casefold()),
-            "rows": frozenset(known),
-            "staff": sorted({*staff, *(name for _, name in oncall.unreachable(tx, now_ns=now_ns))}),
-            "unreachable": oncall.unreachable(tx, now_ns=now_ns),
-        }
-
-    shown = await ctx.db.read(read)
+    shown = await ctx.db.read(oncall_view.everybody, now_ns=ctx.now_ns())
     channels = sorted(ctx.config.channels)
-    return page(request, principal, "oncall_people.html", **shown, channels=channels, locales=LOCALES)
+    return page(request, principal, "oncall_people.html", shown=shown, channels=channels)
 
 
 @router.post("")

@@ -3,46 +3,33 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from sitewarden_alerting.escalation import EscalationPolicy, Step, Target
-from sitewarden_alerting.model import DAY_NS
-from sitewarden_alerting.oncall import Layer, Schedule, Unit
+from sitewarden_alerting.oncall import Layer, Unit
 from sitewarden_collector.console import moments, shift_calendar
 from sitewarden_collector.console.fields import Fields, fields
 from sitewarden_collector.console.i18n import N_, language
-from sitewarden_collector.console.oncall import drawn
 from sitewarden_collector.console.pages import done, gettext, moved, page
-from sitewarden_collector.errors import Invalid, NotFound
-from sitewarden_collector.services import oncall, shift_calendars
+from sitewarden_collector.errors import Invalid
+from sitewarden_collector.services import oncall, oncall_view, shift_calendars
 from sitewarden_collector.services.access import Permission, Principal
-from sitewarden_collector.services.once import Tx
-from sitewarden_collector.store import schedules, site_names
 from sitewarden_collector.web.context import context
 from sitewarden_collector.web.identity import need
 
 router = APIRouter(prefix="/oncall/schedules/{schedule_id}")
 WEEKS = 6
-LOAD_NS = 84 * DAY_NS
 STEPS_SPARE = 2
 
 Reads = Annotated[Principal, Depends(need(Permission.ONCALL_READ))]
 Writes = Annotated[Principal, Depends(need(Permission.ONCALL_WRITE))]
 
 
-def by_id(tx: Tx, schedule_id: str, *, since_ns: int | None = None) -> Schedule:
-    """The schedule with this id. Raises NotFound."""
-    found = next((one for one in schedules.every(tx, since_ns=since_ns) if one.id == schedule_id), None)
-    if found is None:
-        raise NotFound("there is no such schedule any more; the calendar shows those that there are")
-    return found
-
-
 async def _name(request: Request, schedule_id: str) -> str:
-    return (await context(request).db.read(by_id, schedule_id)).name
+    return (await context(request).db.read(oncall_view.by_id, schedule_id)).name
 
 
 @router.get("")
@@ -50,25 +37,18 @@ async def schedule(schedule_id: str, request: Request, principal: Reads) -> HTML
     ctx = context(request)
     zone, now_ns = moments.zone_of(request, principal), ctx.now_ns()
 
-    def read(tx: Tx) -> dict[str, Any]:
-        found = by_id(tx, schedule_id, since_ns=now_ns - 7 * DAY_NS)
-        names = site_names.customer_names(tx)
-        return {
-            "schedule": found,
-            "drawn": drawn(tx, found, zone, weeks=WEEKS, skip=0, customers=names, now_ns=now_ns),
-            "policy": schedules.policy_of(tx, found.id),
-            "loads": oncall.loads(tx, found.name, now_ns, now_ns + LOAD_NS),
-            "customers": sorted(names.values()),
-        }
-
-    shown = await ctx.db.read(read)
-    day = partial(shift_calendar.day_label, locale=language(request, principal))
+    from_ns, until_ns = shift_calendar.span_of(zone, weeks=WEEKS, skip=0, now_ns=now_ns)
+    shown = await ctx.db.read(oncall_view.one, schedule_id, from_ns=from_ns, until_ns=until_ns, now_ns=now_ns)
     return page(
         request,
         principal,
         "schedule.html",
-        **shown,
-        day=day,
+        schedule=shown.period.schedule,
+        drawn=shift_calendar.draw(shown.period, zone=zone, from_ns=from_ns, weeks=WEEKS, now_ns=now_ns),
+        policy=shown.policy,
+        loads=shown.loads,
+        customers=shown.customers,
+        day=partial(shift_calendar.day_label, locale=language(request, principal)),
         units=list(Unit),
         targets=list(Target),
         spare=STEPS_SPARE,
@@ -150,7 +130,7 @@ async def take_in(schedule_id: str, request: Request, principal: Writes) -> Resp
 @router.get("/calendar.ics")
 async def export(schedule_id: str, request: Request, principal: Reads) -> PlainTextResponse:
     ctx = context(request)
-    found = await ctx.db.read(by_id, schedule_id)
+    found = await ctx.db.read(oncall_view.by_id, schedule_id)
     text = shift_calendars.ical(found, now_ns=ctx.now_ns())
     headers = {"Content-Disposition": 'attachment; filename="oncall.ics"'}
     return PlainTextResponse(text, media_type="text/calendar", headers=headers)

@@ -12,8 +12,9 @@ from datetime import date, timedelta
 
 from babel.dates import format_skeleton
 
-from sitewarden_alerting.oncall import Shift
+from sitewarden_alerting.oncall import Schedule, Shift
 from sitewarden_alerting.oncall.local import instant, wall, zone_of
+from sitewarden_collector.services.oncall_view import Period
 
 COLOURS = 8
 
@@ -47,6 +48,25 @@ class Week:
     now: float
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A schedule's weeks, and its people with their colours."""
+
+    schedule: Schedule
+    serves: str
+    weeks: list[Week]
+    people: dict[str, int]
+
+
+def draw(period: Period, *, zone: str, from_ns: int, weeks: int, now_ns: int) -> Drawn:
+    """A schedule's weeks from a Monday on."""
+    colour_of = colours(one.person for one in period.shifts)
+    drawn = rows(
+        period.shifts, period.gaps, zone=zone, from_ns=from_ns, weeks=weeks, colour_of=colour_of, now_ns=now_ns
+    )
+    return Drawn(period.schedule, period.serves, drawn, colour_of)
+
+
 def day_label(day: date, *, locale: str) -> str:
     """`Tue 24`, in the language; the month too on its first days and on Mondays."""
     return str(format_skeleton("MMMd" if day.weekday() == 0 or day.day == 1 else "Ed", day, locale=locale))
@@ -57,7 +77,7 @@ def colours(names: Iterable[str]) -> dict[str, int]:
     return {name: place % COLOURS for place, name in enumerate(sorted(set(names)))}
 
 
-def period(zone: str, *, weeks: int, skip: int, now_ns: int) -> tuple[int, int]:
+def span_of(zone: str, *, weeks: int, skip: int, now_ns: int) -> tuple[int, int]:
     """From the Monday of this week, `skip` weeks on, for some weeks."""
     where = zone_of(zone)
     monday = _monday(zone, now_ns) + timedelta(weeks=skip)

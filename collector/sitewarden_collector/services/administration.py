@@ -1,16 +1,71 @@
-"""What administrators do to accounts' tokens and to subscriptions, each with its row in the audit log."""
+"""What administrators do with accounts, their tokens and subscriptions; changes have their row in the audit log."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from cryptography.fernet import Fernet
 from sqlalchemy import Connection
 
+from sitewarden_collector.services import accounts as accounting
 from sitewarden_collector.services import audit, tokens_api, webhooks
 from sitewarden_collector.services.tokens_api import Made
-from sitewarden_collector.store import accounts, api_tokens
+from sitewarden_collector.store import accounts, api_tokens, site_names, web_sessions
+from sitewarden_collector.store.accounts import Account
 from sitewarden_collector.store.api_tokens import ApiToken
+from sitewarden_collector.store.web_sessions import WebSession
+
+
+@dataclass(frozen=True, slots=True)
+class ShownAccount:
+    account: Account
+    sessions: list[WebSession]
+    tokens: list[ApiToken]
+    customer: str
+    sites: list[str]
+    customers: list[str]
+
+
+def show_account(tx: Connection, account_id: str) -> ShownAccount:
+    """Everything about an account. Raises NotFound."""
+    found = accounts.by_id(tx, account_id)
+    return ShownAccount(
+        found,
+        web_sessions.of_account(tx, account_id),
+        api_tokens.every(tx, account_id=account_id),
+        site_names.customer_names(tx).get(found.customer_id, ""),
+        sorted(site_names.of_ids(tx, list(found.site_ids)).values()),
+        site_names.customers_every(tx),
+    )
+
+
+def invite(
+    tx: Connection,
+    name: str,
+    *,
+    role: str,
+    customer: str,
+    of_sites: Collection[str],
+    email: str,
+    locale: str,
+    by: str,
+    now_ns: int,
+) -> tuple[Account, str]:
+    """A new account, and the secret of the link with which its owner sets a password. Raises Invalid, Conflict,
+    NotFound."""
+    made = accounting.add(
+        tx,
+        name,
+        role=role,
+        customer=customer,
+        site_names=of_sites,
+        email=email,
+        locale=locale,
+        by=by,
+        now_ns=now_ns,
+    )
+    return made, accounting.make_reset(tx, made.name, by=by, now_ns=now_ns)
 
 
 def create_token(

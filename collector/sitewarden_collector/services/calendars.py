@@ -7,7 +7,8 @@ has its clocks brought up to date in the same transaction.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import date
 
 from sqlalchemy import Connection
 
@@ -17,6 +18,27 @@ from sitewarden_collector.services import service_levels
 from sitewarden_collector.services.holidays_of import Snapshot
 from sitewarden_collector.store import calendars, contracts
 from sitewarden_collector.store.calendars import BUILT_IN, Version
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A calendar's newest version, how many contracts count by it, and the next day that is another."""
+
+    name: str
+    last: Version
+    contracts: int
+    next: NamedDay | None
+
+
+def summaries(tx: Connection, *, today: date) -> list[Summary]:
+    """All calendars by name, the built-in one first."""
+    found = []
+    for name, versions in calendars.every(tx).items():
+        last = versions[-1].calendar
+        ahead = [one for one in (*last.holidays, *last.workdays) if one.day >= today]
+        coming = min(ahead, key=lambda one: one.day, default=None)
+        found.append(Summary(name, versions[-1], len(contracts.with_calendar(tx, name)), coming))
+    return found
 
 
 def add(

@@ -111,6 +111,16 @@ def listed(tx: Connection, found: list[Contract], *, now_ns: int) -> list[Shown]
     ]
 
 
+def every(tx: Connection, *, now_ns: int) -> list[Shown]:
+    """All contracts with what is left of each."""
+    return listed(tx, contracts.every(tx), now_ns=now_ns)
+
+
+def show(tx: Connection, number: str, *, now_ns: int) -> Shown:
+    """One contract with what is left of it and what was used. Raises NotFound."""
+    return shown(tx, contracts.by_number(tx, number.upper()), now_ns=now_ns)
+
+
 def expiring(tx: Connection, *, now_ns: int) -> list[Contract]:
     """The contracts that end within `SOON_DAYS`."""
     return [one for one in contracts.every(tx) if status(one, now_ns=now_ns) == "ends_soon"]
