@@ -38,6 +38,7 @@ def wanted(table: Table, principal: Principal, *, states: Sequence[str]) -> Want
         site=asked["site"],
         customer=asked["customer"],
         customer_id=principal.only_customer,
+        site_ids=principal.only_sites,
         assignee=who,
         text=asked["text"],
     )

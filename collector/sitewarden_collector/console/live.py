@@ -62,9 +62,7 @@ def topics_of(taken: Iterable[Change | None], principal: Principal) -> list[str]
     for change in taken:
         if change is None:
             return ["all"]
-        if not change.customer_id and principal.only_customer:
-            continue
-        if change.customer_id and not principal.sees(change.customer_id):
+        if principal.only_customer and not principal.sees_site(change.customer_id, change.site_id):
             continue
         topics[change.topic] = None
         topics[f"{change.topic}-{change.ref}"] = None

@@ -51,6 +51,7 @@ async def sites(request: Request, principal: Reader) -> HTMLResponse:
         site_pages.page,
         now_ns=now_ns,
         customer_id=principal.only_customer,
+        site_ids=principal.only_sites,
         **filters,
         sort=table.sort,
         down=table.down,
@@ -58,7 +59,9 @@ async def sites(request: Request, principal: Reader) -> HTMLResponse:
         limit=table.size + 1,
     )
     table, rows = table.shown(found)
-    counts = await ctx.db.read(site_pages.counts, now_ns=now_ns, customer_id=principal.only_customer)
+    counts = await ctx.db.read(
+        site_pages.counts, now_ns=now_ns, customer_id=principal.only_customer, site_ids=principal.only_sites
+    )
     return page(
         request,
         principal,
@@ -80,7 +83,7 @@ async def site(request: Request, principal: Reader, name: str, span: str = "24h"
         request,
         principal,
         "site.html",
-        view=await ctx.db.read(site_view.show, name, now_ns=now_ns),
+        view=await ctx.db.read(site_view.show, name, now_ns=now_ns, outside=bool(principal.only_customer)),
         span_key=span if span in SPANS else "24h",
         spans=[(key, gettext(request, principal, said)) for key, said in SPAN_WORDS.items()],
         charts=[(kind, gettext(request, principal, said)) for kind, said in CHARTS.items()],
@@ -117,7 +120,7 @@ def drawn(chart: charts.Chart, *, marks_ns: tuple[int, ...] = ()) -> dict[str, A
 
 async def _visible(request: Request, principal: Principal, name: str) -> Site:
     """The site, if it exists for whoever asks."""
-    found = await context(request).db.read(site_rows.by_name, name)
-    if not principal.sees(found.customer_id):
+    found = await context(request).db.read(site_rows.find, name)
+    if found is None or not principal.sees_site(found.customer_id, found.id):
         raise NotFound(f"there is no site {name!r}; /sites shows those that are there")
     return found

@@ -93,7 +93,4 @@ async def health(request: Request, principal: Reader, number: str, span: str = "
 
 async def _visible(ctx: Context, principal: Principal, number: str) -> Ticket:
     """The ticket, if it exists for whoever asks."""
-    found = await ctx.db.read(rows.by_number, number)
-    if not principal.sees(found.customer_id):
-        raise NotFound(f"there is no ticket {number}")
-    return found
+    return await ctx.db.read(ticket_view.must_see, number, principal)

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from sitewarden_alerting.model import HOUR_NS
 from sitewarden_collector.console.i18n import N_
 from sitewarden_collector.console.pages import done, gettext
-from sitewarden_collector.errors import Invalid, NotFound
-from sitewarden_collector.services import silences
+from sitewarden_collector.errors import Invalid
+from sitewarden_collector.services import silences, ticket_view
 from sitewarden_collector.services.access import Permission, Principal
 from sitewarden_collector.services.desk import assigning, comments, moving, solutions
 from sitewarden_collector.store import tickets
@@ -75,9 +75,7 @@ async def comment(
     """A customer's account speaks as the customer, and always visibly."""
     ctx = context(request)
     outside = bool(principal.only_customer)
-    ticket = await ctx.db.read(tickets.by_number, number)
-    if not principal.sees(ticket.customer_id):
-        raise NotFound(f"there is no ticket {number}")
+    await ctx.db.read(ticket_view.must_see, number, principal)
     await ctx.db.run(
         comments.add,
         number,
@@ -117,11 +115,11 @@ async def solution(
     """The next step of the solution. A customer's account may agree or decline; the rest is the desk's."""
     ctx = context(request)
     now_ns, by = ctx.now_ns(), principal.name
-    ticket = await ctx.db.read(tickets.by_number, number)
-    if not principal.sees(ticket.customer_id):
-        raise NotFound(f"there is no ticket {number}")
+    await ctx.db.read(ticket_view.must_see, number, principal)
     if step == "agree":
-        await ctx.db.run(solutions.agree, number, by=by, now_ns=now_ns, agreed_by=who, text=text)
+        await ctx.db.run(
+            solutions.agree, number, by=by, now_ns=now_ns, agreed_by=by if principal.only_customer else who, text=text
+        )
     elif step == "reject":
         await ctx.db.run(solutions.reject, number, text, by=by, now_ns=now_ns)
     elif principal.only_customer or step not in ("carry_out", "verify"):
@@ -144,9 +142,7 @@ async def resolve(request: Request, principal: Worker, number: str, how: Text = 
 async def close(request: Request, principal: Reporter, number: str, why: Text = "") -> Response:
     """A customer's account confirms what is resolved; the desk closes."""
     ctx = context(request)
-    ticket = await ctx.db.read(tickets.by_number, number)
-    if not principal.sees(ticket.customer_id):
-        raise NotFound(f"there is no ticket {number}")
+    await ctx.db.read(ticket_view.must_see, number, principal)
     if principal.only_customer or not principal.may(Permission.TICKETS_WORK):
         await ctx.db.run(moving.confirm, number, by=principal.name, now_ns=ctx.now_ns(), comment=why)
     else:
@@ -157,9 +153,7 @@ async def close(request: Request, principal: Reporter, number: str, why: Text = 
 @router.post("/tickets/{number}/reopen")
 async def reopen(request: Request, principal: Reporter, number: str, why: Text = "") -> Response:
     ctx = context(request)
-    ticket = await ctx.db.read(tickets.by_number, number)
-    if not principal.sees(ticket.customer_id):
-        raise NotFound(f"there is no ticket {number}")
+    await ctx.db.read(ticket_view.must_see, number, principal)
     await ctx.db.run(moving.reopen, number, why, by=principal.name, now_ns=ctx.now_ns())
     return _answer(request, principal, number, N_("Reopened."))
 

@@ -13,6 +13,7 @@ from sitewarden_collector.errors import Invalid, NotFound
 from sitewarden_collector.services import ticket_form
 from sitewarden_collector.services.access import Permission, Principal
 from sitewarden_collector.services.desk import reporting
+from sitewarden_collector.services.ticket_form import Offered
 from sitewarden_collector.web.context import context
 from sitewarden_collector.web.identity import need
 
@@ -57,7 +58,7 @@ async def report(
     ctx = context(request)
     outside = bool(principal.only_customer)
     given = Given(title, site, type, text, severity, reporter, category, component)
-    offered = await ctx.db.read(ticket_form.offered, customer_id=principal.only_customer)
+    offered = await _offered(request, principal)
     if outside and site not in offered.sites:
         return await _form(request, principal, given, wrong=f"there is no site {site!r}")
     try:
@@ -81,8 +82,14 @@ async def report(
     return go(f"/tickets/{ticket.number}")
 
 
+async def _offered(request: Request, principal: Principal) -> Offered:
+    return await context(request).db.read(
+        ticket_form.offered, customer_id=principal.only_customer, site_ids=principal.only_sites
+    )
+
+
 async def _form(request: Request, principal: Principal, given: Given, *, wrong: str = "") -> Response:
-    offered = await context(request).db.read(ticket_form.offered, customer_id=principal.only_customer)
+    offered = await _offered(request, principal)
     locale = i18n.language(request, principal)
     return page(
         request,

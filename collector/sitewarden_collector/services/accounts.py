@@ -22,6 +22,7 @@ from sitewarden_collector.store.base import new_id
 
 RESET_HOURS = 24
 LOCALES = ("", "en", "zh")  # empty: what the browser asks for
+RESERVED = frozenset(("rules", "tracker", "sitewarden"))  # who did it, where no person did
 THEMES = ("auto", "light", "dark")
 _HOUR_NS = 3600 * 1_000_000_000
 
@@ -61,6 +62,8 @@ def add(
     name = " ".join(name.split())
     if not 0 < len(name) <= 100 or any(not letter.isprintable() for letter in name):
         raise Invalid("an account's name has 1 to 100 printable characters")
+    if name.casefold() in RESERVED:
+        raise Invalid(f"{name!r} stands for the collector itself wherever somebody did something; take another name")
     customer_id, site_ids = _bounds(tx, role, customer, site_names)
     check_preferences(locale=locale, timezone=timezone)
     made = accounts.add(

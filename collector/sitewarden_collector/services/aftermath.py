@@ -23,4 +23,5 @@ def record(tx: Connection, ticket: Ticket, events: Sequence[Event], *, now_ns: i
         service_levels.refresh(tx, ticket, now_ns=now_ns, whats=[event.what for event in events])
         webhooks.of_ticket(tx, ticket, events, now_ns=now_ns)
     what = events[-1].what if events else "count"
-    changes.note(tx, "ticket", ticket.id, what=what, customer_id=ticket.customer_id, now_ns=now_ns)
+    whose = {"customer_id": ticket.customer_id, "site_id": ticket.site_id}
+    changes.note(tx, "ticket", ticket.id, what=what, **whose, now_ns=now_ns)

@@ -175,7 +175,7 @@ def _free_name(tx: Connection, told: Mapping[str, Any]) -> str:
     wanted = str(told.get("preferred_username") or told.get("email") or told.get("name") or told["sub"])
     name = "".join(letter for letter in wanted if letter.isprintable())[:80].strip() or "somebody"
     free, number = name, 1
-    while accounts.find(tx, free) is not None:
+    while accounts.find(tx, free) is not None or free.casefold() in accounting.RESERVED:
         number += 1
         free = f"{name} ({number})"
     return free

@@ -6,7 +6,7 @@ Everything here is read, and bounded. Not here: its charts (asked for one by one
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 from sqlalchemy import Connection
@@ -52,10 +52,11 @@ class _Spool:
     held: int = field(default=0)
 
 
-def show(tx: Connection, name: str, *, now_ns: int) -> SiteView:
-    """The site called `name`. Raises NotFound."""
+def show(tx: Connection, name: str, *, now_ns: int, outside: bool = False) -> SiteView:
+    """The site called `name`, for its customer (`outside`) without what engineers say among themselves. Raises
+    NotFound."""
     site = sites.by_name(tx, name)
-    every = agents.of_site(tx, site.id)
+    every = [replace(one, state_why="") if outside else one for one in agents.of_site(tx, site.id)]
     newest = samples.last(tx, site_id=site.id)
     known = tickets.listing(tx, site_id=site.id, limit=TICKETS_MAX * 4)
     is_open = tickets.listing(tx, site_id=site.id, states=tickets.OPEN, limit=TICKETS_MAX)
@@ -67,7 +68,7 @@ def show(tx: Connection, name: str, *, now_ns: int) -> SiteView:
         past=tuple(one for one in known if not one.ticket.is_open)[:TICKETS_MAX],
         changes=changes(tx, site.id, now_ns=now_ns),
         risks=tuple(risks.listing(tx, site=site.name)),
-        silences=tuple(silences.listing(tx, over_before_ns=now_ns, site=site.name)),
+        silences=() if outside else tuple(silences.listing(tx, over_before_ns=now_ns, site=site.name)),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -20,10 +20,14 @@ class Offered:
     components: Sequence[Category]
 
 
-def offered(tx: Connection, *, customer_id: str = "") -> Offered:
-    """What there is to choose from; `customer_id` narrows the sites."""
+def offered(tx: Connection, *, customer_id: str = "", site_ids: Collection[str] = ()) -> Offered:
+    """What there is to choose from; `customer_id` and `site_ids` narrow the sites."""
     return Offered(
-        sites=[one.name for one in sites.every(tx) if customer_id in ("", one.customer_id)],
+        sites=[
+            one.name
+            for one in sites.every(tx)
+            if customer_id in ("", one.customer_id) and (not site_ids or one.id in site_ids)
+        ],
         categories=categories.every(tx, "category"),
         components=categories.every(tx, "component"),
     )

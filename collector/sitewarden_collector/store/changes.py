@@ -24,6 +24,7 @@ changes = Table(
     Column("what", String(64), nullable=False),  # open_ticket, comment, resolve_ticket ...
     Column("ref", Id, nullable=False),  # the id of the thing
     Column("customer_id", Id, nullable=False),  # empty: nobody's in particular
+    Column("site_id", Id, nullable=False),  # empty: of no site in particular
     Index("ix_changes_at", "at_ns"),
     sqlite_autoincrement=True,  # an id is never given twice, whatever was forgotten
 )
@@ -37,12 +38,25 @@ class Change:
     what: str
     ref: str
     customer_id: str = ""
+    site_id: str = ""
 
 
-def note(tx: Connection, topic: str, ref: str, *, what: str, customer_id: str = "", now_ns: int) -> None:
+def note(
+    tx: Connection, topic: str, ref: str, *, what: str, customer_id: str = "", site_id: str = "", now_ns: int
+) -> None:
     """Something about `ref` is different from the end of this transaction on."""
-    row = {"at_ns": now_ns, "topic": topic, "what": what, "ref": ref, "customer_id": customer_id}
-    tx.execute(insert(changes).values(row))
+    note_all(tx, topic, [(ref, what, customer_id, site_id)], now_ns=now_ns)
+
+
+def note_all(tx: Connection, topic: str, some: Sequence[tuple[str, str, str, str]], *, now_ns: int) -> None:
+    """The same of several things, each as (ref, what, customer_id, site_id)."""
+    rows = [
+        {"at_ns": now_ns, "topic": topic, "what": what, "ref": ref, "customer_id": customer_id, "site_id": site_id}
+        for ref, what, customer_id, site_id in some
+    ]
+    if not rows:
+        return
+    tx.execute(insert(changes), rows)
     if tx.dialect.name == "postgresql":
         tx.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})
 
@@ -59,7 +73,7 @@ def since(tx: Connection, after_id: int, *, limit: int = 1000) -> list[Change]:
     looks back a little and knows what it has seen already.
     """
     rows = tx.execute(select(changes).where(changes.c.id > after_id).order_by(changes.c.id).limit(limit))
-    return [Change(row.id, row.at_ns, row.topic, row.what, row.ref, row.customer_id) for row in rows]
+    return [Change(row.id, row.at_ns, row.topic, row.what, row.ref, row.customer_id, row.site_id) for row in rows]
 
 
 def forget_old(tx: Connection, *, before_ns: int, limit: int) -> int:

@@ -31,6 +31,7 @@ class Link:
     title: str
     state: str
     customer_id: str
+    site_id: str
     backwards: bool
 
 
@@ -60,7 +61,8 @@ def of_ticket(tx: Connection, ticket_id: str) -> list[Link]:
         if (seen := tx.execute(there).one_or_none()) is None:
             continue
         other = read(seen)
-        found.append(Link(row.kind, other.number, other.title, other.state.value, other.customer_id, backwards))
+        whose = (other.customer_id, other.site_id)
+        found.append(Link(row.kind, other.number, other.title, other.state.value, *whose, backwards))
     return sorted(found, key=lambda one: (one.kind, one.number))
 
 

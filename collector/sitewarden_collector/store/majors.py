@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, Connection, Float, ForeignKey, Row, String, Table, Text, delete, insert, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    Float,
+    ForeignKey,
+    Row,
+    String,
+    Table,
+    Text,
+    and_,
+    case,
+    delete,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+)
 
 from sitewarden_alerting.majors import Extent
 from sitewarden_alerting.model import SignalKind, Ticket
 from sitewarden_collector.errors import NotFound
 from sitewarden_collector.store.base import Id, Ns, metadata
 from sitewarden_collector.store.tickets import OPEN, read, tickets
+
+# Each site has its own silence and its own storm under one name: they are no fault in common.
+ALONE = (SignalKind.SILENCE, SignalKind.STORM, SignalKind.GAP, SignalKind.CHANGE)
 
 majors = Table(
     "majors",
@@ -85,30 +104,52 @@ def listing(tx: Connection, *, going_on: bool = False, limit: int = 200) -> list
 
 def concerned(tx: Connection, ticket: Ticket) -> list[Ticket]:
     """The open tickets that are of the same fault, or parts of this one; itself first."""
-    same = tickets.c.fault == ticket.fault
+    same = false() if ticket.kind in ALONE else tickets.c.fault == ticket.fault
     query = select(tickets).where(tickets.c.state.in_(OPEN), same | (tickets.c.parent_id == ticket.id))
     others = [read(row) for row in tx.execute(query.order_by(tickets.c.opened_ns))]
     return [ticket, *(one for one in others if one.id != ticket.id)]
 
 
-def extents(tx: Connection) -> list[tuple[Ticket, Extent]]:
-    """How far each fault with open tickets reaches, with its oldest ticket; not those that are major already."""
-    by_fault: dict[str, list[Ticket]] = {}
-    for row in tx.execute(select(tickets).where(tickets.c.state.in_(OPEN)).order_by(tickets.c.opened_ns)):
-        ticket = read(row)
-        by_fault.setdefault(ticket.fault, []).append(ticket)
-    return [(those[0], _extent(those)) for those in by_fault.values() if not any(one.major for one in those)]
+def extents(tx: Connection) -> list[tuple[str, Extent]]:
+    """The faults with several open tickets, and storms, with how far they reach; not those that are major already.
+
+    The database counts: a desk has thousands of open tickets, and most faults have one.
+    """
+    storms = func.sum(case((tickets.c.kind == SignalKind.STORM.value, 1), else_=0))
+    declared = func.sum(case((tickets.c.major, 1), else_=0))
+    query = (
+        select(
+            tickets.c.fault,
+            func.count().label("number"),
+            func.count(tickets.c.customer_id.distinct()).label("customers"),
+            func.count(tickets.c.site_id.distinct()).label("sites"),
+            func.min(tickets.c.priority).label("priority"),
+            func.min(tickets.c.kind).label("kind"),
+            storms.label("storms"),
+        )
+        .where(tickets.c.state.in_(OPEN))
+        .group_by(tickets.c.fault)
+        .having(and_(or_(func.count() > 1, storms > 0), declared == 0))
+        .order_by(tickets.c.fault)
+    )
+    return [(row.fault, _extent(row)) for row in tx.execute(query)]
 
 
-def _extent(those: Sequence[Ticket]) -> Extent:
-    # Each site has its own silence and its own storm under one name: they are no fault in common.
-    alone = those[0].kind in (SignalKind.SILENCE, SignalKind.STORM, SignalKind.GAP, SignalKind.CHANGE)
+def oldest(tx: Connection, fault: str) -> Ticket | None:
+    """The open ticket of a fault that was opened first."""
+    query = select(tickets).where(tickets.c.fault == fault, tickets.c.state.in_(OPEN))
+    row = tx.execute(query.order_by(tickets.c.opened_ns, tickets.c.id).limit(1)).one_or_none()
+    return None if row is None else read(row)
+
+
+def _extent(row: Row[Any]) -> Extent:
+    alone = row.kind in ALONE
     return Extent(
-        tickets=len(those),
-        customers=1 if alone else len({one.customer_id for one in those}),
-        sites=1 if alone else len({one.site_id for one in those}),
-        priority=min(one.priority for one in those),
-        storm=any(one.kind is SignalKind.STORM for one in those),
+        tickets=int(row.number),
+        customers=1 if alone else int(row.customers),
+        sites=1 if alone else int(row.sites),
+        priority=int(row.priority),
+        storm=row.storms > 0,
     )
 
 

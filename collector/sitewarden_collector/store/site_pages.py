@@ -7,6 +7,7 @@ quarantined, or a serious ticket is open, `unknown` where no agent enrolled yet,
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,7 @@ def page(
     *,
     now_ns: int,
     customer_id: str = "",
+    site_ids: Collection[str] = (),
     customer: str = "",
     health: str = "",
     version: str = "",
@@ -57,10 +59,9 @@ def page(
     offset: int = 0,
     limit: int = 50,
 ) -> list[Row]:
-    """A page of sites. `customer_id` narrows to what a customer's account may see; the rest are filters."""
+    """A page of sites. `customer_id` and `site_ids` narrow to what an account may see; the rest are filters."""
     query, columns = _query(now_ns)
-    if customer_id:
-        query = query.where(sites.c.customer_id == customer_id)
+    query = _narrowed(query, customer_id, site_ids)
     if customer:
         query = query.where(customers.c.name == customer)
     if text:
@@ -83,11 +84,10 @@ def page(
     return [_read(row) for row in tx.execute(query)]
 
 
-def counts(tx: Connection, *, now_ns: int, customer_id: str = "") -> dict[str, int]:
+def counts(tx: Connection, *, now_ns: int, customer_id: str = "", site_ids: Collection[str] = ()) -> dict[str, int]:
     """How many sites are how; every health is there."""
     query, columns = _query(now_ns)
-    if customer_id:
-        query = query.where(sites.c.customer_id == customer_id)
+    query = _narrowed(query, customer_id, site_ids)
     inner = query.with_only_columns(columns["health"].label("health")).subquery()
     found = dict.fromkeys(HEALTHS, 0)
     for health, number in tx.execute(select(inner.c.health, func.count()).group_by(inner.c.health)):
@@ -99,6 +99,12 @@ def versions(tx: Connection) -> list[str]:
     """Every version that an active agent runs."""
     wanted = select(agents.c.version).where(agents.c.state == "active").distinct().order_by(agents.c.version)
     return [str(version) for version in tx.execute(wanted).scalars() if version]
+
+
+def _narrowed(query: Select[Any], customer_id: str, site_ids: Collection[str]) -> Select[Any]:
+    if customer_id:
+        query = query.where(sites.c.customer_id == customer_id)
+    return query.where(sites.c.id.in_(list(site_ids))) if site_ids else query
 
 
 def _query(now_ns: int) -> tuple[Select[Any], dict[str, ColumnElement[Any]]]:

@@ -136,7 +136,7 @@ def _detail(tx: Tx, name: str, who: Principal) -> dict[str, Any]:
             hostname=agent.hostname,
             version=agent.version,
             state=agent.state,
-            state_why=agent.state_why,
+            state_why="" if who.only_customer else agent.state_why,
             enrolled=instant(agent.enrolled_ns),
             last_seen=moment(agent.last_seen_ns),
         )

@@ -33,13 +33,16 @@ from sitewarden_collector.web.context import context
 router = APIRouter(prefix="/tickets", tags=["tickets"])
 Optional = Annotated[str, Field(max_length=20_000)]
 Short = Annotated[str, Field(max_length=200)]
+CUSTOMERS_SEVERITY = 3  # nobody outside decides who is woken
 
 
 class ReportIn(In):
     site: Line = Field(examples=["acme-berlin"])
     title: Line = Field(examples=["Orders hang since noon"])
     type: Type = "incident"
-    severity: Annotated[int, Field(ge=1, le=5)] = Field(3, description="5 is the worst")
+    severity: Annotated[int, Field(ge=1, le=5)] = Field(
+        3, description="5 is the worst; what a customer reports has 3, and engineers judge it"
+    )
     text: Optional = Field("", description="becomes the first comment")
     reporter: Short = Field("", description="who reported it, where that is somebody else")
     reported: Moment | None = Field(None, description="when it was reported: the clocks count from then")
@@ -113,7 +116,7 @@ async def report(request: Request, who: TicketsReporter, body: Annotated[ReportI
             body.title,
             by=who.name,
             type=body.type,
-            severity=body.severity,
+            severity=CUSTOMERS_SEVERITY if outside else body.severity,
             text=body.text,
             reporter=body.reporter,
             reported_ns=None if body.reported is None else nanoseconds(body.reported),

@@ -14,7 +14,7 @@ from sitewarden_alerting.servicelevels.clock import Clock
 from sitewarden_alerting.solutions import Solution
 from sitewarden_collector.http_api.shapes import Out, instant, moment
 from sitewarden_collector.services.access import Principal, Role
-from sitewarden_collector.services.ticket_view import TOLD_CUSTOMERS
+from sitewarden_collector.services.ticket_view import TOLD_CUSTOMERS, told
 from sitewarden_collector.store.attachments import Attachment
 from sitewarden_collector.store.comments import Comment
 from sitewarden_collector.store.links import Link
@@ -225,7 +225,9 @@ def evidence_out(one: Evidence) -> EvidenceOut:
 
 def history_out(events: Iterable[Event], who: Principal) -> list[EventOut]:
     """What of a history somebody may read."""
-    return [_event_out(event) for event in events if who.role is not Role.CUSTOMER or for_customers(event)]
+    if who.role is not Role.CUSTOMER:
+        return [_event_out(event) for event in events]
+    return [_event_out(told(event)) for event in events if for_customers(event)]
 
 
 def clock_out(clock: Clock) -> ClockOut:

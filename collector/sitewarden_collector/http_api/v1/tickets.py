@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
-from sitewarden_collector.errors import NotFound
 from sitewarden_collector.http_api.paging import Cursor, Limit, Page, page, window
 from sitewarden_collector.http_api.shapes import Moment, Number, Search, TicketsReader, moment, nanoseconds
 from sitewarden_collector.http_api.v1.ticket_shapes import (
@@ -24,14 +24,13 @@ from sitewarden_collector.http_api.v1.ticket_shapes import (
     solution_out,
     ticket_out,
 )
-from sitewarden_collector.services import service_levels
+from sitewarden_collector.services import service_levels, ticket_view
 from sitewarden_collector.services import tickets as ticketing
 from sitewarden_collector.services.access import Principal, Role
 from sitewarden_collector.services.desk import attaching, comments, linking, solutions
 from sitewarden_collector.services.once import Tx
 from sitewarden_collector.services.tickets import Shown
 from sitewarden_collector.store import ticket_pages
-from sitewarden_collector.store import tickets as stored
 from sitewarden_collector.store.ticket_pages import Order, Wanted
 from sitewarden_collector.web.context import context
 
@@ -50,6 +49,8 @@ async def list_tickets(
     customer: Annotated[str, Query(max_length=200, description="the name of a customer")] = "",
     assignee: Annotated[str | None, Query(max_length=200, description="who has it; empty: nobody yet")] = None,
     fault: Annotated[str, Query(max_length=255, description="the identity of a fault")] = "",
+    problem: Annotated[str, Query(max_length=64, description="the number of the problem behind them")] = "",
+    parent: Annotated[str, Query(max_length=64, description="the number of the ticket that they are parts of")] = "",
     major: Annotated[bool | None, Query(description="only major incidents, or none")] = None,
     updated_since: Annotated[Moment | None, Query(description="changed or seen since this time")] = None,
     q: Search = "",
@@ -72,7 +73,13 @@ async def list_tickets(
         text=q,
     )
     asked = window(request, cursor=cursor, limit=limit, descending=sort.startswith("-"))
-    rows = await context(request).db.read(ticket_pages.find, wanted, asked, order=sort)
+
+    def found(tx: Tx) -> list[Listed]:
+        of = replace(wanted, parent_id=must_see(tx, parent, who).id) if parent else wanted
+        of = replace(of, problem_id=_problem_id(tx, problem, who)) if problem else of
+        return ticket_pages.find(tx, of, asked, order=sort)
+
+    rows = await context(request).db.read(found)
     return page(
         request,
         rows,
@@ -101,9 +108,7 @@ def detail(tx: Tx, number: str, who: Principal, *, now_ns: int) -> TicketDetailO
 
 def must_see(tx: Tx, number: str, who: Principal) -> None:
     """Raise NotFound when the ticket is not there for `who`."""
-    ticket = stored.by_number(tx, number)
-    if not who.sees_site(ticket.customer_id, ticket.site_id):
-        raise NotFound(f"there is no ticket {number}; `GET /api/v1/tickets` lists those that there are")
+    ticket_view.must_see(tx, number, who)
 
 
 def shown_out(tx: Tx, shown: Shown, who: Principal, *, now_ns: int) -> TicketDetailOut:
@@ -113,16 +118,18 @@ def shown_out(tx: Tx, shown: Shown, who: Principal, *, now_ns: int) -> TicketDet
     return TicketDetailOut(
         **ticket_out(ticket, shown.site, shown.customer),
         merged_into=shown.merged_into,
-        parent_id=ticket.parent_id,
-        problem_id=ticket.problem_id,
+        parent_id="" if outside else ticket.parent_id,
+        problem_id="" if outside else ticket.problem_id,
         previous=ticket.previous,
-        silenced_until=None if shown.silence is None else moment(shown.silence.until_ns),
+        silenced_until=None if outside or shown.silence is None else moment(shown.silence.until_ns),
         evidence=[evidence_out(one) for one in shown.evidence],
         history=history_out(shown.history, who),
         comments=[comment_out(one) for one in comments.of_ticket(tx, ticket.id, customer_only=outside)],
         solutions=[solution_out(one) for one in solutions.of_ticket(tx, ticket.id)],
         attachments=[attachment_out(one) for one in attaching.of_ticket(tx, ticket.id, outside)],
-        links=[link_out(one) for one in linking.of_ticket(tx, ticket.id) if who.sees(one.customer_id)],
+        links=[
+            link_out(one) for one in linking.of_ticket(tx, ticket.id) if who.sees_site(one.customer_id, one.site_id)
+        ],
         contract=promised.contract_number,
         service_level=promised.level_name,
         clocks=[clock_out(one) for one in promised.clocks],
