@@ -23,7 +23,7 @@ customer's account sees what is that customer's, and everything else is not ther
 
 **Pages.** Listings give `next_cursor` and `next`: follow it until it is empty. What comes in meanwhile is no trouble.
 
-**Repeating safely.** Send an `Idempotency-Key` with each POST, and the same again when you got no answer: it is done
+**Repeating safely.** Send an `Idempotency-Key` with each change, and the same again when you got no answer: it is done
 once, and answered as the first time, for 24 hours.
 
 Times are UTC in ISO 8601. Changes within version 1 only add: be ready for fields and values that you do not know.

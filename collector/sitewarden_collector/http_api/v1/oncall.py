@@ -165,11 +165,11 @@ async def override(
     "/oncall/overrides/{override_id}", operation_id="dropOverride", summary="Take an override out", status_code=204
 )
 async def drop_override(
-    request: Request, who: OncallWriter, override_id: Annotated[str, Path(max_length=36)]
+    request: Request, who: OncallWriter, override_id: Annotated[str, Path(max_length=36)], key: Key = ""
 ) -> Response:
     now_ns = context(request).now_ns()
     return await change(
-        request, who, lambda tx: oncall.drop_override(tx, override_id, now_ns=now_ns), nothing, key="", status=204
+        request, who, lambda tx: oncall.drop_override(tx, override_id, now_ns=now_ns), nothing, key=key, status=204
     )
 
 

@@ -73,12 +73,12 @@ async def list_problems(
     state: Annotated[list[State] | None, Query(max_length=5, description="any of these states")] = None,
 ) -> list[ProblemOut]:
     found = await context(request).db.read(stored.listing, states=state or ())
-    return [_problem(one) for one in found]
+    return [problem_out(one) for one in found]
 
 
 @router.get("/problems/{number}", operation_id="getProblem", summary="One problem with its incidents")
 async def get_problem(request: Request, who: TicketsWorker, number: Number) -> ProblemDetailOut:
-    return _detail(await context(request).db.read(problems.show, number))
+    return problem_detail(await context(request).db.read(problems.show, number))
 
 
 @router.post(
@@ -93,7 +93,7 @@ async def open_problem(
         return problems.open_problem(tx, body.title, body.tickets, by=who.name, now_ns=now_ns)
 
     def shape(tx: Tx, made: Problem) -> ProblemDetailOut:
-        return _detail(problems.show(tx, made.number))
+        return problem_detail(problems.show(tx, made.number))
 
     return await change(request, who, effect, shape, key=key, status=201)
 
@@ -102,7 +102,7 @@ async def open_problem(
 async def list_majors(
     request: Request, who: TicketsWorker, going_on: Annotated[bool, Query(description="only these")] = False
 ) -> list[MajorOut]:
-    return [_major(one) for one in await context(request).db.read(majors.listing, going_on=going_on)]
+    return [major_out(one) for one in await context(request).db.read(majors.listing, going_on=going_on)]
 
 
 @router.post(
@@ -127,7 +127,7 @@ async def declare(
             update_every_s=body.update_every_s,
         )
 
-    return await change(request, who, effect, lambda _tx, made: _major(made), key=key)
+    return await change(request, who, effect, lambda _tx, made: major_out(made), key=key)
 
 
 @router.post(
@@ -145,7 +145,7 @@ async def tell(
         majors.tell_customers(tx, number, body.text, by=who.name, now_ns=now_ns)
         return majors.show(tx, number).major
 
-    return await change(request, who, effect, lambda _tx, made: _major(made), key=key)
+    return await change(request, who, effect, lambda _tx, made: major_out(made), key=key)
 
 
 @router.post(
@@ -157,10 +157,10 @@ async def end(request: Request, who: TicketsWorker, number: Number, key: Key = "
     def effect(tx: Tx) -> Major:
         return majors.end(tx, number, by=who.name, now_ns=now_ns)
 
-    return await change(request, who, effect, lambda _tx, made: _major(made), key=key)
+    return await change(request, who, effect, lambda _tx, made: major_out(made), key=key)
 
 
-def _problem(one: Problem) -> ProblemOut:
+def problem_out(one: Problem) -> ProblemOut:
     return ProblemOut(
         number=one.number,
         title=one.title,
@@ -176,12 +176,12 @@ def _problem(one: Problem) -> ProblemOut:
     )
 
 
-def _detail(shown: ShownProblem) -> ProblemDetailOut:
+def problem_detail(shown: ShownProblem) -> ProblemDetailOut:
     numbers = [one.ticket.number for one in shown.incidents]
-    return ProblemDetailOut(**_problem(shown.problem).model_dump(), incidents=numbers)
+    return ProblemDetailOut(**problem_out(shown.problem).model_dump(), incidents=numbers)
 
 
-def _major(one: Major) -> MajorOut:
+def major_out(one: Major) -> MajorOut:
     return MajorOut(
         number=one.number,
         reason=one.reason,

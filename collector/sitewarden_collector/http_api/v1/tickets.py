@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
+from sitewarden_collector.errors import Forbidden
 from sitewarden_collector.http_api.paging import Cursor, Limit, Page, page, window
 from sitewarden_collector.http_api.shapes import Moment, Number, Search, TicketsReader, moment, nanoseconds
 from sitewarden_collector.http_api.v1.ticket_shapes import (
@@ -30,8 +31,10 @@ from sitewarden_collector.services.access import Principal, Role
 from sitewarden_collector.services.desk import attaching, comments, linking, solutions
 from sitewarden_collector.services.once import Tx
 from sitewarden_collector.services.tickets import Shown
-from sitewarden_collector.store import ticket_pages
+from sitewarden_collector.store import problems, ticket_pages
+from sitewarden_collector.store.pages import Window
 from sitewarden_collector.store.ticket_pages import Order, Wanted
+from sitewarden_collector.store.tickets import Listed
 from sitewarden_collector.web.context import context
 
 router = APIRouter(prefix="/tickets", tags=["tickets"])
@@ -74,12 +77,7 @@ async def list_tickets(
     )
     asked = window(request, cursor=cursor, limit=limit, descending=sort.startswith("-"))
 
-    def found(tx: Tx) -> list[Listed]:
-        of = replace(wanted, parent_id=must_see(tx, parent, who).id) if parent else wanted
-        of = replace(of, problem_id=_problem_id(tx, problem, who)) if problem else of
-        return ticket_pages.find(tx, of, asked, order=sort)
-
-    rows = await context(request).db.read(found)
+    rows = await context(request).db.read(_found, wanted, asked, who, order=sort, problem=problem, parent=parent)
     return page(
         request,
         rows,
@@ -98,6 +96,18 @@ async def list_tickets(
 async def get_ticket(request: Request, who: TicketsReader, number: Number) -> Any:
     ctx = context(request)
     return await ctx.db.read(detail, number, who, now_ns=ctx.now_ns())
+
+
+def _found(
+    tx: Tx, wanted: Wanted, asked: Window, who: Principal, *, order: Order, problem: str, parent: str
+) -> list[Listed]:
+    if parent:
+        wanted = replace(wanted, parent_id=ticket_view.must_see(tx, parent, who).id)
+    if problem:
+        if who.role is Role.CUSTOMER:  # a problem is of several customers
+            raise Forbidden("problems are not shown to customers; leave `problem` out")
+        wanted = replace(wanted, problem_id=problems.by_number(tx, problem).id)
+    return ticket_pages.find(tx, wanted, asked, order=order)
 
 
 def detail(tx: Tx, number: str, who: Principal, *, now_ns: int) -> TicketDetailOut:

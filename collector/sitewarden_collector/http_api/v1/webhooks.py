@@ -170,19 +170,21 @@ async def send_test(request: Request, who: SettingsWriter, webhook_id: Id, key: 
 @router.patch(
     "/{webhook_id}", operation_id="switchWebhook", summary="Turn one off, or on again", response_model=WebhookOut
 )
-async def switch(request: Request, who: SettingsWriter, webhook_id: Id, body: Annotated[SwitchIn, Body()]) -> Response:
+async def switch(
+    request: Request, who: SettingsWriter, webhook_id: Id, body: Annotated[SwitchIn, Body()], key: Key = ""
+) -> Response:
     def effect(tx: Tx) -> Subscription:
         return webhooks.switch(tx, webhook_id, active=body.active, by=who.name)
 
     def shape(tx: Tx, changed: Subscription) -> WebhookOut:
         return WebhookOut(**_out(tx, changed, stored.counts(tx)))
 
-    return await change(request, who, effect, shape, key="")
+    return await change(request, who, effect, shape, key=key)
 
 
 @router.delete("/{webhook_id}", operation_id="removeWebhook", summary="Tell it nothing any more", status_code=204)
-async def remove(request: Request, who: SettingsWriter, webhook_id: Id) -> Response:
-    return await change(request, who, lambda tx: webhooks.remove(tx, webhook_id), nothing, key="", status=204)
+async def remove(request: Request, who: SettingsWriter, webhook_id: Id, key: Key = "") -> Response:
+    return await change(request, who, lambda tx: webhooks.remove(tx, webhook_id), nothing, key=key, status=204)
 
 
 def _listing(tx: Tx) -> list[WebhookOut]:
