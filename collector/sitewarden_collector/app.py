@@ -66,6 +66,7 @@ RETENTION_INTERVAL_S = 600.0
 EVALUATE_IDLE_S = 1.0  # other collectors store observations as well
 TICK_INTERVAL_S = 1.0
 DESK_INTERVAL_S = 5.0
+ROUND_SHARE = 0.03  # of the writer, for what looks at every site or ticket
 ASSESS_INTERVAL_S = 2.0
 CLOCKS_INTERVAL_S = 3.0
 LIVE_AGAIN_S = 1.0  # after the feed's connection was lost
@@ -280,8 +281,8 @@ class Collector:
         clock = self.clock
         arrived = self.front.arrived
         self._loop("evaluation", drain(evaluate, wake=arrived, name="evaluation", clock=clock, idle_s=EVALUATE_IDLE_S))
-        self._loop("tick", every(TICK_INTERVAL_S, tick, name="tick", clock=clock))
-        self._loop("desk", every(DESK_INTERVAL_S, work_desk, name="desk", clock=clock))
+        self._loop("tick", every(TICK_INTERVAL_S, tick, name="tick", clock=clock, share=ROUND_SHARE))
+        self._loop("desk", every(DESK_INTERVAL_S, work_desk, name="desk", clock=clock, share=ROUND_SHARE))
         self._loop("assessment", every(ASSESS_INTERVAL_S, assess, name="assessment", clock=clock))
         self._loop("clocks", every(CLOCKS_INTERVAL_S, watch, name="clocks", clock=clock))
 

@@ -17,6 +17,7 @@ from sitewarden_collector.errors import Transient
 
 PAUSE_BASE_S = 0.5
 PAUSE_CAP_S = 60.0
+PACE_CAP_S = 15.0
 
 _log = logging.getLogger("sitewarden.loops")
 
@@ -48,12 +49,17 @@ def pause_s(failures: int) -> float:
     return float(min(PAUSE_CAP_S, PAUSE_BASE_S * 2.0 ** min(failures - 1, 20)))
 
 
-async def every(interval_s: float, step: Callable[[], Awaitable[object]], *, name: str, clock: Clock) -> None:
-    """Run `step`, then wait `interval_s`, until cancelled."""
+async def every(
+    interval_s: float, step: Callable[[], Awaitable[object]], *, name: str, clock: Clock, share: float = 1.0
+) -> None:
+    """Run `step`, then wait `interval_s`, until cancelled. A step that looks at everything there is may take a `share`
+    of the time at most: where it takes long, the next one comes later, by `PACE_CAP_S` at most."""
     failures = 0
     while True:
+        began_s = clock.monotonic_s()
         failures = await _guarded(step, name=name, failures=failures)
-        await clock.sleep(interval_s if not failures else max(interval_s, pause_s(failures)))
+        paced_s = min((clock.monotonic_s() - began_s) * (1 / share - 1), PACE_CAP_S)
+        await clock.sleep(max(interval_s, paced_s, pause_s(failures) if failures else 0.0))
 
 
 async def drain(

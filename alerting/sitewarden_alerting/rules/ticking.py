@@ -31,7 +31,7 @@ def tick(
     rulebook: Rulebook, state: SiteState, agents: Sequence[AgentSeen], *, now_ns: int, started_ns: int = 0
 ) -> Evaluated:
     """Apply what depends on time alone to one site and its agents; `started_ns` is the collector's own start."""
-    if not agents:
+    if not agents or _stands(rulebook, state, agents, now_ns=now_ns, started_ns=started_ns):
         return Evaluated(state, ())
     work = Working.of(state)
     failures: list[RuleFailure] = []
@@ -51,6 +51,18 @@ def tick(
             failures.append(RuleFailure(rule.name, None, f"{type(error).__name__}: {error}"))
     _remind(work, rulebook, now_ns=now_ns)
     return Evaluated(work.settled(), tuple(work.signals), tuple(failures))
+
+
+def _stands(rulebook: Rulebook, state: SiteState, agents: Sequence[AgentSeen], *, now_ns: int, started_ns: int) -> bool:
+    """Whether time changes nothing here: no rule is at anything, nothing is expected, and everybody is heard of. Most
+    sites are like that most of the time, and there may be thousands."""
+    if state.levels or state.probes or state.windows or state.storms or state.awaited or state.silent:
+        return False
+    unheard_ns = now_ns - max(started_ns, min(agent.last_seen_ns for agent in agents))
+    return not any(
+        isinstance(rule, Absence) or (isinstance(rule, AgentSilent) and unheard_ns > round(rule.after_s * SECOND_NS))
+        for rule in rulebook.rules
+    )
 
 
 def lately_silent(state: SiteState, *, now_ns: int) -> bool:

@@ -66,9 +66,8 @@ def tick(tx: Connection, rulebook: Rulebook, policy: Policy, *, now_ns: int, sta
         return 0
     decided = _settle(tx, policy, now_ns=now_ns)
     sites: dict[str, list[AgentSeen]] = defaultdict(list)
-    for agent in agents.active(tx):
-        seen = AgentSeen(agent.site_id, agent.customer_id, agent.id, agent.hostname, agent.last_seen_ns)
-        sites[agent.site_id].append(seen)
+    for seen in agents.listened_for(tx):
+        sites[seen.site_id].append(seen)
     states = evaluations.peek_all(tx)  # nobody else changes them: only one evaluates at a time
     silent = sum(lately_silent(state, now_ns=now_ns) for state in states.values())
     for site_id, here in sites.items():

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, ForeignKey, String, Table, Text, bindparam, insert, select, update
 
+from sitewarden_alerting.model import AgentSeen
 from sitewarden_collector.errors import NotFound
 from sitewarden_collector.store.base import Id, Ns, id_column, metadata
 
@@ -76,6 +77,13 @@ def active(tx: Connection) -> list[Agent]:
     """Every agent that should be heard from."""
     rows = tx.execute(select(agents).where(agents.c.state == "active").order_by(agents.c.id))
     return [Agent(**row._mapping) for row in rows]
+
+
+def listened_for(tx: Connection) -> list[AgentSeen]:
+    """The same, with no more than the rules of silence ask for."""
+    one = agents.c
+    columns = (one.site_id, one.customer_id, one.id, one.hostname, one.last_seen_ns)
+    return [AgentSeen(*row) for row in tx.execute(select(*columns).where(one.state == "active").order_by(one.id))]
 
 
 def greet(tx: Connection, agent_id: str, *, values: Mapping[str, Any]) -> None:

@@ -6,14 +6,16 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, String, Table, Text, insert, or_, select, update
+from sqlalchemy import Column, Connection, Row, String, Table, Text, and_, func, insert, or_, select, update
 
-from sitewarden_alerting.model import Ticket, TicketType
+from sitewarden_alerting.model import SignalKind, TicketType
 from sitewarden_alerting.problems import Incident, ProblemState
 from sitewarden_collector.errors import NotFound
 from sitewarden_collector.store import append_only
 from sitewarden_collector.store.base import Id, Ns, RowId, id_column, metadata
 from sitewarden_collector.store.tickets import OPEN, Listed, named, read, tickets
+
+FAULTS_AT_ONCE = 500  # in one query
 
 problems = Table(
     "problems",
@@ -129,29 +131,26 @@ def incidents(tx: Connection, problem_id: str) -> list[Listed]:
     return [Listed(read(row), row.site_name, row.customer_name) for row in tx.execute(query)]
 
 
-def lately(tx: Connection, *, since_ns: int) -> list[Incident]:
-    """Incidents without a problem that are open or were seen since; merged ones are in others already."""
-    recent = or_(tickets.c.state.in_(OPEN), tickets.c.last_ns >= since_ns)
-    query = select(tickets).where(
-        tickets.c.problem_id == "",
-        tickets.c.type == TicketType.INCIDENT.value,
-        tickets.c.merged_into == "",
-        recent,
-    )
-    return [_incident(read(row)) for row in tx.execute(query)]
+def lately(tx: Connection, *, since_ns: int, least: int, faults: Collection[str] = ()) -> list[Incident]:
+    """Incidents without a problem that are open or were seen since, of faults that came at least so often, and of those
+    named. Merged ones are in others already."""
+    one = tickets.c
+    # What was seen since and is open no more was resolved since: that index leaves out what is long done.
+    recent = or_(one.state.in_(OPEN), and_(one.resolved_ns >= since_ns, one.last_ns >= since_ns))
+    those = and_(one.problem_id == "", one.type == TicketType.INCIDENT.value, one.merged_into == "", recent)
+    often = select(one.fault).where(those).group_by(one.fault).having(func.sum(1 + one.reopenings) >= least)
+    wanted = sorted({str(fault) for fault in tx.execute(often).scalars()} | set(faults))
+    columns = (one.id, one.site_id, one.fault, one.kind, one.last_ns, one.state, one.reopenings)
+    found: list[Incident] = []
+    for at in range(0, len(wanted), FAULTS_AT_ONCE):
+        some = one.fault.in_(wanted[at : at + FAULTS_AT_ONCE])
+        found += [_incident(row) for row in tx.execute(select(*columns).where(some, those))]
+    return found
 
 
-def _incident(ticket: Ticket) -> Incident:
-    return Incident(
-        ticket.id,
-        ticket.site_id,
-        ticket.fault,
-        ticket.kind,
-        ticket.last_ns,
-        ticket.is_open,
-        ticket.reopenings,
-        ticket.problem_id,
-    )
+def _incident(row: Any) -> Incident:
+    kind = SignalKind(row.kind)
+    return Incident(row.id, row.site_id, row.fault, kind, row.last_ns, row.state in OPEN, row.reopenings)
 
 
 def _read(row: Row[Any]) -> Problem:

@@ -31,6 +31,7 @@ from sqlalchemy import (
     Text,
     and_,
     delete,
+    exists,
     func,
     insert,
     or_,
@@ -78,7 +79,7 @@ tickets = Table(
     Column("assignee", String(200), nullable=False),
     Column("acknowledged_ns", Ns),
     Column("recovered_ns", Ns),
-    Column("resolved_ns", Ns),
+    Column("resolved_ns", Ns, index=True),
     Column("resolution", Text, nullable=False),
     Column("merged_into", Id, nullable=False),
     Column("previous", String(64), nullable=False),
@@ -184,9 +185,13 @@ def aging(tx: Connection, *, resolved_before_ns: int, limit: int = 500) -> list[
     ]
 
 
-def unassigned(tx: Connection, *, limit: int) -> list[Ticket]:
-    """Open tickets that nobody has, the most urgent and then the oldest first. Locked."""
+def unassigned(tx: Connection, *, limit: int, but_without: str = "", states: Collection[str] = ()) -> list[Ticket]:
+    """Open tickets that nobody has, the most urgent and then the oldest first; not those with the event `but_without`
+    in their history, unless in one of `states`. Locked."""
     nobody = select(tickets).where(tickets.c.state.in_(OPEN), tickets.c.assignee == "")
+    if but_without:
+        noted = exists().where(history.c.ticket_id == tickets.c.id, history.c.what == but_without)
+        nobody = nobody.where(or_(tickets.c.state.in_(list(states)), ~noted))
     query = nobody.order_by(tickets.c.priority, tickets.c.opened_ns).limit(limit).with_for_update()
     return [read(row) for row in tx.execute(query)]
 

@@ -18,12 +18,13 @@ class Recorded:
 
     def __init__(self) -> None:
         self.slept: list[float] = []
+        self.passed_s = 0.0
 
     def now_ns(self) -> int:
         return 0
 
     def monotonic_s(self) -> float:
-        return 0.0
+        return self.passed_s
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -54,6 +55,21 @@ async def test_a_step_that_fails_is_tried_again_after_growing_pauses() -> None:
     async with _running(asyncio.ensure_future(loops.every(0.1, step, name="step", clock=clock))):
         await asyncio.wait_for(done.wait(), 5)
     assert clock.slept[:3] == [0.5, 1.0, 2.0]
+
+
+async def test_a_step_that_takes_long_comes_less_often() -> None:
+    clock, calls, done = Recorded(), [0], asyncio.Event()
+
+    async def step() -> None:
+        calls[0] += 1
+        clock.passed_s += calls[0]
+        if calls[0] == 3:
+            done.set()
+
+    work = asyncio.ensure_future(loops.every(5.0, step, name="step", clock=clock, share=0.1))
+    async with _running(work):
+        await asyncio.wait_for(done.wait(), 5)
+    assert clock.slept[:2] == [9.0, loops.PACE_CAP_S]
 
 
 async def test_a_drain_works_until_nothing_is_left_and_then_waits_to_be_woken() -> None:

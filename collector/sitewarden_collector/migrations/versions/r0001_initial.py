@@ -710,6 +710,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_tickets_fault"), "tickets", ["fault"], unique=False)
     op.create_index(op.f("ix_tickets_parent_id"), "tickets", ["parent_id"], unique=False)
     op.create_index(op.f("ix_tickets_problem_id"), "tickets", ["problem_id"], unique=False)
+    op.create_index(op.f("ix_tickets_resolved_ns"), "tickets", ["resolved_ns"], unique=False)
     op.create_index(op.f("ix_tickets_site_id_fault"), "tickets", ["site_id", "fault"], unique=False)
     op.create_index(op.f("ix_tickets_state"), "tickets", ["state"], unique=False)
     op.create_table(

@@ -79,15 +79,16 @@ def step(tx: Connection, *, now_ns: int, limit: int = 50) -> int:
     wanted = policy(tx)
     if wanted == "off":
         return 0
+    if not engineers.every(tx):
+        return 0
     done = 0
-    for ticket in tickets.unassigned(tx, limit=limit):
+    given = (TicketState.NEW, TicketState.REOPENED) if wanted == "assign" else ()
+    for ticket in tickets.unassigned(tx, limit=limit, but_without="suggest_assignee", states=given):
         choice = assignment.choose(engineers.candidates(tx), ticket, now_ns)
         if not choice.who:
             return done  # nobody has room: the others wait as well
-        if wanted == "assign" and ticket.state in (TicketState.NEW, TicketState.REOPENED):
+        if ticket.state in given:
             assign(tx, ticket.number, choice.who, by=BY_RULES, now_ns=now_ns, reason=choice.reason)
-        elif any(event.what == "suggest_assignee" for event in tickets.history_of(tx, ticket.id)):
-            continue
         else:
             data = {"assignee": choice.who, "reason": choice.reason}
             text = f"{choice.who} could take it: {choice.reason}"

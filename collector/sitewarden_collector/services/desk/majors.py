@@ -166,8 +166,9 @@ def step(tx: Connection, *, now_ns: int) -> int:
     """Declare what reaches far enough, and say which updates to customers are overdue; how many of both."""
     done = 0
     wanted = policy(tx)
-    for ticket, extent in majors.extents(tx) if is_automatic(tx) else ():
-        if reason := pure.is_major(extent, wanted):
+    for fault, extent in majors.extents(tx) if is_automatic(tx) else ():
+        reason = pure.is_major(extent, wanted)
+        if reason and (ticket := majors.oldest(tx, fault)) is not None:
             declare(tx, ticket.number, reason, by=BY_RULES, now_ns=now_ns)
             done += 1
     for major in majors.listing(tx, going_on=True):

@@ -6,6 +6,7 @@ in. A workaround is shown at every incident of the problem. Not here: when incid
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +14,7 @@ from sqlalchemy import Connection
 
 from sitewarden_alerting import problems as pure
 from sitewarden_alerting.model import SECOND_NS, Ticket
-from sitewarden_alerting.problems import PROBLEM_MOVES, ProblemPolicy, ProblemState
+from sitewarden_alerting.problems import PROBLEM_MOVES, Incident, ProblemPolicy, ProblemState
 from sitewarden_collector.errors import Conflict, Invalid
 from sitewarden_collector.services import tickets as ticketing
 from sitewarden_collector.services.desk.changing import text_of, written
@@ -161,11 +162,17 @@ def set_policy(tx: Connection, wanted: ProblemPolicy) -> None:
 def step(tx: Connection, *, now_ns: int) -> int:
     """Open the problems that incidents make by now, and take in what belongs to open ones; how many changes."""
     wanted = policy(tx)
-    late = problems.lately(tx, since_ns=now_ns - round(wanted.window_s * SECOND_NS))
+    alive = problems.alive(tx)
+    since_ns = now_ns - round(wanted.window_s * SECOND_NS)
+    least = min(wanted.sites, wanted.times)
+    late = problems.lately(tx, since_ns=since_ns, least=least, faults={problem.fault for problem in alive})
+    by_fault: dict[str, list[Incident]] = defaultdict(list)
+    for one in late:
+        by_fault[one.fault].append(one)
     taken: set[str] = set()
-    for problem in problems.alive(tx):
-        for one in late:
-            mine = one.fault == problem.fault and problem.site_id in ("", one.site_id)
+    for problem in alive:
+        for one in by_fault[problem.fault]:
+            mine = problem.site_id in ("", one.site_id)
             if mine and one.is_open and one.kind in pure.GROUPED and one.ticket_id not in taken:
                 _include_id(tx, problem, one.ticket_id, now_ns=now_ns)
                 taken.add(one.ticket_id)
