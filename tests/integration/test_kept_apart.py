@@ -11,6 +11,7 @@ import asyncio
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -60,8 +61,8 @@ LISTED = (
     "",
     "?state=all",
     "?part=live",
-    f"?text={FOREIGN}",
-    f"?q={FOREIGN}&over=true",
+    "?text=foreign",
+    "?q=foreign&over=true",
     f"?customer={GLOBEX}",
     f"?site={OSAKA}",
     "?lowered=1&over=1",
@@ -75,6 +76,12 @@ class Seeded:
     beside: str
     foreign: str
     ids: Mapping[str, tuple[str, ...]]  # what may stand for a parameter of an address
+
+
+@pytest.fixture
+def db_url(tmp_path: Path) -> str:
+    """One engine: who may see what is the same over both, and there are a thousand addresses."""
+    return f"sqlite:///{tmp_path / 'collector.db'}"
 
 
 def seed(db: Database) -> Seeded:
@@ -188,9 +195,8 @@ async def test_no_answer_holds_what_is_not_theirs(db: Database, limited: bool) -
                     async with asyncio.timeout(20):
                         answer = await client.get(path + query)
                     text = answer.text + str(sorted(answer.headers.items()))
-                    for own in (*values, OSAKA, GLOBEX) if FOREIGN in query or OSAKA in query else values:
+                    for own in (*values, OSAKA, GLOBEX) if FOREIGN in query else values:
                         text = text.replace(own, "").replace(own.upper(), "")  # an answer may repeat what was asked
-                    text = text.replace(FOREIGN, "", 9 if f"={FOREIGN}" in query and start == "/" else 0)
                     leaks += [f"{mark} at {path}{query} ({answer.status_code})" for mark in marks if mark in text]
                     assert answer.status_code < 500, path + query
                     shown += answer.status_code == 200
