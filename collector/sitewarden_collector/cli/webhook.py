@@ -1,4 +1,4 @@
-"""`sitewarden webhook add | list | test | deliveries | retry | off | on | remove`: tell other programs of changes."""
+"""`sitewarden webhook`: tell other programs of changes, and see what became of each message."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from sitewarden_collector import pki
 from sitewarden_collector.cli import _common
 from sitewarden_collector.cli._common import iso
-from sitewarden_collector.services import webhooks
+from sitewarden_collector.services import webhook_events, webhooks
 from sitewarden_collector.store import webhooks as stored
 from sitewarden_collector.store.pages import Window
 from sitewarden_collector.store.webhooks import Delivery, Subscription
@@ -32,7 +32,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         action="append",
         default=[],
         metavar="NAME",
-        help="which events, as ticket.resolve_ticket or ticket.*; may be given again (default: all of tickets)",
+        help="which (`sitewarden webhook events`), as ticket.* or risk.raise; can be repeated (default: ticket.*)",
     )
     add.add_argument("--customer", default="", metavar="NAME", help="only what belongs to this customer")
     add.add_argument("--about", default="", metavar="TEXT", help="what it is for")
@@ -40,6 +40,9 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
     listing = commands.add_parser("list", help="the programs that are told")
     listing.set_defaults(run=_list)
+
+    events = commands.add_parser("events", help="everything that a program can be told of")
+    events.set_defaults(run=_events)
 
     test = commands.add_parser("test", help="send a message that means nothing")
     test.set_defaults(run=_test)
@@ -54,6 +57,13 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     retry.add_argument("message", type=int, metavar="NUMBER", help="as `sitewarden webhook deliveries` shows it")
     retry.set_defaults(run=_retry)
 
+    secret = commands.add_parser(
+        "secret",
+        help="sign with another secret; prints it, once",
+        description="For a day messages carry the signatures of both secrets: change the receiver over within it.",
+    )
+    secret.set_defaults(run=_secret)
+
     off = commands.add_parser("off", help="tell it nothing for the time being")
     off.set_defaults(run=_switch, active=False)
     on = commands.add_parser("on", help="tell it again, from now on")
@@ -61,9 +71,9 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     remove = commands.add_parser("remove", help="tell it nothing any more, and forget what was to be told")
     remove.set_defaults(run=_remove)
 
-    for one in (test, off, on, remove):
+    for one in (test, secret, off, on, remove):
         one.add_argument("id", metavar="ID", help="as `sitewarden webhook list` shows it")
-    for one in (add, listing, test, deliveries, retry, off, on, remove):
+    for one in (add, listing, events, test, deliveries, retry, secret, off, on, remove):
         _common.add_config_option(one)
         _common.add_json_option(one)
 
@@ -114,6 +124,29 @@ def _list(arguments: argparse.Namespace) -> int:
         for row in rows
     ]
     _common.print_table(headers, cells, empty="no program is told; add one with `sitewarden webhook add URL`")
+    return 0
+
+
+def _events(arguments: argparse.Namespace) -> int:
+    found = webhook_events.every()
+    if arguments.json:
+        _common.print_json([{"event": name, "about": about} for name, about in found.items()])
+    else:
+        _common.print_table(("EVENT", "SAYS"), found.items())
+    return 0
+
+
+def _secret(arguments: argparse.Namespace) -> int:
+    config = _common.load_config(arguments)
+    with closing(_common.open_database(config)) as db:
+        key = pki.secret_key(config.data_path, create=True)
+        made = db.write_now(webhooks.rotate, key, arguments.id, now_ns=time.time_ns())
+    until = iso(made.subscription.old_until_ns)
+    if arguments.json:
+        _common.print_json({"id": arguments.id, "secret": made.secret, "old_until": until})
+    else:
+        print(f"messages are signed with this secret, which is not shown again: {made.secret}")
+        print(f"  and with the one before until {until}")
     return 0
 
 

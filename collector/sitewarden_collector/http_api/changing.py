@@ -56,6 +56,7 @@ async def change(
         key=sha256(place.encode()).hexdigest() if key else "",
         asked=sha256(asked.encode()).hexdigest(),
         status=status,
+        sealing=ctx.secret,
         now_ns=ctx.now_ns(),
     )
     ctx.wake()

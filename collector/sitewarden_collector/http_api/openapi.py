@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from sitewarden_collector.http_api.problems import Problem
+from sitewarden_collector.services import webhook_events
 from sitewarden_collector.web.identity import permission_of
 
 VERSION = "1.0.0"
@@ -64,9 +65,33 @@ def document(app: FastAPI, routes: Iterable[APIRoute]) -> dict[str, Any]:
         "basic": {"type": "http", "scheme": "basic", "description": "a token as the password; for alerts in alone"},
     }
     made["security"] = [{"token": []}]
+    made["webhooks"] = {name: {"post": _told(name, about)} for name, about in webhook_events.every().items()}
     for route in routes:
         _describe(made["paths"][route.path_format], route)
     return made
+
+
+def _told(name: str, about: str) -> dict[str, Any]:
+    """A message to a program that subscribed: signed as Standard Webhooks has it."""
+    body = {
+        "type": "object",
+        "required": ["type", "timestamp", "data"],
+        "properties": {
+            "type": {"const": name},
+            "timestamp": {"type": "string", "format": "date-time"},
+            "data": {"type": "object", "description": "the thing as it is after the change"},
+        },
+    }
+    return {
+        "operationId": name,
+        "summary": about,
+        "tags": ["webhooks"],
+        "requestBody": {"content": {"application/json": {"schema": body}}},
+        "responses": {
+            "2XX": {"description": "taken; everything else is tried again for about a day"},
+            "410": {"description": "nothing more is wanted: the webhook is turned off"},
+        },
+    }
 
 
 def _describe(operations: dict[str, Any], route: APIRoute) -> None:

@@ -23,7 +23,7 @@ from sitewarden_alerting.decisions import LowerRisk, NotifyRisk, RaiseRisk, Risk
 from sitewarden_alerting.model import DAY_NS, HOUR_NS, SECOND_NS, Policy, Risk
 from sitewarden_alerting.observations import Series
 from sitewarden_alerting.wording import cut
-from sitewarden_collector.services import roster
+from sitewarden_collector.services import roster, webhooks
 from sitewarden_collector.store import agents, evaluations, lock, notices, risks, samples, tickets
 from sitewarden_collector.store.agents import Agent
 from sitewarden_collector.store.base import new_id
@@ -212,13 +212,35 @@ def _apply(tx: Connection, decision: RiskDecision, before: Risk | None, policy: 
         case RaiseRisk():
             risk = replace(risk, id=new_id(), number=next_number(tx, "RSK"))
             risks.save(tx, risk, new=True)
+            _announce(tx, "risk.raise", risk, now_ns=now_ns)
         case NotifyRisk():
             assert before is not None, "a risk is raised before it is told"
             risk = before
             _tell(tx, risk, decision, policy, now_ns=now_ns)
-        case LowerRisk() | _:
+        case LowerRisk():
             risks.save(tx, risk, new=False)
+            _announce(tx, "risk.lower", risk, now_ns=now_ns)
+        case _:
+            risks.save(tx, risk, new=False)
+            if before is not None and before.score != risk.score:
+                _announce(tx, "risk.change", risk, now_ns=now_ns)
     return risk
+
+
+def _announce(tx: Connection, event: str, risk: Risk, *, now_ns: int) -> None:
+    said = {
+        "number": risk.number,
+        "kind": risk.kind,
+        "title": risk.title,
+        "text": risk.text,
+        "score": risk.score,
+        "likelihood": risk.likelihood,
+        "impact": risk.impact,
+        "response": risk.response,
+        "site_id": risk.site_id,
+        "customer_id": risk.customer_id,
+    }
+    webhooks.announce(tx, event, {"risk": said}, ref=risk.number, customer_id=risk.customer_id, now_ns=now_ns)
 
 
 def _tell(tx: Connection, risk: Risk, decision: NotifyRisk, policy: Policy, *, now_ns: int) -> None:

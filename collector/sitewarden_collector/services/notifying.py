@@ -30,7 +30,7 @@ from sitewarden_alerting.reading import plain
 from sitewarden_collector import config
 from sitewarden_collector.channels.base import Channel, Notice, Receipt
 from sitewarden_collector.errors import ChannelRejected, ChannelUnavailable, DatabaseBusy
-from sitewarden_collector.services import pages
+from sitewarden_collector.services import pages, webhooks
 from sitewarden_collector.store import notices
 from sitewarden_collector.store.engine import Database
 from sitewarden_collector.store.notices import StoredNotice
@@ -247,7 +247,11 @@ def settle(
     """Write what follows an attempt and say what that was: sent, retry, handed_on, parked, or overtaken when the
     notice was cancelled or settled by somebody else meanwhile."""
     if isinstance(outcome, Receipt):
-        return "sent" if notices.settle_sent(tx, notice, now_ns=now_ns) else "overtaken"
+        if not notices.settle_sent(tx, notice, now_ns=now_ns):
+            return "overtaken"
+        if notice.kind == "page":
+            _announce(tx, notice, now_ns=now_ns)
+        return "sent"
     given_up = outcome.permanent or notice.attempts >= patience.attempts_max
     tired = notice.kind == "page" and notice.attempts >= patience.hand_on_after
     handed_on = notice.handed_to is not None
@@ -263,3 +267,9 @@ def settle(
     if handed_on:
         return "handed_on" if notices.settle_failed(tx, notice, error=outcome.error) else "overtaken"
     return "parked" if notices.settle_parked(tx, notice, error=outcome.error) else "overtaken"
+
+
+def _announce(tx: Connection, notice: StoredNotice, *, now_ns: int) -> None:
+    ids = pages.tickets_in(tx, notice)
+    data = {"person": notice.person, "channel": notice.channel, "notice": notice.id, "ticket_ids": ids}
+    webhooks.announce(tx, "oncall.page_sent", data, ref=notice.id, ours_only=True, occasion=notice.id, now_ns=now_ns)

@@ -19,7 +19,7 @@ from sitewarden_alerting.oncall import Layer, Load, Override, Schedule, Shift, T
 from sitewarden_alerting.oncall.local import zone_of
 from sitewarden_alerting.wording import duration, moment
 from sitewarden_collector.errors import Conflict, Invalid, NotFound
-from sitewarden_collector.services import roster
+from sitewarden_collector.services import roster, webhooks
 from sitewarden_collector.store import changes, notices, schedules, sites
 from sitewarden_collector.store.base import new_id
 
@@ -265,6 +265,8 @@ def warn(tx: Connection, *, now_ns: int) -> int:
         key = f"gap:{gap.schedule}:{gap.until_ns if gap.until_ns < now_ns + WARN_NS else f'day-{now_ns // DAY_NS}'}"
         how = f"Fill it:  sitewarden oncall override {gap.schedule} PERSON --from TIME --until TIME"
         told += _warn(tx, by_schedule[gap.schedule], text, how, key, now_ns=now_ns)
+        data = {"schedule": gap.schedule, "from_ns": gap.from_ns, "until_ns": gap.until_ns, "text": text}
+        webhooks.announce(tx, "oncall.gap", data, ref="", ours_only=True, occasion=key, now_ns=now_ns)
     for schedule, person in unreachable(tx, now_ns=now_ns):
         text = f"no channel reaches {person}, who is on {schedule}"
         how = f"Give one:  sitewarden oncall person set {person} --road CHANNEL"

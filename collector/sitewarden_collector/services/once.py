@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
+from cryptography.fernet import Fernet
 from sqlalchemy import Connection
 
 from sitewarden_collector.errors import Conflict, Invalid
@@ -37,11 +38,13 @@ def once(
     key: str,
     asked: str,
     status: int,
+    sealing: Fernet,
     now_ns: int,
 ) -> Answer:
     """Call `effect(tx)` and answer with what `answer(tx, result)` makes of it, or as before under this key.
 
     `key` names who asks for what, `asked` what the request holds, both as hashes; an empty key promises nothing.
+    What was answered rests sealed: it may hold a secret that is shown once.
     Raises Invalid for a key that was used for something else.
     """
     if key and (before := idempotency.claim(tx, key, request=asked, now_ns=now_ns)) is not None:
@@ -49,8 +52,8 @@ def once(
             raise Invalid("this Idempotency-Key was used for another request; take a new one for a new change")
         if not before.status:
             raise Conflict("the same request is under way; ask again in a second")
-        return Answer(before.status, before.body, replayed=True)
+        return Answer(before.status, sealing.decrypt(before.body), replayed=True)
     body = answer(tx, effect(tx))
     if key:
-        idempotency.settle(tx, key, status=status, body=body)
+        idempotency.settle(tx, key, status=status, body=sealing.encrypt(body))
     return Answer(status, body)

@@ -120,8 +120,9 @@ class WebhookSender:
             if not subscription.active:
                 return ChannelRejected(f"the webhook is off: {subscription.why_off}")
             body = delivery.payload.encode()
-            secret = webhooks.unsealed(self._sealing, subscription)
-            headers = webhook_signing.headers(secret, delivery.message_id, body, now_ns=self._now_ns())
+            now_ns = self._now_ns()
+            secrets = webhooks.signing(self._sealing, subscription, now_ns=now_ns)
+            headers = webhook_signing.headers(secrets, delivery.message_id, body, now_ns=now_ns)
             headers |= {
                 "Content-Type": "application/json",
                 "User-Agent": "sitewarden",

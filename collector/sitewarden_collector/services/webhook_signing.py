@@ -13,7 +13,7 @@ import base64
 import binascii
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from sitewarden_collector.errors import Forbidden, Invalid
@@ -32,13 +32,14 @@ def check_secret(secret: str) -> None:
     _key(secret)
 
 
-def headers(secret: str, message_id: str, body: bytes, *, now_ns: int) -> dict[str, str]:
-    """The three headers of a message that is sent now."""
+def headers(secret: str | Sequence[str], message_id: str, body: bytes, *, now_ns: int) -> dict[str, str]:
+    """The three headers of a message that is sent now, signed with one secret or with several."""
+    known = (secret,) if isinstance(secret, str) else secret
     at_s = str(now_ns // 1_000_000_000)
     return {
         "webhook-id": message_id,
         "webhook-timestamp": at_s,
-        "webhook-signature": f"v1,{_signature(secret, message_id, at_s, body)}",
+        "webhook-signature": " ".join(f"v1,{_signature(one, message_id, at_s, body)}" for one in known),
     }
 
 

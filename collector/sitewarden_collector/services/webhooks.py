@@ -5,8 +5,8 @@ crash loses neither or both. `services.webhook_sending` sends them. A message is
 
     {"type": "ticket.acknowledge", "timestamp": "2026-11-24T12:00:00Z", "data": {...}}
 
-with the thing as it is after the change. Receivers may get a message twice (same webhook-id) and out of order
-(webhook-sequence grows). Not here: signatures (`webhook_signing`), who may subscribe.
+with the thing as it is after the change; `webhook_events` names them all. Receivers may get a message twice (same
+webhook-id) and out of order (webhook-sequence grows). Not here: signatures (`webhook_signing`), who may subscribe.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from hashlib import sha256
 from typing import Any
 
 import msgspec
 from cryptography.fernet import Fernet
 from sqlalchemy import Connection
 
-from sitewarden_alerting.model import Ticket
+from sitewarden_alerting.model import DAY_NS, Ticket
 from sitewarden_collector.channels import outgoing
 from sitewarden_collector.errors import Invalid, NotFound
-from sitewarden_collector.services import webhook_signing
+from sitewarden_collector.services import webhook_events, webhook_signing
 from sitewarden_collector.store import sites, webhooks
 from sitewarden_collector.store.base import new_id
 from sitewarden_collector.store.tickets import Event
@@ -32,8 +33,8 @@ from sitewarden_collector.store.webhooks import Delivery, Subscription
 
 SUBSCRIPTIONS_MAX = 100
 PATTERNS_MAX = 50
+OVERLAP_NS = DAY_NS  # for which the secret before a new one signs too
 TEXT_MAX_CHARS = 4000
-UNTOLD = ("notify", "page", "escalate", "nobody_to_tell")  # how the desk wakes its own people is nobody else's business
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,31 @@ def unsealed(sealing: Fernet, subscription: Subscription) -> str:
     return sealing.decrypt(subscription.secret.encode()).decode()
 
 
+def signing(sealing: Fernet, subscription: Subscription, *, now_ns: int) -> tuple[str, ...]:
+    """The secrets that a message is signed with now: for a day after a change the one before as well."""
+    now = unsealed(sealing, subscription)
+    if subscription.old_until_ns <= now_ns:
+        return (now,)
+    return now, sealing.decrypt(subscription.old_secret.encode()).decode()
+
+
+def rotate(tx: Connection, sealing: Fernet, subscription_id: str, *, secret: str = "", now_ns: int) -> Made:
+    """Give a subscription another secret. Messages carry the signatures of both for a day, so that the receiver can
+    change over when it suits. Raises NotFound, Invalid."""
+    before = webhooks.get(tx, subscription_id)
+    if secret:
+        webhook_signing.check_secret(secret)
+    plain = secret or webhook_signing.new_secret()
+    webhooks.change_secret(
+        tx,
+        subscription_id,
+        secret=sealing.encrypt(plain.encode()).decode(),
+        old_secret=before.secret,
+        old_until_ns=now_ns + OVERLAP_NS,
+    )
+    return Made(webhooks.get(tx, subscription_id), plain)
+
+
 def announce(
     tx: Connection,
     event: str,
@@ -98,15 +124,55 @@ def announce(
     *,
     ref: str,
     customer_id: str = "",
-    at_ns: int | None = None,
+    ours_only: bool = False,
+    occasion: str = "",
     now_ns: int,
 ) -> int:
-    """Tell every subscription that wants to hear of `event` (as `ticket.assign_ticket`); how many those are."""
+    """Tell every subscription that wants to hear of `event` (as `risk.raise`); how many those are. With `ours_only`
+    those are passed over that hear of one customer alone; the same `occasion` is told once."""
+    there = webhooks.listening(tx, "" if ours_only else customer_id)
+    return _tell(
+        tx,
+        there,
+        (event,),
+        data,
+        ref=ref,
+        customer_id=customer_id,
+        occasion=occasion,
+        at_ns=now_ns,
+        now_ns=now_ns,
+    )
+
+
+def _tell(
+    tx: Connection,
+    there: Sequence[Subscription],
+    names: Sequence[str],
+    data: Mapping[str, Any],
+    *,
+    ref: str,
+    customer_id: str,
+    occasion: str = "",
+    at_ns: int,
+    now_ns: int,
+) -> int:
+    """One message for each subscription that a pattern of it wants, under the first name that it matches."""
     told = 0
-    for subscription in webhooks.listening(tx, customer_id):
-        if any(fnmatchcase(event, pattern) for pattern in subscription.events):
-            at = now_ns if at_ns is None else at_ns
-            enqueue(tx, subscription.id, event, data, ref=ref, customer_id=customer_id, at_ns=at, now_ns=now_ns)
+    for subscription in there:
+        name = next((name for name in names if any(fnmatchcase(name, one) for one in subscription.events)), "")
+        if name:
+            once = sha256(f"{occasion} {subscription.id}".encode()).hexdigest()[:32]
+            enqueue(
+                tx,
+                subscription.id,
+                name,
+                data,
+                ref=ref,
+                customer_id=customer_id,
+                message_id=f"msg_{once}" if occasion else "",
+                at_ns=at_ns,
+                now_ns=now_ns,
+            )
             told += 1
     return told
 
@@ -140,22 +206,29 @@ def enqueue(
     return made
 
 
-def of_ticket(tx: Connection, ticket: Ticket, events: Sequence[Event], *, now_ns: int) -> None:
-    """Tell of what happened to a ticket, which is as it is now."""
-    worth = [event for event in events if event.what not in UNTOLD]
-    if not worth or not webhooks.listening(tx, ticket.customer_id):
-        return
-    for event in worth:
-        data = {"ticket": _ticket(ticket), "event": _event(event)}
-        announce(
-            tx,
-            f"ticket.{event.what}",
-            data,
-            ref=ticket.number,
-            customer_id=ticket.customer_id,
-            at_ns=event.at_ns,
-            now_ns=now_ns,
-        )
+def of_tickets(tx: Connection, told: Sequence[tuple[Ticket, Sequence[Event]]], *, now_ns: int) -> None:
+    """Tell of what happened to tickets, which are as they are now."""
+    heard: dict[str, list[Subscription]] = {}
+    for ticket, events in told:
+        for event in events:
+            names, called = webhook_events.names_of(event.what), webhook_events.on_call_name_of(event.what)
+            for whose, what in ((ticket.customer_id, names), ("", (called,) if called else ())):
+                if not what:
+                    continue
+                if whose not in heard:
+                    heard[whose] = webhooks.listening(tx, whose)
+                if not heard[whose]:
+                    continue
+                _tell(
+                    tx,
+                    heard[whose],
+                    what,
+                    {"ticket": _ticket(ticket), "event": _event(event)},
+                    ref=ticket.number,
+                    customer_id=ticket.customer_id,
+                    at_ns=event.at_ns,
+                    now_ns=now_ns,
+                )
 
 
 def test(tx: Connection, subscription_id: str, *, by: str, now_ns: int) -> str:
@@ -216,7 +289,7 @@ def _ticket(ticket: Ticket) -> dict[str, Any]:
 
 def _event(event: Event) -> dict[str, Any]:
     # What people say among themselves is read where it is kept, by those who may.
-    internal = event.what == "comment" and event.data.get("visibility") != "customer"
+    internal = event.what in ("comment", "attach_file") and event.data.get("visibility") != "customer"
     text = "" if internal else event.text[:TEXT_MAX_CHARS]
     return {"what": event.what, "by": event.by, "text": text, "data": dict(event.data)}
 

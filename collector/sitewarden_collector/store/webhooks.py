@@ -60,6 +60,8 @@ subscriptions = Table(
     Column("why_off", Text, nullable=False),
     Column("created_ns", Ns, nullable=False),
     Column("created_by", String(200), nullable=False),
+    Column("old_secret", Text, nullable=False),  # sealed; signs too until
+    Column("old_until_ns", Ns, nullable=False),
 )
 
 deliveries = Table(
@@ -100,6 +102,8 @@ class Subscription:
     why_off: str
     created_ns: int
     created_by: str
+    old_secret: str = ""
+    old_until_ns: int = 0
 
     def __repr__(self) -> str:
         return f"Subscription({self.id!r})"  # the address may hold a secret
@@ -156,6 +160,12 @@ def get(tx: Connection, subscription_id: str) -> Subscription:
 def switch(tx: Connection, subscription_id: str, *, active: bool, why: str = "") -> None:
     changed = update(subscriptions).where(subscriptions.c.id == subscription_id)
     tx.execute(changed.values(active=active, why_off="" if active else why))
+
+
+def change_secret(tx: Connection, subscription_id: str, *, secret: str, old_secret: str, old_until_ns: int) -> None:
+    """Both are sealed; the old one signs too until its time."""
+    changed = update(subscriptions).where(subscriptions.c.id == subscription_id)
+    tx.execute(changed.values(secret=secret, old_secret=old_secret, old_until_ns=old_until_ns))
 
 
 def remove(tx: Connection, subscription_id: str) -> None:

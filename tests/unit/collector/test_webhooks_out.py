@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import re
 from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +18,8 @@ from sitewarden_collector.channels import outgoing
 from sitewarden_collector.channels.outgoing import Answer
 from sitewarden_collector.errors import ChannelRejected, ChannelUnavailable, Conflict, Forbidden, Invalid, NotFound
 from sitewarden_collector.services import tickets as ticketing
-from sitewarden_collector.services import webhook_sending, webhook_signing, webhooks
+from sitewarden_collector.services import webhook_events, webhook_sending, webhook_signing, webhooks
+from sitewarden_collector.services.desk import majors, problems, tasks
 from sitewarden_collector.services.webhook_sending import WebhookSender
 from sitewarden_collector.store import webhooks as stored
 from sitewarden_collector.store.engine import Database
@@ -25,6 +28,8 @@ from sitewarden_collector.store.webhooks import Delivery
 from tests.cast import ACME, ADA, GLOBEX, HOUR, NOON, SECOND, FakeClock, settle_site
 from tests.desk import SECRET
 from tests.fakes.web import WebService
+
+SERVICES = Path(webhooks.__file__).parent
 
 
 def _subscribe(db: Database, url: str, *events: str, customer: str = "") -> webhooks.Made:
@@ -290,3 +295,69 @@ def test_the_example_of_standard_webhooks_is_signed_as_there() -> None:
         secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", body, now_ns=1_614_265_330 * 1_000_000_000
     )
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def test_every_event_of_a_ticket_that_is_told_has_its_name_and_what_it_says() -> None:
+    words = set()
+    for path in SERVICES.rglob("*.py"):
+        if "problems" not in path.name:
+            words |= set(re.findall(r'(?:noted|written|_keep|Event)\([^"]*?"([a-z]+_[a-z_]+)"', path.read_text()))
+    assert len(words) > 20
+    known = webhook_events.every()
+    missing = {word for word in words for name in webhook_events.names_of(word) if name not in known}
+    assert missing <= {"visit_id"}
+
+
+def test_one_fact_is_told_once_under_the_first_name_that_is_wanted(db: Database) -> None:
+    db.write_now(settle_site)
+    every = _subscribe(db, "https://a.example.com/", "*").subscription
+    of_majors = _subscribe(db, "https://b.example.com/", "major.*").subscription
+    number = _open_ticket(db)
+    db.write_now(majors.declare, number, "nobody can order", by=ADA, now_ns=NOON)
+    told = {(one.subscription_id, one.event) for one in _all(db) if "major" in one.event}
+    assert told == {(every.id, "ticket.set_major"), (of_majors.id, "major.declare")}
+
+
+def test_on_call_is_told_to_those_who_hear_of_all_customers(db: Database) -> None:
+    db.write_now(settle_site)
+    ours = _subscribe(db, "https://a.example.com/", "oncall.*").subscription
+    _subscribe(db, "https://b.example.com/", "oncall.*", customer=ACME)
+    number = _open_ticket(db)
+    db.write_now(ticketing.acknowledge, number, ADA, now_ns=NOON)
+    told = [(one.subscription_id, one.event) for one in _all(db)]
+    assert (ours.id, "oncall.acknowledge") in told
+    assert {subscription for subscription, _ in told} == {ours.id}
+
+
+def test_the_work_on_a_problem_is_told(db: Database) -> None:
+    _subscribe(db, "https://a.example.com/", "problem.*")
+    made = db.write_now(problems.open_problem, "orders hang", by=ADA, now_ns=NOON)
+    task = db.write_now(problems.add_task, made.number, "change the pool", ADA, NOON + HOUR, by=ADA, now_ns=NOON)
+    db.write_now(tasks.finish, task.id, by=ADA, now_ns=NOON)
+    assert [one.event for one in _all(db)] == ["problem.open_problem", "problem.add_task", "problem.finish_task"]
+    assert json.loads(_all(db)[0].payload)["data"]["problem"]["number"] == made.number
+
+
+def test_the_same_occasion_is_told_once(db: Database) -> None:
+    _subscribe(db, "https://a.example.com/", "oncall.gap")
+    for _ in range(3):
+        db.write_now(webhooks.announce, "oncall.gap", {}, ref="", ours_only=True, occasion="gap:1", now_ns=NOON)
+    assert len(_all(db)) == 1
+
+
+async def test_for_a_day_after_a_change_messages_carry_the_signatures_of_both_secrets(db: Database) -> None:
+    with WebService() as web:
+        made = _subscribe(db, f"{web.origin}/hook")
+        again = db.write_now(webhooks.rotate, SECRET, made.subscription.id, now_ns=NOON)
+        assert again.secret != made.secret
+        for at_ns in (NOON + HOUR, NOON + 25 * HOUR):
+            db.write_now(webhooks.test, made.subscription.id, by=ADA, now_ns=at_ns)
+            await _send(db, at_ns=at_ns)
+    first, second = web.requests
+    given = {name.lower(): value for name, value in first.headers.items()}
+    for secret in (made.secret, again.secret):
+        webhook_signing.verify(secret, given, first.body, now_ns=NOON + HOUR)
+    later = {name.lower(): value for name, value in second.headers.items()}
+    webhook_signing.verify(again.secret, later, second.body, now_ns=NOON + 25 * HOUR)
+    with pytest.raises(Forbidden):
+        webhook_signing.verify(made.secret, later, second.body, now_ns=NOON + 25 * HOUR)

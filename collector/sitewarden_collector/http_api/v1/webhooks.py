@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints
 from sitewarden_collector.http_api.changing import Key, change, nothing
 from sitewarden_collector.http_api.paging import Cursor, Limit, Page, page, window
 from sitewarden_collector.http_api.shapes import In, Out, SettingsWriter, instant, moment
-from sitewarden_collector.services import webhooks
+from sitewarden_collector.services import webhook_events, webhooks
 from sitewarden_collector.services.once import Tx
 from sitewarden_collector.services.webhooks import Made
 from sitewarden_collector.store import webhooks as stored
@@ -27,7 +27,10 @@ Pattern = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 class WebhookIn(In):
     url: Annotated[str, Field(max_length=2000)] = Field(examples=["https://hooks.example.com/sitewarden"])
     events: list[Pattern] = Field(
-        default=["ticket.*"], min_length=1, max_length=50, description="patterns; * stands for anything"
+        default=["ticket.*"],
+        min_length=1,
+        max_length=50,
+        description="patterns of `GET /webhooks/events`; * stands for anything",
     )
     customer: Annotated[str, Field(max_length=200)] = Field("", description="only what belongs to this customer")
     about: Annotated[str, Field(max_length=200)] = Field("", description="what it is for")
@@ -57,6 +60,18 @@ class NewWebhookOut(WebhookOut):
     """A new one, with its secret: it is not shown again."""
 
     secret: str = Field(examples=["whsec_..."])
+
+
+class SecretOut(Out):
+    """Another secret; it is not shown again. Until `old_until` messages are signed with the one before as well."""
+
+    secret: str = Field(examples=["whsec_..."])
+    old_until: datetime
+
+
+class EventNameOut(Out):
+    event: str = Field(examples=["ticket.resolve_ticket"])
+    about: str
 
 
 class DeliveryOut(Out):
@@ -115,6 +130,29 @@ async def add_webhook(
         return NewWebhookOut(**_out(tx, made.subscription, {}), secret=made.secret)
 
     return await change(request, who, effect, shape, key=key, status=201)
+
+
+@router.get("/events", operation_id="listWebhookEvents", summary="Everything that a program can be told of")
+async def list_events(request: Request, who: SettingsWriter) -> list[EventNameOut]:
+    return [EventNameOut(event=name, about=about) for name, about in webhook_events.every().items()]
+
+
+@router.post(
+    "/{webhook_id}/secret",
+    operation_id="rotateWebhookSecret",
+    summary="Sign with another secret, and for a day with the one before too",
+    response_model=SecretOut,
+)
+async def rotate(request: Request, who: SettingsWriter, webhook_id: Id, key: Key = "") -> Response:
+    ctx = context(request)
+    now_ns = ctx.now_ns()
+
+    def shape(_tx: Tx, made: Made) -> SecretOut:
+        return SecretOut(secret=made.secret, old_until=instant(made.subscription.old_until_ns))
+
+    return await change(
+        request, who, lambda tx: webhooks.rotate(tx, ctx.secret, webhook_id, now_ns=now_ns), shape, key=key
+    )
 
 
 @router.get(

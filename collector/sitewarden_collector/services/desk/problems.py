@@ -17,6 +17,7 @@ from sitewarden_alerting.model import SECOND_NS, Ticket
 from sitewarden_alerting.problems import PROBLEM_MOVES, Incident, ProblemPolicy, ProblemState
 from sitewarden_collector.errors import Conflict, Invalid
 from sitewarden_collector.services import tickets as ticketing
+from sitewarden_collector.services import webhooks
 from sitewarden_collector.services.desk.changing import text_of, written
 from sitewarden_collector.store import changes, problems, settings, tasks, tickets
 from sitewarden_collector.store.base import new_id
@@ -219,3 +220,19 @@ def _moved(problem: Problem, to: ProblemState) -> Problem:
 def _note(tx: Connection, problem: Problem, what: str, text: str, *, by: str, now_ns: int) -> None:
     problems.remember(tx, problem.id, ProblemEvent(now_ns, what, by, text))
     changes.note(tx, "problem", problem.id, what=what, customer_id="", now_ns=now_ns)
+    told = {
+        "number": problem.number,
+        "title": problem.title,
+        "state": problem.state.value,
+        "fault": problem.fault,
+        "owner": problem.owner,
+    }
+    data = {"problem": told, "event": {"what": what, "by": by, "text": text[: webhooks.TEXT_MAX_CHARS]}}
+    webhooks.announce(tx, f"problem.{what}", data, ref=problem.number, now_ns=now_ns)
+
+
+def finished(tx: Connection, problem_id: str, text: str, *, by: str, now_ns: int) -> None:
+    """A task of a problem is done."""
+    found = problems.by_id(tx, problem_id)
+    if found is not None:
+        _note(tx, found, "finish_task", text, by=by, now_ns=now_ns)

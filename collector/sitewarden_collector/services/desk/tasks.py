@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from sitewarden_alerting.model import Ticket
+from sitewarden_collector.services.desk import problems
 from sitewarden_collector.services.desk.changing import noted
-from sitewarden_collector.store import problems, solutions, tasks, tickets, visits
-from sitewarden_collector.store.problems import ProblemEvent
+from sitewarden_collector.store import solutions, tasks, tickets, visits
 from sitewarden_collector.store.tasks import StoredTask
 
 NEXT_STEP = {
@@ -57,7 +57,7 @@ def finish(tx: Connection, task_id: str, *, by: str, now_ns: int) -> StoredTask:
     done = tasks.finish(tx, task_id, by=by, now_ns=now_ns)
     text = f"done: {done.text}"
     if done.kind == "maintenance":
-        problems.remember(tx, done.ref_id, ProblemEvent(now_ns, "finish_task", by, text))
+        problems.finished(tx, done.ref_id, text, by=by, now_ns=now_ns)
     elif (ticket := tickets.by_id(tx, done.ref_id, for_update=True)) is not None:
         noted(tx, ticket, "finish_action", text, by=by, now_ns=now_ns, data={"task_id": task_id})
     return done
