@@ -9,10 +9,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from sitewarden_collector.cli import _common
-from sitewarden_collector.config import Advertise, Config
+from sitewarden_collector.config import Advertise, Config, split_address
 
 if TYPE_CHECKING:
     from sitewarden_collector.app import Collector
+
+OPEN_HOSTS = ("0.0.0.0", "::", "127.0.0.1", "::1")  # noqa: S104  compared with, not listened on
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -48,6 +50,11 @@ def _say(collector: Collector) -> None:
     front = collector.front
     print(f"Sitewarden serves agents on {', '.join(front.streams_endpoints)}", flush=True)
     print(f"  enrolment on {', '.join(front.enrolment_endpoints)}", flush=True)
+    console = collector.config.console
+    scheme = "https" if console.certificate_file else "http"
+    host = split_address(collector.config.listen.http, "listen.http")[0]
+    address = console.public_url or f"{scheme}://{'localhost' if host in OPEN_HOSTS else host}:{collector.http_port}/"
+    print(f"  console   on {address} (the first account: sitewarden account add --role admin NAME)", flush=True)
     print(f"  health    on port {collector.http_port}: /healthz, /metrics", flush=True)
     if collector.config.advertise == Advertise():
         print("  only for this host: set [advertise] names, by which agents elsewhere reach it", flush=True)

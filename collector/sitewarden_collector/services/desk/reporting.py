@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy import Connection
 
+from sitewarden_alerting import decisions as made
 from sitewarden_alerting import tickets as moves
-from sitewarden_alerting.model import Ticket, TicketType
+from sitewarden_alerting.model import NoticeKind, Ticket, TicketType
 from sitewarden_collector.errors import Invalid
-from sitewarden_collector.services import aftermath, priorities
+from sitewarden_collector.services import aftermath, paging, priorities, roster
 from sitewarden_collector.services.desk import comments
 from sitewarden_collector.services.desk.changing import text_of
 from sitewarden_collector.store import categories, sites, tickets
@@ -16,6 +19,7 @@ from sitewarden_collector.store.numbers import BY_TYPE, next_number
 from sitewarden_collector.store.tickets import Event
 
 TITLE_MAX_CHARS = 300
+PAGE_PRIORITY = 2  # an incident of this priority or a more urgent one pages
 FUTURE_NS = 5 * 60 * 1_000_000_000  # clocks of reporters differ
 
 
@@ -37,7 +41,7 @@ def report(
     from_customer: bool = False,
 ) -> Ticket:
     """Open a ticket at the site of that name. `reporter` told it at `reported_ns`: the clocks count from then. `text`
-    becomes its first comment. Without `priority` the rules judge it. Raises NotFound,
+    becomes its first comment. Without `priority` the rules judge it. Whoever is on call is told. Raises NotFound,
     Invalid."""
     where = sites.by_name(tx, site)
     if type not in list(TicketType):
@@ -64,7 +68,6 @@ def report(
         now_ns=now_ns,
     )
     ticket = priorities.opened(tx, ticket)
-    ticket = priorities.opened(tx, ticket)
     tickets.save(tx, ticket, new=True)
     event = Event(min(told_ns, now_ns), "open_ticket", by, f"reported by {ticket.reporter}: {ticket.title}")
     aftermath.record(tx, ticket, [event], now_ns=now_ns)
@@ -73,4 +76,24 @@ def report(
     if text:
         visibility = "customer" if from_customer else "internal"
         comments.add(tx, ticket.number, text, by=by, visibility=visibility, from_customer=from_customer, now_ns=now_ns)
+    return _tell(tx, ticket, by=by, now_ns=now_ns)
+
+
+def _tell(tx: Connection, ticket: Ticket, *, by: str, now_ns: int) -> Ticket:
+    """Whoever is on call hears of it: of an urgent incident by a page, of the rest without urgency. Not when it is they
+    who report it."""
+    on_call = roster.configured(tx)
+    line = roster.line(tx, ticket.customer_id, at_ns=now_ns, fallback=on_call)
+    if by in line.reachable()[:1]:
+        return ticket
+    urgent = ticket.type is TicketType.INCIDENT and ticket.priority <= PAGE_PRIORITY
+    if not urgent and not line.reachable():
+        return ticket  # nobody is on call at all: only for a page that is worth a line of its own
+    kind: NoticeKind = "page" if urgent else "info"
+    ticket = replace(ticket, notices=ticket.notices + 1)
+    tickets.save(tx, ticket, new=False)
+    reason = f"reported by {ticket.reporter}"
+    paging.tell(
+        tx, made.Notify(ticket, now_ns, reason, kind, f"{kind}-{ticket.notices}"), ticket, on_call, now_ns=now_ns
+    )
     return ticket
