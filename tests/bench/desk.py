@@ -21,7 +21,7 @@ from sitewarden_alerting.model import Evidence, SignalKind, Ticket, TicketState
 from sitewarden_alerting.observations import Series
 from sitewarden_collector.services import aftermath
 from sitewarden_collector.services.access import Principal, Role
-from sitewarden_collector.store import agents, samples, tickets
+from sitewarden_collector.store import agents, evidence, samples, tickets
 from sitewarden_collector.store.base import new_id, tables
 from sitewarden_collector.store.engine import Database
 from sitewarden_collector.store.samples import RawBlock
@@ -141,7 +141,7 @@ def _watched(tx: Connection, chance: random.Random, now_ns: int) -> str:
     at_ns = now_ns - 6 * HOUR
     ticket = _open(tx, agent.site_id, agent.customer_id, "INC-90001", chance, at_ns, fault="fp1:watched")
     entries = {i: Evidence(agent.id, EPOCH, 1, i, at_ns, "app-1", f"error {i}\n  at line 12") for i in range(20)}
-    tickets.add_evidence(tx, ticket.id, entries, total=20)
+    evidence.add(tx, ticket.id, entries, total=20)
     return ticket.number
 
 

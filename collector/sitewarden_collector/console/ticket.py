@@ -9,14 +9,14 @@ from fastapi.responses import HTMLResponse, JSONResponse
 
 from sitewarden_alerting.model import HOUR_NS, MINUTE_NS, Ticket
 from sitewarden_alerting.solutions import Step
-from sitewarden_collector.console import choices
+from sitewarden_collector.console import choices, ticket_choices
 from sitewarden_collector.console.i18n import N_
 from sitewarden_collector.console.pages import gettext, page
 from sitewarden_collector.console.sites import drawn
 from sitewarden_collector.errors import NotFound
 from sitewarden_collector.services import charts, log_lines, ticket_view
 from sitewarden_collector.services.access import Permission, Principal
-from sitewarden_collector.store import tickets as rows
+from sitewarden_collector.store import evidence as kept
 from sitewarden_collector.web.context import Context, context
 from sitewarden_collector.web.identity import need
 
@@ -53,6 +53,7 @@ async def ticket(request: Request, principal: Reader, number: str, span: str = "
         request,
         principal,
         "ticket_live.html" if live else "ticket.html",
+        site_zone=view.work.site_zone,
         view=view,
         ticket=view.shown.ticket,
         lines=lines,
@@ -62,6 +63,7 @@ async def ticket(request: Request, principal: Reader, number: str, span: str = "
         span_key=span if span in SPANS else "6h",
         spans=[(key, gettext(request, principal, said)) for key, (_, _, said) in SPANS.items()],
         charts=[(kind, gettext(request, principal, said)) for kind, said in CHARTS.items()],
+        **ticket_choices.offered(request, principal, view),
     )
 
 
@@ -70,7 +72,7 @@ async def lines(request: Request, principal: Reader, number: str, entry: int = 0
     """The log around one entry of the evidence."""
     ctx = context(request)
     ticket = await _visible(ctx, principal, number)
-    evidence = await ctx.db.read(rows.evidence_of, ticket.id)
+    evidence = await ctx.db.read(kept.of_ticket, ticket.id)
     if not 0 <= entry < len(evidence):
         raise NotFound("that entry of the evidence is not kept any more; load the ticket anew")
     found = await ctx.db.read(log_lines.around, ticket.site_id, evidence[entry])

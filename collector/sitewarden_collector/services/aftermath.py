@@ -18,10 +18,20 @@ from sitewarden_collector.store.tickets import Event
 
 def record(tx: Connection, ticket: Ticket, events: Sequence[Event], *, now_ns: int) -> None:
     """Write what happened to `ticket`, which is as it is now, and let the rest follow."""
-    if events:
-        tickets.add_history(tx, ticket, events, now_ns=now_ns)
-        service_levels.refresh(tx, ticket, now_ns=now_ns, whats=[event.what for event in events])
-        webhooks.of_ticket(tx, ticket, events, now_ns=now_ns)
-    what = events[-1].what if events else "count"
-    whose = {"customer_id": ticket.customer_id, "site_id": ticket.site_id}
-    changes.note(tx, "ticket", ticket.id, what=what, **whose, now_ns=now_ns)
+    record_all(tx, [(ticket, events)], now_ns=now_ns)
+
+
+def record_all(tx: Connection, told: Sequence[tuple[Ticket, Sequence[Event]]], *, now_ns: int) -> None:
+    """The same for several tickets, each once: in a storm every statement is about many."""
+    happened = [(ticket, events) for ticket, events in told if events]
+    tickets.add_history(tx, happened, now_ns=now_ns)
+    moved = [
+        ticket for ticket, events in happened if not service_levels.UNMOVED.issuperset(event.what for event in events)
+    ]
+    service_levels.refresh_all(tx, moved, now_ns=now_ns)
+    webhooks.of_tickets(tx, happened, now_ns=now_ns)
+    rows = [
+        (ticket.id, events[-1].what if events else "count", ticket.customer_id, ticket.site_id)
+        for ticket, events in told
+    ]
+    changes.note_all(tx, "ticket", rows, now_ns=now_ns)

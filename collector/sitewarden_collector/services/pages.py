@@ -1,10 +1,10 @@
-"""One page: booked once for a person and a step, alone in its notice or, when many come at once, in a bundle.
+"""What becomes of a page, which is booked once for a person and a step, alone in its notice or in a bundle of many.
 
 The first few pages of a minute go out each by itself. Further ones are put together: a bundle waits some seconds and
 names how many tickets need the person, and the most urgent of them. In a storm over the whole collector every page is
 bundled and bundles wait longer: the digest. What is acknowledged before a bundle goes out is not in it.
 
-Not here: whom to ask and when (`services.paging`), and sending (`services.notifying`).
+Not here: whom to ask and when (`services.paging`), booking (`services.page_book`), and sending (`services.notifying`).
 """
 
 from __future__ import annotations
@@ -14,80 +14,19 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from sitewarden_alerting import routing
-from sitewarden_alerting.model import SECOND_NS, Person, Ticket
+from sitewarden_alerting.model import Person, Ticket
 from sitewarden_alerting.wording import cut, exact_moment, severity_word
 from sitewarden_collector.services import roster
-from sitewarden_collector.services.roster import Line
-from sitewarden_collector.store import escalations, notices, tickets
-from sitewarden_collector.store.base import new_id
-from sitewarden_collector.store.escalations import Page
+from sitewarden_collector.store import escalations, evidence, notices, tickets
 from sitewarden_collector.store.notices import StoredNotice
 
-WINDOW_NS = 60 * SECOND_NS
-ALONE_MAX = 3  # pages in a window that go out each by itself
-BUNDLE_WAIT_NS = 20 * SECOND_NS
-STORM_WAIT_NS = 60 * SECOND_NS
-STORM_TICKETS = 30  # more new pages than that in a window are a storm
 NAMED_MAX = 20
 BODY_CHARS = 1500
 
 
-def write(
-    tx: Connection,
-    ticket: Ticket,
-    line: Line,
-    person: str,
-    *,
-    round: int,
-    step: str,
-    why: str,
-    reason: str,
-    news: str = "",
-    now_ns: int,
-) -> Page | None:
-    """Page a person for a step; None when they were paged for it already, or nothing reaches them."""
-    roads = line.roads(person)
-    key = f"{ticket.id}:{round}:{step}:{person}"
-    if not roads or escalations.is_paged(tx, key):
-        return None
-    since_ns = now_ns - WINDOW_NS
-    storm = escalations.is_storm(tx, since_ns=since_ns, number=STORM_TICKETS)
-    if storm or notices.paged_lately(tx, person, since_ns=since_ns, limit=ALONE_MAX) >= ALONE_MAX:
-        notice_id = notices.open_bundle(tx, person, since_ns=now_ns - 10 * WINDOW_NS) or notices.add(
-            tx,
-            kind="page",
-            person=person,
-            channel=roads[0].channel,
-            address=roads[0].address,
-            subject="several tickets need you",
-            body="",
-            urgency=routing.URGENCY["page"],
-            dedup_key=f"bundle:{new_id()}",
-            not_before_ns=now_ns + (STORM_WAIT_NS if storm else BUNDLE_WAIT_NS),
-            now_ns=now_ns,
-        )
-    else:
-        site, customer = tickets.names(tx, ticket.site_id)
-        notice_id = notices.add(
-            tx,
-            kind="page",
-            person=person,
-            channel=roads[0].channel,
-            address=roads[0].address,
-            subject=cut(f"[{ticket.number}] {site}: {news}{ticket.title}", 200),
-            body=body(tx, ticket, site, customer, reason=reason, take=True),
-            ticket_id=ticket.id,
-            urgency=routing.URGENCY["page"],
-            dedup_key=key,
-            now_ns=now_ns,
-        )
-    page = Page(key, ticket.id, ticket.customer_id, round, step, person, notice_id, why, now_ns)
-    return page if escalations.claim_page(tx, page) else None
-
-
 def body(tx: Connection, ticket: Ticket, site: str, customer: str, *, reason: str, take: bool) -> str:
     """What a notice of a ticket says: how bad, where, since when, the first evidence, and what to do."""
-    shown = tickets.evidence_of(tx, ticket.id)[:1]
+    shown = evidence.of_ticket(tx, ticket.id)[:1]
     lines = [
         f"{severity_word(ticket.severity)} at {site} ({customer}), first seen {exact_moment(ticket.opened_ns)}.",
         reason,
@@ -131,18 +70,18 @@ def before_sending(tx: Connection, notice: StoredNotice) -> StoredNotice | None:
     return replace(stored, subject=f"{number} tickets need you: {numbers}{more}", body=said)
 
 
-def tickets_in(tx: Connection, notice: StoredNotice) -> list[str]:
+def tickets_in(tx: Connection, notice: StoredNotice, *, limit: int | None = None) -> list[str]:
     """The ids of the tickets that a notice pages for."""
     if notice.ticket_id is not None:
         return [notice.ticket_id]
-    return [page.ticket_id for page in escalations.pages_in(tx, notice.page_of)]
+    return [page.ticket_id for page in escalations.pages_in(tx, notice.page_of, limit=limit)]
 
 
 def drop(tx: Connection, ticket: Ticket) -> None:
     """Take a ticket out of every page that has not gone out."""
     notices.cancel_for_ticket(tx, ticket.id)
-    for notice_id in escalations.notices_of(tx, [ticket.id]):
-        if not escalations.still_wanted(tx, notice_id, limit=1, but=ticket.id):
+    for notice_id in escalations.unsent_of(tx, ticket.id):
+        if not escalations.is_wanted(tx, notice_id, but=ticket.id):
             notices.cancel_page(tx, notice_id)
 
 
@@ -153,7 +92,7 @@ def hand_on(tx: Connection, notice: StoredNotice, on_call: tuple[Person, ...], *
     """
     customer_id = ""
     if notice.kind == "page":
-        ids = tickets_in(tx, notice)[:1]
+        ids = tickets_in(tx, notice, limit=1)
         ticket = tickets.by_id(tx, ids[0]) if ids else None
         customer_id = "" if ticket is None else ticket.customer_id
     at_line = roster.line(tx, customer_id, at_ns=now_ns, fallback=on_call)

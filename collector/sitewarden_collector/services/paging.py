@@ -5,7 +5,8 @@ that pages and its page cannot part. `step` takes what is due afterwards; `clock
 contract's clock runs down; `stop` ends it all. Every step is a row before it is a message, so a restart loses none and
 repeats none. A page that a silence or a maintenance window holds back begins anew when that is over.
 
-Not here: who stands in line (`services.roster`), the single page (`services.pages`), sending (`services.notifying`).
+Not here: who stands in line (`services.roster`), booking and wording pages (`services.page_book`, `services.pages`),
+sending (`services.notifying`).
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from sqlalchemy import Connection
 
 from sitewarden_alerting import decisions as made
 from sitewarden_alerting import escalation, routing
-from sitewarden_alerting.escalation import EscalationPolicy, Status, Taken, Target
+from sitewarden_alerting.escalation import Status, Taken, Target
 from sitewarden_alerting.model import SECOND_NS, Person, Ticket
 from sitewarden_alerting.silences import silencing
 from sitewarden_alerting.wording import cut
-from sitewarden_collector.services import aftermath, pages, roster
+from sitewarden_collector.services import pages, roster
+from sitewarden_collector.services.page_book import PageBook
 from sitewarden_collector.services.roster import Line
-from sitewarden_collector.store import escalations, maintenance, notices, schedules, silences, tickets
+from sitewarden_collector.store import escalations, notices, silences, tickets
 from sitewarden_collector.store.escalations import Running
 from sitewarden_collector.store.tickets import Event
 
@@ -59,19 +61,37 @@ class PagingState:
 def tell(tx: Connection, decision: made.Notify, ticket: Ticket, on_call: Sequence[Person], *, now_ns: int) -> None:
     """Have somebody told of a decision, in the decision's own transaction. `on_call` is the configuration's list, for
     customers whom no schedule serves."""
-    line = roster.line(tx, ticket.customer_id, at_ns=now_ns, fallback=on_call)
-    if decision.kind == "page" and ticket.acknowledged_ns is None:
-        if not line.reachable():
-            _nobody(tx, ticket, now_ns=now_ns)
-            return
-        _begin(tx, ticket, line, decision.reason, now_ns=now_ns)
-        return
+    tell_all(tx, [(decision, ticket)], on_call, now_ns=now_ns)
+
+
+def tell_all(
+    tx: Connection, news: Sequence[tuple[made.Notify, Ticket]], on_call: Sequence[Person], *, now_ns: int
+) -> None:
+    """The same for many decisions, in their order."""
+    book = PageBook(tx, now_ns, on_call)
+    for first in range(0, len(news), DUE_PER_STEP):
+        part = news[first : first + DUE_PER_STEP]
+        book.prepare([ticket for decision, ticket in part if _pages(decision, ticket)])
+        for decision, ticket in part:
+            if _pages(decision, ticket):
+                _begin(book, ticket, decision.reason)
+            else:
+                _inform_of(book, decision, ticket)
+        book.flush()
+
+
+def _pages(decision: made.Notify, ticket: Ticket) -> bool:
     # What somebody has acknowledged pages nobody any more: its owner is told instead.
+    return decision.kind == "page" and ticket.acknowledged_ns is None
+
+
+def _inform_of(book: PageBook, decision: made.Notify, ticket: Ticket) -> None:
+    tx, now_ns, line = book.tx, book.now_ns, book.line(ticket.customer_id)
     kind = "info" if decision.kind == "page" else decision.kind
     first = (ticket.assignee,) if ticket.assignee and line.roads(ticket.assignee) else ()
     route = routing.first(line.as_persons(first), kind)
     if route is None:
-        _nobody(tx, ticket, now_ns=now_ns)
+        book.tell(ticket, [_nobody(now_ns)])
         return
     site, customer = tickets.names(tx, ticket.site_id)
     news = "recovered: " if kind == "recovery" else _again(ticket)
@@ -91,7 +111,7 @@ def tell(tx: Connection, decision: made.Notify, ticket: Ticket, on_call: Sequenc
     )
     text = f"{kind} to {route.person} by {route.channel} ({route.reason.value}): {decision.reason}"
     data = {"person": route.person, "channel": route.channel, "kind": kind}
-    aftermath.record(tx, ticket, [Event(now_ns, "notify", BY_RULES, text, data=data)], now_ns=now_ns)
+    book.tell(ticket, [Event(now_ns, "notify", BY_RULES, text, data=data)])
 
 
 def stop(tx: Connection, ticket: Ticket, *, now_ns: int) -> None:
@@ -122,28 +142,29 @@ def resume(tx: Connection, ticket: Ticket, *, now_ns: int) -> None:
 
 def step(tx: Connection, *, now_ns: int, limit: int = DUE_PER_STEP) -> int:
     """Take the steps whose time has come; how many escalations were looked at. Call again while it is not 0."""
-    looked = 0
-    lines: dict[str, Line] = {}
-    quiet = silences.active(tx, now_ns=now_ns)
     early_ns = now_ns + escalation.BACKWARD_TOLERANCE_NS
-    for found in escalations.due(tx, now_ns=now_ns, early_ns=early_ns, limit=limit):
-        looked += 1
-        ticket = tickets.by_id(tx, found.ticket_id)
+    due = escalations.due(tx, now_ns=now_ns, early_ns=early_ns, limit=limit)
+    if not due:
+        return 0
+    quiet = silences.active(tx, now_ns=now_ns)
+    there = tickets.by_ids(tx, [found.ticket_id for found in due])
+    book = PageBook(tx, now_ns)
+    book.prepare(list(there.values()), running=due)
+    for found in due:
+        ticket = there.get(found.ticket_id)
         if ticket is None or not ticket.is_open or ticket.acknowledged_ns is not None:
             taken = ticket is not None and ticket.acknowledged_ns is not None
-            status = Status.ACKNOWLEDGED if taken else Status.ENDED
-            escalations.move(tx, found.ticket_id, found.state, escalation.finish(found.state, status))
+            book.move(found, escalation.finish(found.state, Status.ACKNOWLEDGED if taken else Status.ENDED))
             continue
         silence = silencing(quiet, ticket, now_ns=now_ns)
-        window = maintenance.covering(tx, ticket.site_id, now_ns=now_ns)
+        window = book.windows.get(ticket.site_id)
         if silence is not None or window is not None:
             ends_ns = silence.until_ns if silence is not None else window.until_ns if window is not None else 0
             hush(tx, ticket, until_ns=min(ends_ns, now_ns + 3600 * SECOND_NS), now_ns=now_ns)
             continue
-        if ticket.customer_id not in lines:
-            lines[ticket.customer_id] = roster.line(tx, ticket.customer_id, at_ns=now_ns)
-        _advance(tx, ticket, found, lines[ticket.customer_id], now_ns=now_ns)
-    return looked
+        _advance(book, ticket, found)
+    book.flush()
+    return len(due)
 
 
 def clock_alarm(tx: Connection, ticket: Ticket, target: str, percent: int, now_ns: int) -> tuple[str, ...]:
@@ -160,17 +181,12 @@ def clock_alarm(tx: Connection, ticket: Ticket, target: str, percent: int, now_n
         return _inform(tx, ticket, line, reason, f"clock-{target}-{percent}", percent=percent, now_ns=now_ns)
     level = escalation.level(found.policy, found.state) + 1
     asked = [name for whom in escalation.on_clock(percent) for name in _asked(line, whom, level=level)]
-    return _page_all(
-        tx,
-        ticket,
-        line,
-        asked,
-        round=found.state.round,
-        step=f"clock-{target}-{percent}",
-        why=reason,
-        reason=reason,
-        now_ns=now_ns,
-    )
+    book = PageBook(tx, now_ns)
+    book.prepare([ticket], running=[found])
+    step = f"clock-{target}-{percent}"
+    told = _page_all(book, ticket, line, asked, round=found.state.round, step=step, why=reason, reason=reason)
+    book.flush()
+    return told
 
 
 def major(tx: Connection, ticket: Ticket, *, count: int, experts: Sequence[str], now_ns: int) -> tuple[str, ...]:
@@ -178,17 +194,18 @@ def major(tx: Connection, ticket: Ticket, *, count: int, experts: Sequence[str],
     line = roster.line(tx, ticket.customer_id, at_ns=now_ns)
     line = replace(line, known=line.known | roster.known(tx, experts))
     reason = f"major incident: {count} tickets so far" + (f"; called in: {', '.join(experts)}" if experts else "")
-    found = escalations.find(tx, ticket.id)
-    if found is None and ticket.acknowledged_ns is None:
-        policy = _policy(tx, line)
+    book = PageBook(tx, now_ns)
+    book.prepare([ticket])
+    if ticket.id not in book.found and ticket.acknowledged_ns is None:
+        policy = book.policy(line)
         state = escalation.begin(policy, now_ns=now_ns)
         first = policy.steps[1].after_s if len(policy.steps) > 1 else policy.repeat_after_s
         state = replace(state, step=min(1, len(policy.steps) - 1), next_ns=now_ns + round(first * SECOND_NS))
-        escalations.add(tx, Running(ticket.id, ticket.customer_id, policy, reason, state, now_ns))
+        book.begin(Running(ticket.id, ticket.customer_id, policy, reason, state, now_ns))
     asked = dict.fromkeys((*line.reachable()[:1], *experts))
-    return _page_all(
-        tx, ticket, line, list(asked), round=0, step="major", why=reason, reason=reason, news="MAJOR: ", now_ns=now_ns
-    )
+    told = _page_all(book, ticket, line, list(asked), round=0, step="major", why=reason, reason=reason, news="MAJOR: ")
+    book.flush()
+    return told
 
 
 def state_of(tx: Connection, ticket_id: str) -> PagingState:
@@ -213,52 +230,60 @@ def state_of(tx: Connection, ticket_id: str) -> PagingState:
     )
 
 
-def _begin(tx: Connection, ticket: Ticket, line: Line, reason: str, *, now_ns: int) -> None:
-    before = escalations.find(tx, ticket.id)
+def _begin(book: PageBook, ticket: Ticket, reason: str) -> None:
+    line = book.line(ticket.customer_id)
+    if not line.reachable():
+        book.tell(ticket, [_nobody(book.now_ns)])
+        return
+    before = book.found.get(ticket.id)
     if before is not None and before.state.status is Status.RUNNING:
         return  # somebody is being asked already
-    policy = _policy(tx, line)
-    state = escalation.begin(policy, now_ns=now_ns, after=None if before is None else before.state)
-    found = Running(ticket.id, ticket.customer_id, policy, reason, state, now_ns)
-    if before is None:
-        escalations.add(tx, found)
-    else:
-        escalations.put(tx, found)
-    window = maintenance.covering(tx, ticket.site_id, now_ns=now_ns)
+    policy = book.policy(line)
+    state = escalation.begin(policy, now_ns=book.now_ns, after=None if before is None else before.state)
+    found = Running(ticket.id, ticket.customer_id, policy, reason, state, book.now_ns)
+    window = book.windows.get(ticket.site_id)
     if window is not None:
-        hush(tx, ticket, until_ns=window.until_ns, now_ns=now_ns)
+        if before is not None:
+            pages.drop(book.tx, ticket)
+        state = escalation.held(state, now_ns=book.now_ns, until_ns=window.until_ns)
+        book.begin(replace(found, state=state))
         text = f"maintenance until the end of {window.number} ({window.reason}): nobody is paged before"
-        aftermath.record(tx, ticket, [Event(now_ns, "hold_pages", BY_RULES, text)], now_ns=now_ns)
+        book.tell(ticket, [Event(book.now_ns, "hold_pages", BY_RULES, text)])
         return
-    _advance(tx, ticket, found, line, now_ns=now_ns)
+    after, taken = escalation.advance(policy, state, now_ns=book.now_ns)
+    book.begin(replace(found, state=after))
+    if taken is not None:
+        _take(book, ticket, found, taken)
 
 
-def _advance(tx: Connection, ticket: Ticket, found: Running, line: Line, *, now_ns: int) -> None:
-    state, taken = escalation.advance(found.policy, found.state, now_ns=now_ns)
-    if state != found.state and not escalations.move(tx, ticket.id, found.state, state):
-        return  # another collector took this step
-    if taken is None:
-        return
-    asked = _asked(line, taken.what.whom, person=taken.what.person, level=taken.level)
+def _advance(book: PageBook, ticket: Ticket, found: Running) -> None:
+    state, taken = escalation.advance(found.policy, found.state, now_ns=book.now_ns)
+    if state != found.state:
+        book.move(found, state)
+    if taken is not None:
+        _take(book, ticket, found, taken)
+
+
+def _take(book: PageBook, ticket: Ticket, found: Running, taken: Taken) -> None:
+    line = book.line(ticket.customer_id)
     told = _page_all(
-        tx,
+        book,
         ticket,
         line,
-        asked,
+        _asked(line, taken.what.whom, person=taken.what.person, level=taken.level),
         round=taken.round,
         step=str(taken.step),
         why=taken.why,
         reason=found.reason,
         news=_again(ticket),
-        now_ns=now_ns,
         taken=taken,
     )
     if not told:
-        _nobody(tx, ticket, now_ns=now_ns)
+        book.tell(ticket, [_nobody(book.now_ns)])
 
 
 def _page_all(
-    tx: Connection,
+    book: PageBook,
     ticket: Ticket,
     line: Line,
     asked: Sequence[str],
@@ -268,25 +293,23 @@ def _page_all(
     why: str,
     reason: str,
     news: str = "",
-    now_ns: int,
     taken: Taken | None = None,
 ) -> tuple[str, ...]:
     """Page these people for one step, and write down who was asked and why."""
     told, events = [], []
     for person in dict.fromkeys(asked):
-        page = pages.write(
-            tx, ticket, line, person, round=round, step=step, why=why, reason=reason, news=news, now_ns=now_ns
-        )
+        page = book.write(ticket, line, person, round=round, step=step, why=why, reason=reason, news=news)
         if page is None:
             continue
         told.append(person)
         data = {"person": person, "round": round, "step": step, "notice": page.notice_id}
-        events.append(Event(now_ns, "page", BY_RULES, f"page to {person} ({why}): {reason}", data=data))
+        events.append(Event(book.now_ns, "page", BY_RULES, f"page to {person} ({why}): {reason}", data=data))
     if told and (taken is None or taken.step > 0 or taken.round > 0):
         data = {"people": told, "round": round, "step": step}
-        events.insert(0, Event(now_ns, "escalate", BY_RULES, f"escalated to {', '.join(told)}: {why}", data=data))
+        text = f"escalated to {', '.join(told)}: {why}"
+        events.insert(0, Event(book.now_ns, "escalate", BY_RULES, text, data=data))
     if events:
-        aftermath.record(tx, ticket, events, now_ns=now_ns)
+        book.tell(ticket, events)
     return tuple(told)
 
 
@@ -333,16 +356,12 @@ def _inform(
     return tuple(told)
 
 
-def _policy(tx: Connection, line: Line) -> EscalationPolicy:
-    return EscalationPolicy() if line.schedule is None else schedules.policy_of(tx, line.schedule.id)
-
-
-def _nobody(tx: Connection, ticket: Ticket, *, now_ns: int) -> None:
+def _nobody(now_ns: int) -> Event:
     text = (
         "nobody is told: add people with channels under [[on_call]] in the configuration, or a schedule by "
         "`sitewarden oncall add`"
     )
-    aftermath.record(tx, ticket, [Event(now_ns, "nobody_to_tell", BY_RULES, text)], now_ns=now_ns)
+    return Event(now_ns, "nobody_to_tell", BY_RULES, text)
 
 
 def _again(ticket: Ticket) -> str:

@@ -1,18 +1,18 @@
 """The priority of tickets in use: judged when one opens, raised as it grows worse, set by a person.
 
-What a person set stands: the rules neither raise nor lower it any more, and they only ever raise. Every change is a line
-of history, which brings the clocks up to date: they count by the new priority's goals from the start.
+What a person set stands: the rules neither raise nor lower it any more, and they only ever raise. Every change is a
+line of history, which brings the clocks up to date: they count by the new priority's goals from the start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from sitewarden_alerting.model import PRIORITIES, Ticket
-from sitewarden_alerting.priority import Judged, Tier, judge
+from sitewarden_alerting.priority import MANY, SEVERAL, Judged, Tier, judge
 from sitewarden_collector.errors import Conflict, Invalid
 from sitewarden_collector.services import aftermath
 from sitewarden_collector.store import clocks, sites, tickets
@@ -20,7 +20,6 @@ from sitewarden_collector.store.tickets import Event
 
 BY_RULES = "rules"
 SET = "set_priority"
-SPREAD = 3  # sites from which on a fault is more urgent everywhere
 
 
 def set_priority(tx: Connection, number: str, priority: int, *, by: str, reason: str, now_ns: int) -> Ticket:
@@ -43,7 +42,18 @@ def judged(tx: Connection, ticket: Ticket) -> Judged:
 
 def opened(tx: Connection, ticket: Ticket) -> Ticket:
     """A new ticket with the priority that the rules give it; nothing is written."""
-    return replace(ticket, priority=judged(tx, ticket).priority)
+    return opened_all(tx, [ticket])[0]
+
+
+def opened_all(tx: Connection, new: Sequence[Ticket]) -> list[Ticket]:
+    """New tickets with the priorities that the rules give them; nothing is written."""
+    tiers = sites.tiers(tx, {one.customer_id for one in new})
+    spread = clocks.spread(tx, {one.fault for one in new}, limit=MANY)
+    for ticket in new:
+        spread[ticket.fault].add(ticket.site_id)
+    return [
+        replace(one, priority=judge(one.severity, _tier(tiers, one), len(spread[one.fault])).priority) for one in new
+    ]
 
 
 def raised(tx: Connection, changed: Sequence[Ticket], new: Iterable[str], *, now_ns: int) -> None:
@@ -52,20 +62,25 @@ def raised(tx: Connection, changed: Sequence[Ticket], new: Iterable[str], *, now
         return
     tiers = sites.tiers(tx, {one.customer_id for one in changed})
     fresh = set(new)
+    _spread(tx, [one for one in changed if one.id in fresh], now_ns=now_ns)
     for ticket in changed:
         if ticket.id in fresh:
-            _spread(tx, ticket, now_ns=now_ns)
             continue
-        alone = judge(ticket.severity, Tier(tiers.get(ticket.customer_id, Tier.SILVER)), 1)
+        alone = judge(ticket.severity, _tier(tiers, ticket), 1)
         if ticket.is_open and alone.priority < ticket.priority:
             _raise(tx, ticket, now_ns=now_ns)
 
 
-def _spread(tx: Connection, ticket: Ticket, *, now_ns: int) -> None:
-    others = clocks.open_of_fault(tx, ticket.fault)
-    if len({one.site_id for one in others}) >= SPREAD:
-        for one in others:
-            if one.id != ticket.id:
+def _spread(tx: Connection, new: Sequence[Ticket], *, now_ns: int) -> None:
+    fresh: dict[str, set[str]] = {}
+    for ticket in new:
+        if ticket.is_open:
+            fresh.setdefault(ticket.fault, set()).add(ticket.site_id)
+    for fault, there in clocks.spread(tx, fresh, limit=MANY + max(map(len, fresh.values()), default=0)).items():
+        # Only a step of the rule raises the others; between two of them a fault may come to any number of sites.
+        before = len(there) - len(fresh[fault])
+        if any(before < least <= len(there) for least in (SEVERAL, MANY)):
+            for one in clocks.open_of_fault(tx, fault):
                 _raise(tx, one, now_ns=now_ns)
 
 
@@ -80,7 +95,11 @@ def _by_person(tx: Connection, ticket: Ticket) -> bool:
 
 
 def _affected(tx: Connection, ticket: Ticket) -> int:
-    return len({one.site_id for one in clocks.open_of_fault(tx, ticket.fault)} | {ticket.site_id})
+    return len(clocks.spread(tx, [ticket.fault])[ticket.fault] | {ticket.site_id})
+
+
+def _tier(tiers: Mapping[str, str], ticket: Ticket) -> Tier:
+    return Tier(tiers.get(ticket.customer_id, Tier.SILVER))
 
 
 def _write(tx: Connection, ticket: Ticket, priority: int, by: str, reason: str, *, now_ns: int) -> Ticket:

@@ -1,13 +1,13 @@
 """The clocks of tickets in use: computed from history, contract and calendars whenever somebody asks.
 
 `clocks` and `many` tell. `refresh` keeps the projection that boards sort by, in the transaction of each change, and
-`verify` computes every row of it anew and says which differ. `correction` is the event by which a person corrects the past. Not
-here: the arithmetic (`alerting.servicelevels`), warnings (`services.clock_watch`), the contracts themselves.
+`verify` computes every row of it anew and says which differ. `correction` is the event by which a person corrects the
+past. Not here: the arithmetic (`alerting.servicelevels`), warnings (`services.clock_watch`), the contracts themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -26,8 +26,11 @@ from sitewarden_collector.store.clocks import NEVER_NS, Projection
 from sitewarden_collector.store.contracts import Contract
 from sitewarden_collector.store.tickets import Event
 
+Given = Set[tuple[str, int, int]]  # warnings that were given: target, percent, start of the clock
+
 CORRECT = "correct_clock"
 BY_RULES = "rules"
+AT_ONCE = 500  # tickets in one question: databases limit how long it may be
 # What leaves every clock as it was.
 UNMOVED = frozenset(
     (
@@ -79,17 +82,23 @@ def many(tx: Connection, wanted: Sequence[Ticket], *, now_ns: int) -> dict[str, 
 def refresh(tx: Connection, ticket: Ticket, *, now_ns: int, whats: Iterable[str] | None = None) -> None:
     """Bring the projection of a ticket up to date, after its history. `whats` are the events that were written: some
     move no clock, and then nothing is computed."""
-    if whats is not None and UNMOVED.issuperset(whats):
-        return
-    projections.put(tx, _projection(tx, ticket, clocks(tx, ticket, now_ns=now_ns), now_ns=now_ns))
+    if whats is None or not UNMOVED.issuperset(whats):
+        refresh_all(tx, [ticket], now_ns=now_ns)
+
+
+def refresh_all(tx: Connection, some: Sequence[Ticket], *, now_ns: int) -> None:
+    """Bring the projections of tickets up to date, whatever moved their clocks."""
+    for first in range(0, len(some), AT_ONCE):
+        part = some[first : first + AT_ONCE]
+        found = many(tx, part, now_ns=now_ns)
+        given = projections.told(tx, found)
+        projections.put(tx, [_projection(one, found[one.id], given[one.id], now_ns=now_ns) for one in part])
 
 
 def refresh_customer(tx: Connection, customer_id: str, *, now_ns: int) -> int:
     """The same for every open ticket of a customer, whose contracts are others now; how many."""
     found = projections.open_tickets(tx, customer_id)
-    for ticket_id, one in many(tx, found, now_ns=now_ns).items():
-        ticket = next(ticket for ticket in found if ticket.id == ticket_id)
-        projections.put(tx, _projection(tx, ticket, one, now_ns=now_ns))
+    refresh_all(tx, found, now_ns=now_ns)
     return len(found)
 
 
@@ -104,7 +113,8 @@ def verify(tx: Connection) -> tuple[int, list[Difference]]:
                 continue
             looked += 1
             at_ns = stored.computed_ns
-            made = _projection(tx, ticket, clocks(tx, ticket, now_ns=at_ns), now_ns=at_ns)
+            given = projections.told(tx, [ticket_id])[ticket_id]
+            made = _projection(ticket, clocks(tx, ticket, now_ns=at_ns), given, now_ns=at_ns)
             different += [
                 Difference(ticket.number, name, getattr(stored, name), getattr(made, name))
                 for name in Projection.__slots__
@@ -198,7 +208,7 @@ def calendar_names(contract: Contract) -> set[str]:
     return {contract.calendar, *(name for level in contract.goals.values() for _, name in level.values() if name)}
 
 
-def _projection(tx: Connection, ticket: Ticket, found: Clocks, *, now_ns: int) -> Projection:
+def _projection(ticket: Ticket, found: Clocks, given: Given, *, now_ns: int) -> Projection:
     first = found.next
     due_ns = None if first is None else first.due_ns
     return Projection(
@@ -213,14 +223,17 @@ def _projection(tx: Connection, ticket: Ticket, found: Clocks, *, now_ns: int) -
         breached=any(one.breached for one in found.clocks),
         share=0.0 if first is None else first.share,
         sort_ns=NEVER_NS if due_ns is None else due_ns,
-        alarm_ns=_alarm_ns(tx, ticket, found),
+        alarm_ns=_alarm_ns(found, given),
         computed_ns=now_ns,
     )
 
 
 def untold(tx: Connection, ticket: Ticket, found: Clocks) -> dict[Target, list[int]]:
     """The percentages that open clocks have passed without anybody having been told of them."""
-    given = projections.told(tx, ticket.id)
+    return _untold(found, projections.told(tx, [ticket.id])[ticket.id])
+
+
+def _untold(found: Clocks, given: Given) -> dict[Target, list[int]]:
     missing = {
         one.target: [percent for percent, _ in one.told if (one.target.value, percent, one.start_ns) not in given]
         for one in found.clocks
@@ -229,9 +242,9 @@ def untold(tx: Connection, ticket: Ticket, found: Clocks) -> dict[Target, list[i
     return {target: percents for target, percents in missing.items() if percents}
 
 
-def _alarm_ns(tx: Connection, ticket: Ticket, found: Clocks) -> int | None:
+def _alarm_ns(found: Clocks, given: Given) -> int | None:
     ahead = [one.alarm_ns for one in found.clocks if one.alarm_ns is not None]
-    missed = untold(tx, ticket, found)
+    missed = _untold(found, given)
     ahead += [at_ns for one in found.clocks for percent, at_ns in one.told if percent in missed.get(one.target, ())]
     return min(ahead, default=None)
 

@@ -8,7 +8,8 @@ deciding (`alerting.triage`), who is told (`services.paging`).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
@@ -21,9 +22,9 @@ from sitewarden_alerting.silences import silencing
 from sitewarden_collector.errors import Conflict
 from sitewarden_collector.services import aftermath, paging, priorities
 from sitewarden_collector.services.surroundings import Surroundings, around
-from sitewarden_collector.store import merges, silences, tickets
+from sitewarden_collector.store import evidence, merges, silences, tickets
 from sitewarden_collector.store.base import new_id
-from sitewarden_collector.store.numbers import BY_TYPE, next_number
+from sitewarden_collector.store.numbers import BY_TYPE, next_numbers
 from sitewarden_collector.store.tickets import Event, Listed
 
 BY_RULES = "rules"
@@ -56,16 +57,16 @@ def show(tx: Connection, number: str, *, now_ns: int) -> Shown:
     ticket = tickets.by_number(tx, number)
     site, customer = tickets.names(tx, ticket.site_id)
     into = tickets.by_id(tx, ticket.merged_into) if ticket.merged_into else None
-    evidence = tuple(tickets.evidence_of(tx, ticket.id))
+    shown = tuple(evidence.of_ticket(tx, ticket.id))
     return Shown(
         ticket,
         site,
         customer,
-        evidence,
+        shown,
         tuple(tickets.history_of(tx, ticket.id)),
         "" if into is None else into.number,
         silencing(silences.active(tx, now_ns=now_ns), ticket, now_ns=now_ns),
-        around(tx, ticket, evidence),
+        around(tx, ticket, shown),
     )
 
 
@@ -110,7 +111,10 @@ class _Writing:
     policy: Policy
     now_ns: int
     by: str = BY_RULES
+    numbers: dict[str, Iterator[str]] = field(default_factory=dict)  # set aside for new tickets, by their kind
     ids: dict[str, tuple[str, str]] = field(default_factory=dict)  # new:1 -> id, number
+    unborn: dict[str, None] = field(default_factory=dict)  # ids of new tickets that have no row yet
+    written: dict[str, Ticket] = field(default_factory=dict)  # as the database has them
     evidence: dict[str, dict[int, Evidence]] = field(default_factory=dict)
     latest: dict[str, Ticket] = field(default_factory=dict)
     history: dict[str, list[Event]] = field(default_factory=dict)
@@ -123,21 +127,23 @@ def apply(
 ) -> int:
     """Write down what was decided, in its order; how many tickets were opened or reopened. `by` decided it."""
     work = _Writing(tx, policy, now_ns, by)
+    opening = Counter(BY_TYPE[one.ticket.type] for one in decisions if isinstance(one, made.OpenTicket))
+    work.numbers = {kind: iter(next_numbers(tx, kind, count)) for kind, count in sorted(opening.items())}
     for decision in decisions:
         _write(work, decision)
+    new = [ticket_id for ticket_id, _ in work.ids.values()]
+    for judged in priorities.opened_all(tx, [work.latest[ticket_id] for ticket_id in new]):
+        work.latest[judged.id] = judged
+        events = work.history.get(judged.id, ())
+        work.history[judged.id] = [replace(event, priority=judged.priority) for event in events]
     _flush(work)
-    new = {ticket_id for ticket_id, _ in work.ids.values()}
-    for ticket_id in new:
-        work.latest[ticket_id] = judged = priorities.opened(tx, work.latest[ticket_id])
-        events = work.history.get(ticket_id, ())
-        work.history[ticket_id] = [replace(event, priority=judged.priority) for event in events]
-    for ticket in work.latest.values():
-        tickets.save(tx, ticket, new=False)
-    for ticket_id, ticket in work.latest.items():
-        aftermath.record(tx, ticket, work.history.get(ticket_id, ()), now_ns=now_ns)
-    for decision, ticket_id in work.notify:
-        if not work.latest[ticket_id].merged_into:
-            paging.tell(tx, decision, work.latest[ticket_id], policy.on_call, now_ns=now_ns)
+    changed = [ticket for ticket_id, ticket in work.latest.items() if work.written.get(ticket_id) != ticket]
+    tickets.save_all(tx, changed, new=False)
+    told = [(ticket, work.history.get(ticket_id, ())) for ticket_id, ticket in work.latest.items()]
+    aftermath.record_all(tx, told, now_ns=now_ns)
+    news = [(decision, work.latest[ticket_id]) for decision, ticket_id in work.notify]
+    news = [(decision, ticket) for decision, ticket in news if not ticket.merged_into]
+    paging.tell_all(tx, news, policy.on_call, now_ns=now_ns)
     priorities.raised(tx, list(work.latest.values()), new, now_ns=now_ns)
     for silence_id, number in work.held.items():
         silences.count_held(tx, silence_id, number)
@@ -158,7 +164,7 @@ def _write(work: _Writing, decision: TicketDecision) -> None:
             _replace(work, ticket.id, decision.evidence)
         case made.WithdrawEvidence():
             _flush(work)
-            tickets.drop_evidence(work.tx, ticket.id, decision.record)
+            evidence.drop(work.tx, ticket.id, decision.record)
         case made.MergeTicket():
             into = _real(work, decision.into)
             shift = into.entries - ticket.entries
@@ -166,7 +172,7 @@ def _write(work: _Writing, decision: TicketDecision) -> None:
             work.latest[into.id] = into
             ticket = replace(ticket, merged_into=into.id)
             _flush(work)
-            tickets.move_evidence(work.tx, ticket.id, into.id, shift=shift)
+            evidence.move(work.tx, ticket.id, into.id, shift=shift)
             paging.stop(work.tx, ticket, now_ns=work.now_ns)
             _remember(work, into.id, decision, f"took over {ticket.number}: {decision.reason}")
         case made.RekeyTicket():
@@ -177,16 +183,19 @@ def _write(work: _Writing, decision: TicketDecision) -> None:
             work.notify.append((decision, ticket.id))
     work.latest[ticket.id] = ticket
     if isinstance(decision, MOVED):  # at once: the next decision may need the key that this one gives up
+        if work.unborn:
+            _flush(work)
         tickets.save(work.tx, ticket, new=False)
+        work.written[ticket.id] = ticket
     if not isinstance(decision, COUNTED) and len(ticket.flips) <= FLIPS_WRITTEN:
         _remember(work, ticket.id, decision, decision.reason)
 
 
 def _new(work: _Writing, ticket: Ticket) -> Ticket:
-    """Give the ticket its id and number, and make its row, so that evidence can refer to it."""
-    work.ids[ticket.id] = (new_id(), next_number(work.tx, BY_TYPE[ticket.type]))
+    """Give the ticket its id and number; `_flush` makes its row."""
+    work.ids[ticket.id] = (new_id(), next(work.numbers[BY_TYPE[ticket.type]]))
     ticket = _real(work, ticket)
-    tickets.save(work.tx, ticket, new=True)
+    work.unborn[ticket.id] = None
     return ticket
 
 
@@ -204,13 +213,17 @@ def _replace(work: _Writing, ticket_id: str, one: Evidence) -> None:
         if gathered.record == one.record:
             work.evidence[ticket_id][entry] = one
             return
-    tickets.replace_evidence(work.tx, ticket_id, one)
+    evidence.replace(work.tx, ticket_id, one)
 
 
 def _flush(work: _Writing) -> None:
-    """Write the evidence gathered so far."""
-    for ticket_id, entries in work.evidence.items():
-        tickets.add_evidence(work.tx, ticket_id, entries, total=work.latest[ticket_id].entries)
+    """Write the new tickets and the evidence gathered so far."""
+    born = [work.latest[ticket_id] for ticket_id in work.unborn]
+    tickets.save_all(work.tx, born, new=True)
+    work.written |= {ticket.id: ticket for ticket in born}
+    work.unborn.clear()
+    gathered = {ticket_id: (entries, work.latest[ticket_id].entries) for ticket_id, entries in work.evidence.items()}
+    evidence.add_all(work.tx, gathered)
     work.evidence.clear()
 
 

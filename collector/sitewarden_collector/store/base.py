@@ -36,10 +36,11 @@ def id_column() -> Column[str]:
 
 
 def new_id() -> str:
-    """A UUIDv7 (RFC 9562): 48 bits of milliseconds, then random; sorts by the time it was made."""
-    stamp = (time.time_ns() // 1_000_000).to_bytes(6, "big")
-    raw = bytearray(stamp + os.urandom(10))
-    raw[6] = 0x70 | (raw[6] & 0x0F)
+    """A UUIDv7 (RFC 9562): 48 bits of milliseconds, 12 of their fraction, then random; sorts by the time it was made,
+    also among those that one transaction makes."""
+    milliseconds, rest_ns = divmod(time.time_ns(), 1_000_000)
+    stamp = milliseconds << 16 | 0x7000 | rest_ns * 4096 // 1_000_000
+    raw = bytearray(stamp.to_bytes(8, "big") + os.urandom(8))
     raw[8] = 0x80 | (raw[8] & 0x3F)
     return str(uuid.UUID(bytes=bytes(raw)))
 

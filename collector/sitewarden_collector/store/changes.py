@@ -7,6 +7,7 @@ know reads the thing itself. They are forgotten after a while; a reader that was
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Column, Connection, Index, String, Table, delete, func, insert, select, text

@@ -7,8 +7,8 @@ warnings were given: one row each, so that none is given twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import (
     BigInteger,
@@ -24,14 +24,16 @@ from sqlalchemy import (
     delete,
     insert,
     select,
-    update,
+    union_all,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from sitewarden_alerting.model import Ticket
 from sitewarden_collector.store import tickets
 from sitewarden_collector.store.base import Id, Ns, metadata
 
+FAULTS_AT_ONCE = 50  # in one question
 NEVER_NS = 2**62  # sorts behind everything that is due
 
 ticket_clocks = Table(
@@ -84,12 +86,14 @@ class Projection:
     computed_ns: int
 
 
-def put(tx: Connection, row: Projection) -> None:
-    """Write a row in the place of the one before it."""
-    values = asdict(row)
-    changed = tx.execute(update(ticket_clocks).where(ticket_clocks.c.ticket_id == row.ticket_id).values(values))
-    if changed.rowcount == 0:
-        tx.execute(insert(ticket_clocks).values(values))
+def put(tx: Connection, rows: Sequence[Projection]) -> None:
+    """Write rows in the place of those before them."""
+    if not rows:
+        return
+    insertion = (postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert)(ticket_clocks)
+    theirs = {name: insertion.excluded[name] for name in Projection.__slots__ if name != "ticket_id"}
+    instead = insertion.on_conflict_do_update(index_elements=[ticket_clocks.c.ticket_id], set_=theirs)
+    tx.execute(instead, [{name: getattr(row, name) for name in Projection.__slots__} for row in rows])
 
 
 def find(tx: Connection, ticket_id: str) -> Projection | None:
@@ -124,10 +128,34 @@ def open_of_fault(tx: Connection, fault: str) -> list[Ticket]:
     return [tickets.read(row) for row in tx.execute(query.with_for_update())]
 
 
-def told(tx: Connection, ticket_id: str) -> set[tuple[str, int, int]]:
-    """The warnings that were given: target, percent, start of the clock."""
-    query = select(clock_alarms).where(clock_alarms.c.ticket_id == ticket_id)
-    return {(row.target, row.percent, row.start_ns) for row in tx.execute(query)}
+def spread(tx: Connection, faults: Collection[str], *, limit: int | None = None) -> dict[str, set[str]]:
+    """The sites with an open ticket of each fault, `limit` of them at most. It reads no more than that."""
+    one = tickets.tickets.c
+    found: dict[str, set[str]] = {fault: set() for fault in faults}
+    names = list(found)
+    if limit is not None and len(names) > 1:
+        few = select(one.fault, one.site_id).where(one.fault.in_(names), one.state.in_(tickets.OPEN))
+        rows = tx.execute(few.limit(limit * len(names))).all()
+        for fault, site_id in rows:
+            found[fault].add(str(site_id))
+        if len(rows) < limit * len(names):
+            return found  # all that there are: one question was enough
+    for first in range(0, len(names), FAULTS_AT_ONCE):
+        parts = [
+            select(one.fault, one.site_id).where(one.fault == name, one.state.in_(tickets.OPEN)).limit(limit).subquery()
+            for name in names[first : first + FAULTS_AT_ONCE]
+        ]
+        for fault, site_id in tx.execute(union_all(*(select(part) for part in parts))):
+            found[fault].add(str(site_id))
+    return found
+
+
+def told(tx: Connection, ticket_ids: Collection[str]) -> dict[str, set[tuple[str, int, int]]]:
+    """The warnings that were given for some tickets: target, percent, start of the clock."""
+    found: dict[str, set[tuple[str, int, int]]] = {ticket_id: set() for ticket_id in ticket_ids}
+    for row in tx.execute(select(clock_alarms).where(clock_alarms.c.ticket_id.in_(list(ticket_ids)))):
+        found[row.ticket_id].add((row.target, row.percent, row.start_ns))
+    return found
 
 
 def tell(tx: Connection, ticket_id: str, alarms: Iterable[tuple[str, int, int]], *, now_ns: int) -> bool:

@@ -7,7 +7,7 @@ outlive every restart.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    and_,
+    bindparam,
     cast,
     func,
     insert,
@@ -32,7 +32,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sitewarden_alerting.escalation import Escalation, EscalationPolicy, Status
+from sitewarden_collector.errors import Conflict
 from sitewarden_collector.store.base import Id, Ns, metadata
+from sitewarden_collector.store.notices import UNSENT, notices
 from sitewarden_collector.store.tickets import OPEN, tickets
 
 escalations = Table(
@@ -98,6 +100,12 @@ def find(tx: Connection, ticket_id: str) -> Running | None:
     return None if row is None else _read(row)
 
 
+def find_all(tx: Connection, ticket_ids: Collection[str]) -> list[Running]:
+    """Those of some tickets, locked like `find`."""
+    wanted = select(escalations).where(escalations.c.ticket_id.in_(list(ticket_ids))).order_by(escalations.c.ticket_id)
+    return [_read(row) for row in tx.execute(wanted.with_for_update())]
+
+
 def peek(tx: Connection, ticket_id: str) -> Running | None:
     """`find` for those who only look."""
     row = tx.execute(select(escalations).where(escalations.c.ticket_id == ticket_id)).one_or_none()
@@ -106,19 +114,40 @@ def peek(tx: Connection, ticket_id: str) -> Running | None:
 
 def add(tx: Connection, one: Running) -> None:
     """Write the first escalation of a ticket."""
-    tx.execute(insert(escalations).values(_row(one) | {"ticket_id": one.ticket_id}))
+    add_all(tx, [one])
+
+
+def add_all(tx: Connection, some: Sequence[Running]) -> None:
+    """Write the first escalations of tickets."""
+    if some:
+        tx.execute(insert(escalations), [_row(one) | {"ticket_id": one.ticket_id} for one in some])
 
 
 def put(tx: Connection, one: Running) -> None:
     """Write an escalation as it is now."""
-    tx.execute(update(escalations).where(escalations.c.ticket_id == one.ticket_id).values(_row(one)))
+    put_all(tx, [one])
 
 
-def move(tx: Connection, ticket_id: str, before: Escalation, after: Escalation) -> bool:
-    """Go from one state to the next; False when somebody else moved it meanwhile."""
-    still = and_(*(escalations.c[name] == value for name, value in _state(before).items()))
-    mine = escalations.c.ticket_id == ticket_id
-    return tx.execute(update(escalations).where(mine, still).values(_state(after))).rowcount == 1
+def put_all(tx: Connection, some: Sequence[Running]) -> None:
+    """Write escalations as they are now."""
+    if some:
+        one = update(escalations).where(escalations.c.ticket_id == bindparam("which"))
+        tx.execute(one, [_row(running) | {"which": running.ticket_id} for running in some])
+
+
+def move_all(tx: Connection, moves: Sequence[tuple[str, Escalation, Escalation]]) -> None:
+    """Let escalations that this transaction has locked go on, as (ticket id, before, after). All or none: raises
+    Conflict when somebody else moved one meanwhile."""
+    if not moves:
+        return
+    guard = [escalations.c[name] == bindparam(f"was_{name}") for name in _state(moves[0][1])]
+    rows = [
+        _state(after) | {"which": ticket_id} | {f"was_{name}": value for name, value in _state(before).items()}
+        for ticket_id, before, after in moves
+    ]
+    moved = tx.execute(update(escalations).where(escalations.c.ticket_id == bindparam("which"), *guard), rows)
+    if moved.rowcount != len(moves):
+        raise Conflict("another collector moved one of these escalations meanwhile; they are looked at again")
 
 
 def due(tx: Connection, *, now_ns: int, early_ns: int, limit: int) -> list[Running]:
@@ -132,11 +161,10 @@ def due(tx: Connection, *, now_ns: int, early_ns: int, limit: int) -> list[Runni
     return list(found.values())
 
 
-def is_storm(tx: Connection, *, since_ns: int, number: int) -> bool:
-    """Whether more than so many escalations began after a time. Looks at no more rows than that."""
-    newest = select(escalations.c.begun_ns).order_by(escalations.c.begun_ns.desc()).limit(1).offset(number)
-    begun_ns = tx.execute(newest).scalar_one_or_none()
-    return begun_ns is not None and begun_ns > since_ns
+def begun_lately(tx: Connection, *, since_ns: int, limit: int) -> int:
+    """How many escalations began after a time; looks at no more than `limit`."""
+    newest = select(escalations.c.begun_ns).where(escalations.c.begun_ns > since_ns).limit(limit)
+    return len(tx.execute(newest).all())
 
 
 def count(tx: Connection) -> int:
@@ -144,15 +172,22 @@ def count(tx: Connection) -> int:
     return int(tx.execute(select(func.count()).select_from(escalations)).scalar_one())
 
 
-def is_paged(tx: Connection, key: str) -> bool:
-    return tx.execute(select(pages.c.key).where(pages.c.key == key)).one_or_none() is not None
+def keys_of(tx: Connection, ticket_ids: Collection[str]) -> dict[str, set[str]]:
+    """The keys of the pages of some tickets, by the tickets' ids."""
+    found: dict[str, set[str]] = {ticket_id: set() for ticket_id in ticket_ids}
+    for ticket_id, key in tx.execute(
+        select(pages.c.ticket_id, pages.c.key).where(pages.c.ticket_id.in_(list(ticket_ids)))
+    ):
+        found[ticket_id].add(str(key))
+    return found
 
 
-def claim_page(tx: Connection, page: Page) -> bool:
-    """Write that this person is paged for this step; False when they were already."""
-    insertion = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
-    row = {name: getattr(page, name) for name in Page.__slots__}
-    return tx.execute(insertion(pages).values(row).on_conflict_do_nothing()).rowcount == 1
+def add_pages(tx: Connection, some: Sequence[Page]) -> None:
+    """Write that people are paged; what is there already stays as it is."""
+    if some:
+        insertion = (postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert)(pages)
+        rows = [{name: getattr(page, name) for name in Page.__slots__} for page in some]
+        tx.execute(insertion.on_conflict_do_nothing(), rows)
 
 
 def has_pages(tx: Connection, notice_id: str) -> bool:
@@ -165,15 +200,22 @@ def pages_of(tx: Connection, ticket_id: str) -> list[Page]:
     return [Page(**row._mapping) for row in rows]
 
 
-def pages_in(tx: Connection, notice_id: str) -> list[Page]:
+def pages_in(tx: Connection, notice_id: str, *, limit: int | None = None) -> list[Page]:
     """The pages that stand in one notice."""
-    rows = tx.execute(select(pages).where(pages.c.notice_id == notice_id).order_by(pages.c.at_ns, pages.c.key))
-    return [Page(**row._mapping) for row in rows]
+    wanted = select(pages).where(pages.c.notice_id == notice_id)
+    if limit is None:
+        wanted = wanted.order_by(pages.c.at_ns, pages.c.key)
+    return [Page(**row._mapping) for row in tx.execute(wanted.limit(limit))]
 
 
-def notices_of(tx: Connection, ticket_ids: Sequence[str]) -> list[str]:
-    """The ids of the notices in which pages of these tickets stand."""
-    wanted = select(pages.c.notice_id).where(pages.c.ticket_id.in_(list(ticket_ids))).distinct()
+def unsent_of(tx: Connection, ticket_id: str) -> list[str]:
+    """The ids of the notices in which pages of a ticket stand, as far as something of them has not gone out."""
+    wanted = (
+        select(pages.c.notice_id)
+        .join_from(pages, notices, notices.c.page_of == pages.c.notice_id)
+        .where(pages.c.ticket_id == ticket_id, notices.c.state.in_(UNSENT))
+        .distinct()
+    )
     return [str(one) for one in tx.execute(wanted).scalars()]
 
 
@@ -205,6 +247,11 @@ def still_wanted(tx: Connection, notice_id: str, *, limit: int, but: str = "") -
     urgent first; `but` is left out."""
     rows = tx.execute(_wanted(notice_id, but, tickets.c.number, tickets.c.title, tickets.c.priority).limit(limit))
     return [(str(row[0]), str(row[1])) for row in rows]
+
+
+def is_wanted(tx: Connection, notice_id: str, *, but: str) -> bool:
+    """Whether `still_wanted` finds any; stops at the first."""
+    return tx.execute(_wanted(notice_id, but, tickets.c.id).order_by(None).limit(1)).first() is not None
 
 
 def count_wanted(tx: Connection, notice_id: str) -> int:

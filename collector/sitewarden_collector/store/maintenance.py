@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -60,12 +60,16 @@ def add(tx: Connection, window: Window) -> None:
 
 def covering(tx: Connection, site_id: str, *, now_ns: int) -> Window | None:
     """The window that holds a site's pages back now, the one that ends last; None when none does."""
+    return covering_all(tx, [site_id], now_ns=now_ns).get(site_id)
+
+
+def covering_all(tx: Connection, site_ids: Collection[str], *, now_ns: int) -> dict[str, Window]:
+    """The same for several sites, by their ids; those without a window are not there."""
     table = maintenance_windows
-    rows = tx.execute(
-        select(table).where(table.c.site_id == site_id, table.c.from_ns <= now_ns, table.c.last_ns > now_ns)
-    )
+    now = (table.c.from_ns <= now_ns, table.c.last_ns > now_ns)
+    rows = tx.execute(select(table).where(table.c.site_id.in_(list(site_ids)), *now))
     holding = [held for row in rows if (held := _read(row).at(now_ns)) is not None]
-    return max(holding, key=lambda one: one.until_ns, default=None)
+    return {one.site_id: one for one in sorted(holding, key=lambda one: one.until_ns)}
 
 
 def listing(tx: Connection, *, over_before_ns: int = 0, site_ids: Sequence[str] = (), limit: int = 200) -> list[Window]:

@@ -11,7 +11,8 @@ from sqlalchemy import BigInteger, Column, Connection, Row, String, Table, Text,
 
 from sitewarden_alerting.model import Ticket
 from sitewarden_collector.store.base import Id, Ns, id_column, metadata, new_id
-from sitewarden_collector.store.tickets import evidence
+from sitewarden_collector.store.evidence import evidence
+from sitewarden_collector.store.tickets import tickets
 
 merges = Table(
     "ticket_merges",
@@ -79,6 +80,13 @@ def last_of(tx: Connection, ticket_id: str) -> Merge | None:
     mine = (merges.c.ticket_id == ticket_id, merges.c.into_id != "", merges.c.undone_ns.is_(None))
     row = tx.execute(select(merges).where(*mine).order_by(merges.c.id.desc()).limit(1)).one_or_none()
     return None if row is None else _read(row)
+
+
+def numbers_in(tx: Connection, ticket_id: str) -> list[str]:
+    """The numbers of the tickets that went into this one and were not taken out again, the first merged first."""
+    theirs = (merges.c.into_id == ticket_id, merges.c.undone_ns.is_(None))
+    query = select(tickets.c.number).join_from(merges, tickets, tickets.c.id == merges.c.ticket_id).where(*theirs)
+    return list(dict.fromkeys(str(number) for number in tx.execute(query.order_by(merges.c.id)).scalars()))
 
 
 def together_with(tx: Connection, merge: Merge) -> list[Merge]:

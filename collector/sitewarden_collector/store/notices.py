@@ -43,6 +43,7 @@ from sitewarden_collector.store.base import Id, Ns, id_column, metadata, new_id
 Kind = Literal["page", "risk", "recovery", "info"]
 State = Literal["pending", "sending", "sent", "failed", "parked", "cancelled"]
 STATES: tuple[State, ...] = get_args(State)
+UNSENT: tuple[State, ...] = ("pending", "sending", "parked")
 
 # Longer than any channel's deadline: a slow sender is not overtaken, a dead one is within minutes.
 LEASE_NS = 60 * 1_000_000_000
@@ -288,20 +289,20 @@ def tried(tx: Connection, notice: StoredNotice) -> set[tuple[str, str]]:
 
 def cancel_for_ticket(tx: Connection, ticket_id: str) -> int:
     """Stop every page of a ticket that has not gone out; return how many. What was sent stays sent."""
-    unsent = notices.c.state.in_(("pending", "sending", "parked"))
+    unsent = notices.c.state.in_(UNSENT)
     wanted = and_(notices.c.ticket_id == ticket_id, notices.c.kind == "page", unsent)
     return tx.execute(update(notices).where(wanted).values(state="cancelled")).rowcount
 
 
 def cancel(tx: Connection, notice_id: str) -> bool:
     """Stop one notice that has not gone out; False when it has, or was stopped already."""
-    unsent = and_(notices.c.id == notice_id, notices.c.state.in_(("pending", "sending", "parked")))
+    unsent = and_(notices.c.id == notice_id, notices.c.state.in_(UNSENT))
     return tx.execute(update(notices).where(unsent).values(state="cancelled")).rowcount == 1
 
 
 def cancel_page(tx: Connection, page_of: str) -> int:
     """Stop whatever has not gone out of the pages that are booked under one notice."""
-    unsent = notices.c.state.in_(("pending", "sending", "parked"))
+    unsent = notices.c.state.in_(UNSENT)
     mine = and_(notices.c.page_of == page_of, notices.c.kind == "page", unsent)
     return tx.execute(update(notices).where(mine).values(state="cancelled")).rowcount
 

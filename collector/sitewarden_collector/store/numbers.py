@@ -26,11 +26,16 @@ numbers = Table(
 
 def next_number(tx: Connection, kind: str) -> str:
     """The next number of a kind (a key of `FIRST`), as `INC-1001`. A transaction that fails gives it back."""
+    return next_numbers(tx, kind, 1)[0]
+
+
+def next_numbers(tx: Connection, kind: str, count: int) -> list[str]:
+    """The next `count` numbers of a kind, in their order."""
+    ahead = update(numbers).where(numbers.c.kind == kind).values(last=numbers.c.last + count)
     while True:
-        moved = update(numbers).where(numbers.c.kind == kind).values(last=numbers.c.last + 1).returning(numbers.c.last)
-        last = tx.execute(moved).scalar_one_or_none()
+        last = tx.execute(ahead.returning(numbers.c.last)).scalar_one_or_none()
         if last is not None:
-            return f"{kind}-{last}"
+            return [f"{kind}-{number}" for number in range(last - count + 1, last + 1)]
         try:
             with tx.begin_nested():
                 tx.execute(insert(numbers).values(kind=kind, last=FIRST[kind] - 1))

@@ -31,9 +31,10 @@ from sitewarden_collector.store.attachments import attachments, contents
 from sitewarden_collector.store.audit import audit_log
 from sitewarden_collector.store.base import tables
 from sitewarden_collector.store.comments import comments
+from sitewarden_collector.store.evidence import evidence
 from sitewarden_collector.store.idempotency import keys as idempotency_keys
 from sitewarden_collector.store.sites import customers, sites
-from sitewarden_collector.store.tickets import evidence, history, tickets
+from sitewarden_collector.store.tickets import history, tickets
 
 ERASED = "[erased]"
 WORD_MIN = 3  # letters of a name that is looked for in free text

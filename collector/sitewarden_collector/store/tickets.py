@@ -1,16 +1,16 @@
-"""Tickets, their evidence and their history.
+"""Tickets and their history.
 
 A row of `tickets` is `alerting.model.Ticket`. `open_key` is set while the ticket is open and unique, so that the
-database itself refuses a second open ticket of one fault at one site. Evidence carries copies of what was observed:
-observations may be aged out, evidence is not. History is only ever added to.
+database itself refuses a second open ticket of one fault at one site. History is only ever added to.
 
 Rows that a transaction means to change are read with `for_update`, so that an acknowledgement and the evaluation cannot
-overwrite each other. Not here: what happens to a ticket (`alerting.triage`), and applying it (`services.tickets`).
+overwrite each other. Not here: evidence (`store.evidence`), what happens to a ticket (`alerting.triage`), and applying
+it (`services.tickets`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from hashlib import sha256
 from typing import Any
@@ -30,7 +30,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
-    delete,
+    bindparam,
     exists,
     func,
     insert,
@@ -40,9 +40,6 @@ from sqlalchemy import (
 )
 
 from sitewarden_alerting.model import (
-    EVIDENCE_HEAD,
-    EVIDENCE_TAIL,
-    Evidence,
     SignalKind,
     Ticket,
     TicketState,
@@ -100,21 +97,6 @@ tickets = Table(
     Column("major", Boolean, nullable=False),
     Index(None, "site_id", "fault"),
     Index(None, "fault"),
-)
-
-evidence = Table(
-    "evidence",
-    metadata,
-    Column("ticket_id", Id, ForeignKey("tickets.id"), primary_key=True),
-    Column("entry", BigInteger, primary_key=True),  # the place among all entries that there ever were
-    Column("agent_id", Id, nullable=False),
-    Column("epoch", String(32), nullable=False),
-    Column("seq", BigInteger, nullable=False),
-    Column("idx", Integer, nullable=False),
-    Column("at_ns", Ns, nullable=False),
-    Column("hostname", String(255), nullable=False),
-    Column("text", Text, nullable=False),
-    Column("record", String(255), nullable=False),
 )
 
 history = Table(
@@ -211,6 +193,12 @@ def by_id(tx: Connection, ticket_id: str, *, for_update: bool = False) -> Ticket
     return None if row is None else read(row)
 
 
+def by_ids(tx: Connection, ticket_ids: Collection[str]) -> dict[str, Ticket]:
+    """Those of these tickets that there are."""
+    found = (read(row) for row in tx.execute(select(tickets).where(tickets.c.id.in_(list(ticket_ids)))))
+    return {one.id: one for one in found}
+
+
 def listing(
     tx: Connection,
     *,
@@ -242,54 +230,23 @@ def names(tx: Connection, site_id: str) -> tuple[str, str]:
 
 def save(tx: Connection, ticket: Ticket, *, new: bool) -> None:
     """Write a ticket as it is now."""
-    row = {name: getattr(ticket, name) for name in _FIELDS}
-    row |= {"kind": ticket.kind.value, "state": ticket.state.value, "type": ticket.type.value}
-    row |= {"heads": _pack(ticket.heads), "flips": _pack(ticket.flips), "open_key": _open_key(ticket)}
+    save_all(tx, [ticket], new=new)
+
+
+def save_all(tx: Connection, some: Sequence[Ticket], *, new: bool) -> None:
+    """Write tickets as they are now, all of them in one statement."""
+    rows = [_row(one) for one in some]
+    if not rows:
+        return
     if new:
-        tx.execute(insert(tickets).values(row))
+        tx.execute(insert(tickets), rows)
     else:
-        tx.execute(update(tickets).where(tickets.c.id == row.pop("id")).values(row))
+        changed = update(tickets).where(tickets.c.id == bindparam("which"))
+        tx.execute(changed, [row | {"which": row.pop("id")} for row in rows])
 
 
-def add_evidence(tx: Connection, ticket_id: str, entries: Mapping[int, Evidence], *, total: int) -> None:
-    """Add entries by their places and keep the first and the last of the `total` that there ever were."""
-    kept = {entry: one for entry, one in entries.items() if entry < EVIDENCE_HEAD or entry >= total - EVIDENCE_TAIL}
-    if kept:
-        tx.execute(insert(evidence), [_entry(ticket_id, entry, one) for entry, one in kept.items()])
-    between = (evidence.c.entry >= EVIDENCE_HEAD, evidence.c.entry < total - EVIDENCE_TAIL)
-    if total > EVIDENCE_HEAD + EVIDENCE_TAIL:
-        tx.execute(delete(evidence).where(evidence.c.ticket_id == ticket_id, *between))
-
-
-def replace_evidence(tx: Connection, ticket_id: str, one: Evidence) -> None:
-    """Put the complete record in the place of its first line, where that is kept."""
-    row = _entry(ticket_id, 0, one)
-    del row["ticket_id"], row["entry"]
-    tx.execute(update(evidence).where(evidence.c.ticket_id == ticket_id, evidence.c.record == one.record).values(row))
-
-
-def drop_evidence(tx: Connection, ticket_id: str, record: str) -> None:
-    """Take out a record that belongs elsewhere."""
-    tx.execute(delete(evidence).where(evidence.c.ticket_id == ticket_id, evidence.c.record == record))
-
-
-def move_evidence(tx: Connection, from_id: str, to_id: str, *, shift: int) -> None:
-    """Give one ticket's evidence to another, behind what that had: `shift` entries."""
-    moved = {"ticket_id": to_id, "entry": evidence.c.entry + shift}
-    tx.execute(update(evidence).where(evidence.c.ticket_id == from_id).values(moved))
-
-
-def evidence_of(tx: Connection, ticket_id: str) -> list[Evidence]:
-    """What is kept of a ticket's evidence, in the order in which it came."""
-    rows = tx.execute(select(evidence).where(evidence.c.ticket_id == ticket_id).order_by(evidence.c.entry))
-    return [
-        Evidence(row.agent_id, row.epoch, row.seq, row.idx, row.at_ns, row.hostname, row.text, row.record)
-        for row in rows
-    ]
-
-
-def add_history(tx: Connection, ticket: Ticket, events: Iterable[Event], *, now_ns: int) -> None:
-    """Write events into the history of a ticket, as it is after them. Nothing takes them out again."""
+def add_history(tx: Connection, told: Iterable[tuple[Ticket, Iterable[Event]]], *, now_ns: int) -> None:
+    """Write events into the histories of tickets, as they are after them. Nothing takes them out again."""
     rows = [
         {
             "ticket_id": ticket.id,
@@ -303,6 +260,7 @@ def add_history(tx: Connection, ticket: Ticket, events: Iterable[Event], *, now_
             "priority": event.priority or ticket.priority,
             "data": msgspec.json.encode(event.data).decode() if event.data else "",
         }
+        for ticket, events in told
         for event in events
     ]
     if rows:
@@ -349,23 +307,14 @@ def _open_key(ticket: Ticket) -> str | None:
     return sha256(f"{ticket.site_id}|{ticket.fault}".encode()).hexdigest() if ticket.is_open else None
 
 
+def _row(ticket: Ticket) -> dict[str, Any]:
+    row = {name: getattr(ticket, name) for name in _FIELDS}
+    row |= {"kind": ticket.kind.value, "state": ticket.state.value, "type": ticket.type.value}
+    return row | {"heads": _pack(ticket.heads), "flips": _pack(ticket.flips), "open_key": _open_key(ticket)}
+
+
 def _pack(values: tuple[Any, ...]) -> str:
     return msgspec.json.encode(values).decode() if values else ""
-
-
-def _entry(ticket_id: str, entry: int, one: Evidence) -> dict[str, Any]:
-    return {
-        "ticket_id": ticket_id,
-        "entry": entry,
-        "agent_id": one.agent_id,
-        "epoch": one.epoch,
-        "seq": one.seq,
-        "idx": one.index,
-        "at_ns": one.at_ns,
-        "hostname": one.hostname,
-        "text": one.text,
-        "record": one.record,
-    }
 
 
 def _event(row: Row[Any]) -> Event:

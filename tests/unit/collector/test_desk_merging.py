@@ -7,7 +7,7 @@ import pytest
 from sitewarden_alerting.model import Ticket, TicketState
 from sitewarden_collector.errors import Conflict, Invalid
 from sitewarden_collector.services.desk import linking, merging, moving, reporting
-from sitewarden_collector.store import clocks, tickets
+from sitewarden_collector.store import clocks, evidence, tickets
 from sitewarden_collector.store.engine import Database
 from tests.cast import ACME_BERLIN, ADA, GLOBEX_OSAKA, MINUTE, NOON
 from tests.unit.collector.test_faults import Desk
@@ -25,7 +25,7 @@ def get(office: Desk, number: str) -> Ticket:
 
 
 def texts(office: Desk, number: str) -> list[str]:
-    return [one.text for one in office.db.read_now(tickets.evidence_of, get(office, number).id)]
+    return [one.text for one in office.db.read_now(evidence.of_ticket, get(office, number).id)]
 
 
 def happened(office: Desk, number: str, what: str) -> list[str]:

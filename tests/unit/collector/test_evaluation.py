@@ -19,7 +19,7 @@ from sitewarden_collector.services import actions, evaluation, intake, rulepacks
 from sitewarden_collector.services import tickets as ticketing
 from sitewarden_collector.services.faults import Memory
 from sitewarden_collector.store import actions as action_store
-from sitewarden_collector.store import agents, evaluations, notices, silences, spools, tickets
+from sitewarden_collector.store import agents, evaluations, evidence, notices, silences, spools, tickets
 from sitewarden_collector.store.agents import Agent
 from sitewarden_collector.store.base import new_id
 from sitewarden_collector.store.engine import Database
@@ -361,5 +361,5 @@ def test_faults_that_grouping_finds_to_be_one_share_a_ticket(site: Site) -> None
     alive = [one.ticket for one in site.tickets if one.ticket.is_open]
     assert len(alive) < len(names)
     assert sum(ticket.count for ticket in alive) == len(names)
-    evidence = site.db.read_now(lambda tx: tx.execute(select(func.count()).select_from(tickets.evidence)).scalar_one())
-    assert evidence == len(names)
+    kept = site.db.read_now(lambda tx: tx.execute(select(func.count()).select_from(evidence.evidence)).scalar_one())
+    assert kept == len(names)

@@ -23,7 +23,7 @@ from sitewarden_collector.errors import Conflict
 from sitewarden_collector.services import corrections, paging
 from sitewarden_collector.services.desk import linking
 from sitewarden_collector.services.desk.changing import trying, written
-from sitewarden_collector.store import faults, merges, observations, tickets
+from sitewarden_collector.store import evidence, faults, merges, observations, tickets
 from sitewarden_collector.store.base import new_id
 from sitewarden_collector.store.merges import Merge
 from sitewarden_collector.store.numbers import BY_TYPE, next_number
@@ -101,7 +101,7 @@ def _go_into(tx: Connection, one: Ticket, other: Ticket, reason: str, *, by: str
     with trying():
         merged = moves.merged(one, other)
     merges.add(tx, one, into_id=other.id, to_fault=other.fault, shift=other.entries, now_ns=now_ns)
-    tickets.move_evidence(tx, one.id, other.id, shift=other.entries)
+    evidence.move(tx, one.id, other.id, shift=other.entries)
     paging.stop(tx, one, now_ns=now_ns)
     data = {"from": one.number, "into": other.number}
     written(tx, merged, "merge_ticket", f"into {other.number}: {reason}", by=by, now_ns=now_ns, data=data)
@@ -149,7 +149,7 @@ def _restore(tx: Connection, merge: Merge, *, by: str, now_ns: int) -> None:
 
 def _evidence_of(tx: Connection, ticket: Ticket, fingerprints: set[str]) -> list[tuple[int, Evidence]]:
     """The evidence of some fingerprints, each with its place: looked up in what was observed, while that is kept."""
-    kept = tickets.evidence_of(tx, ticket.id)
+    kept = evidence.of_ticket(tx, ticket.id)
     places = merges.entries_of(tx, ticket.id)
     by_agent: dict[str, list[Key]] = defaultdict(list)
     for one in kept:
