@@ -56,6 +56,10 @@ document.addEventListener("click", (event) => {
     event.preventDefault();
     target.closest("details.menu")?.removeAttribute("open");
     const dialog = document.getElementById(opens);
+    for (const [name, value] of Object.entries(JSON.parse(target.dataset.values || "{}"))) {
+      const field = dialog.querySelector(`[name="${name}"]`);
+      if (field) field.value = value;
+    }
     dialog.showModal();
     dialog.querySelector("[data-first], textarea, select, input:not([type=hidden])")?.focus();
   }
@@ -76,7 +80,10 @@ function marks() {
 
 // A dialog whose form was taken is done.
 document.addEventListener("htmx:afterRequest", (event) => {
-  if (event.detail.successful && event.detail.elt.closest) event.detail.elt.closest("dialog[open]")?.close();
+  const dialog = event.detail.successful && event.detail.elt.closest?.("dialog[open]");
+  if (!dialog) return;
+  dialog.close();
+  dialog.querySelector("form")?.reset();
 });
 
 document.addEventListener("htmx:afterRequest", (event) => {

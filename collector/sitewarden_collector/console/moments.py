@@ -52,6 +52,11 @@ def clock_time(ns: int, *, zone: str) -> str:
     return at(ns, zone).strftime("%H:%M:%S")
 
 
+def wall(ns: int, *, zone: str) -> str:
+    """As a field of the kind datetime-local takes it."""
+    return at(ns, zone).strftime("%Y-%m-%dT%H:%M")
+
+
 def full(ns: int, *, locale: str, zone: str) -> str:
     """To the second, with the zone's name."""
     moment = at(ns, zone)

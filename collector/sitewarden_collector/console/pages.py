@@ -64,9 +64,16 @@ def icon(name: str, more: str = "") -> Markup:
 
 
 def page(
-    request: Request, principal: Principal | None, template: str, *, status: int = 200, **shown: Any
+    request: Request,
+    principal: Principal | None,
+    template: str,
+    *,
+    status: int = 200,
+    site_zone: str = "",
+    **shown: Any,
 ) -> HTMLResponse:
-    """`template` for whoever asks, in their language and zone, with `shown`."""
+    """`template` for whoever asks, in their language and zone, with `shown`. On the page of one site its own time
+    stands beside (`site_zone`)."""
     locale = i18n.language(request, principal)
     zone = moments.zone_of(request, principal)
     now_ns = context(request).now_ns()
@@ -79,7 +86,8 @@ def page(
         "nav": navigation.shown(principal, request.url.path),
         "flash": unquote(request.cookies.get(FLASH, "")),
         "url": partial(url, request),
-        "when": partial(moments.moment, locale=locale, zone=zone),
+        "when": partial(moments.moment, locale=locale, zone=zone, site_zone=site_zone),
+        "wall": partial(moments.wall, zone=zone),
         "clock_time": partial(moments.clock_time, zone=zone),
         "ago": partial(moments.ago, now_ns=now_ns, locale=locale, zone=zone),
         "countdown": partial(moments.countdown, now_ns=now_ns, locale=locale),

@@ -25,17 +25,18 @@ Text = Annotated[str, Form()]
 STEP_HOURS = {"agree": 8, "carry_out": 24, "verify": 48}
 
 
-def _answer(request: Request, principal: Principal, number: str, said: str) -> Response:
+def answer(request: Request, principal: Principal, number: str, said: str, **values: str) -> Response:
+    """A form of a ticket was taken: whatever follows from it is done at once."""
     ctx = context(request)
     ctx.wake()
-    return done(request, gettext(request, principal, said), back=f"/tickets/{number.upper()}")
+    return done(request, gettext(request, principal, said, **values), back=f"/tickets/{number.upper()}")
 
 
 @router.post("/tickets/{number}/acknowledge")
 async def acknowledge(request: Request, principal: Worker, number: str) -> Response:
     ctx = context(request)
     await ctx.db.run(moving.acknowledge, number, by=principal.name, now_ns=ctx.now_ns())
-    return _answer(request, principal, number, N_("Acknowledged: nobody is paged for it any more."))
+    return answer(request, principal, number, N_("Acknowledged: nobody is paged for it any more."))
 
 
 @router.post("/tickets/{number}/assign")
@@ -49,7 +50,7 @@ async def assign(request: Request, principal: Worker, number: str, to: Text = ""
         await ctx.db.run(assigning.unassign, number, by=by, now_ns=now_ns)
     else:
         await ctx.db.run(assigning.assign, number, by if to == "me" else to, by=by, now_ns=now_ns, reason=reason)
-    return _answer(request, principal, number, N_("Assigned."))
+    return answer(request, principal, number, N_("Assigned."))
 
 
 @router.post("/tickets/{number}/start")
@@ -58,14 +59,14 @@ async def start(request: Request, principal: Worker, number: str) -> Response:
     ticket = await ctx.db.read(tickets.by_number, number)
     move = moving.resume if ticket.waiting else moving.start
     await ctx.db.run(move, number, by=principal.name, now_ns=ctx.now_ns())
-    return _answer(request, principal, number, N_("Work goes on."))
+    return answer(request, principal, number, N_("Work goes on."))
 
 
 @router.post("/tickets/{number}/wait")
 async def wait(request: Request, principal: Worker, number: str, reason: Text, text: Text = "") -> Response:
     ctx = context(request)
     await ctx.db.run(moving.wait, number, reason, by=principal.name, now_ns=ctx.now_ns(), text=text)
-    return _answer(request, principal, number, N_("Waiting. Clocks stand as the contract says."))
+    return answer(request, principal, number, N_("Waiting. Clocks stand as the contract says."))
 
 
 @router.post("/tickets/{number}/comment")
@@ -86,7 +87,7 @@ async def comment(
         from_customer=outside,
     )
     said = N_("Sent to the customer.") if visibility == "customer" or outside else N_("Noted for engineers.")
-    return _answer(request, principal, number, said)
+    return answer(request, principal, number, said)
 
 
 @router.post("/tickets/{number}/propose")
@@ -105,7 +106,7 @@ async def propose(
     due_ns = now_ns + int(hours * HOUR_NS)
     duties = {"agree": (principal.name, None), "carry_out": (who, due_ns), "verify": (who, None)}
     await ctx.db.run(solutions.propose, number, text, by=principal.name, now_ns=now_ns, duties=duties)
-    return _answer(request, principal, number, N_("Solution proposed."))
+    return answer(request, principal, number, N_("Solution proposed."))
 
 
 @router.post("/tickets/{number}/solution")
@@ -128,14 +129,14 @@ async def solution(
         await ctx.db.run(solutions.carry_out, number, by=by, now_ns=now_ns, text=text)
     else:
         await ctx.db.run(solutions.verify, number, by=by, now_ns=now_ns, text=text)
-    return _answer(request, principal, number, N_("The solution is a step further."))
+    return answer(request, principal, number, N_("The solution is a step further."))
 
 
 @router.post("/tickets/{number}/resolve")
 async def resolve(request: Request, principal: Worker, number: str, how: Text = "") -> Response:
     ctx = context(request)
     await ctx.db.run(moving.resolve, number, how, by=principal.name, now_ns=ctx.now_ns())
-    return _answer(request, principal, number, N_("Resolved."))
+    return answer(request, principal, number, N_("Resolved."))
 
 
 @router.post("/tickets/{number}/close")
@@ -147,7 +148,7 @@ async def close(request: Request, principal: Reporter, number: str, why: Text = 
         await ctx.db.run(moving.confirm, number, by=principal.name, now_ns=ctx.now_ns(), comment=why)
     else:
         await ctx.db.run(moving.close, number, by=principal.name, now_ns=ctx.now_ns(), why=why)
-    return _answer(request, principal, number, N_("Closed."))
+    return answer(request, principal, number, N_("Closed."))
 
 
 @router.post("/tickets/{number}/reopen")
@@ -155,7 +156,7 @@ async def reopen(request: Request, principal: Reporter, number: str, why: Text =
     ctx = context(request)
     await ctx.db.read(ticket_view.must_see, number, principal)
     await ctx.db.run(moving.reopen, number, why, by=principal.name, now_ns=ctx.now_ns())
-    return _answer(request, principal, number, N_("Reopened."))
+    return answer(request, principal, number, N_("Reopened."))
 
 
 @router.post("/tickets/{number}/silence")
@@ -179,4 +180,4 @@ async def silence(
         by=principal.name,
         now_ns=ctx.now_ns(),
     )
-    return _answer(request, principal, number, N_("Silenced: this fault pages nobody until then."))
+    return answer(request, principal, number, N_("Silenced: this fault pages nobody until then."))

@@ -125,6 +125,10 @@ EVENTS = {
     "warn_update": N_("Customer update overdue"),
     "note_recovery": N_("Recovered"),
     "note_return": N_("Came back"),
+    "arrive_at_site": N_("Arrived at the site"),
+    "leave_site": N_("Left the site"),
+    "sla_warning": N_("Clock warning"),
+    "sla_breach": N_("Service level breached"),
 }
 CLOCK_STATES = {
     "running": N_("Running"),
@@ -182,7 +186,31 @@ CHANGES = {
     "clock_step": N_("Clock set"),
 }
 
+VISITS = {
+    "planned": N_("planned"),
+    "arrived": N_("at the site"),
+    "left": N_("over, to be signed"),
+    "signed": N_("signed off"),
+    "cancelled": N_("cancelled"),
+}
+LINKS = {
+    "relates": N_("relates to"),
+    "duplicates": N_("duplicates"),
+    "causes": N_("causes"),
+    "blocks": N_("blocks"),
+}
+LINKS_BACK = LINKS | {
+    "duplicates": N_("is duplicated by"),
+    "causes": N_("is caused by"),
+    "blocks": N_("is blocked by"),
+}
+TRACKED = {"defect": N_("Defect"), "feature": N_("Feature request")}
+
 GROUPS = {
+    "visit": VISITS,
+    "link": LINKS,
+    "link_back": LINKS_BACK,
+    "tracked": TRACKED,
     "agent": AGENTS,
     "change": CHANGES,
     "state": STATES,

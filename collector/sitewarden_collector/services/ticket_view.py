@@ -19,6 +19,7 @@ from sitewarden_collector.services.access import Principal
 from sitewarden_collector.services.paging import PagingState
 from sitewarden_collector.services.service_levels import Clocks
 from sitewarden_collector.services.surroundings import Surroundings
+from sitewarden_collector.services.ticket_work import Work, work
 from sitewarden_collector.services.tickets import Shown
 from sitewarden_collector.store import board, comments, engineers, links, solutions
 from sitewarden_collector.store import tickets as rows
@@ -32,7 +33,8 @@ TOLD_CUSTOMERS = frozenset(
     (
         *("open_ticket", "assign_ticket", "start_ticket", "wait_ticket", "resolve_ticket", "close_ticket"),
         *("reopen_ticket", "set_priority", "set_category", "propose_solution", "agree_solution"),
-        *("reject_solution", "carry_out_solution", "verify_solution", "plan_visit", "finish_visit", "sign_visit"),
+        *("reject_solution", "carry_out_solution", "verify_solution", "plan_visit", "cancel_visit", "sign_visit"),
+        *("arrive_at_site", "leave_site", "attach_file"),
     )
 )
 # Events whose reasons are among engineers, and what of an event's data is not.
@@ -56,6 +58,7 @@ class View:
     engineers: Sequence[str]
     parent: str
     children: Sequence[board.Row]
+    work: Work
 
     @property
     def solution(self) -> Solution | None:
@@ -89,6 +92,7 @@ def view(tx: Connection, number: str, principal: Principal, *, now_ns: int) -> V
         engineers=() if outside else _names(tx, principal, ticket.assignee),
         parent="" if parent is None else parent.number,
         children=board.page(tx, parts, now_ns=now_ns, sort="opened"),
+        work=work(tx, ticket, principal),
     )
 
 
@@ -114,6 +118,8 @@ def told(event: Event) -> Event:
 def _for_customer(event: Event, said: Mapping[str, Comment]) -> bool:
     if event.what == "comment":
         return event.data.get("comment_id") in said
+    if event.what == "attach_file":
+        return event.data.get("visibility") == "customer"
     return event.what in TOLD_CUSTOMERS
 
 
