@@ -13,8 +13,11 @@ function busy(on) {
 }
 
 export function toast(text, kind = "info") {
-  const place = document.getElementById("toasts");
+  // A dialog covers the toasts: what went wrong with its form is told within it.
+  const open = kind === "danger" && document.querySelector("dialog[open] .box-inner");
+  const place = open || document.getElementById("toasts");
   if (!place || !text) return;
+  for (const old of open ? open.querySelectorAll(".alert-important") : []) old.remove();
   place.querySelectorAll(".alert:not(.alert-danger)").forEach((one) => one.remove()); // the last word counts
   const box = document.createElement("div");
   box.className = `alert alert-${kind} alert-important shadow-sm mb-2`;

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 
 from sitewarden_collector.services.access import ALLOWED, Permission, Role
@@ -60,7 +62,7 @@ def _filled(db: Database, path: str) -> str:
 async def test_each_page_answers_the_roles_that_may_and_no_others(client: httpx.AsyncClient, desk: Database) -> None:
     wrong = []
     for role in Role:
-        of = {"customer": ACME} if role is Role.CUSTOMER else {}
+        of: dict[str, Any] = {"customer": ACME} if role is Role.CUSTOMER else {}
         headers = signed_in(desk, "admin") if role is Role.ADMIN else signed_in(desk, role, **of)
         for path, permission in PAGES.items():
             answer = await client.get(_filled(desk, path), headers=headers | HTML)
