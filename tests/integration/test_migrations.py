@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from sitewarden_collector.cli import main
@@ -29,6 +30,11 @@ def test_a_migrated_database_has_the_declared_tables_and_nothing_else(db_url: st
         assert db.read_now(_differences) == []
         assert migrate.revision(db) == migrate.head()
         migrate.prepare(db)  # and is left as it is
+
+
+def test_the_files_of_the_steps_are_called_by_their_versions() -> None:
+    steps = list(ScriptDirectory(str(migrate.MIGRATIONS)).walk_revisions())
+    assert [step.revision for step in reversed(steps)] == list(migrate.versions())
 
 
 def test_a_newer_schema_is_refused(db_url: str) -> None:

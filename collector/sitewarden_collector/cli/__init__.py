@@ -13,17 +13,23 @@ import sys
 from collections.abc import Sequence
 
 from sitewarden_collector.cli import _terminal
+from sitewarden_collector.cli._overview import COMMANDS
 from sitewarden_collector.errors import CollectorError
 
 
-def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
-    """The parser of every command, or only of the one that `argv` begins with: it need not wait for the others."""
+def parser(argv: Sequence[str] | None = None) -> argparse.ArgumentParser:
+    """The parser of every command, or of the one that `argv` begins with alone: it need not wait for the others. Where
+    `argv` begins with none, one that knows their names."""
     names = sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
     wanted = argv[0].replace("-", "_") if argv else ""
     top = argparse.ArgumentParser(
         prog="sitewarden", description="Headquarters of Sitewarden: takes in, decides, tells, and remembers."
     )
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    if argv is not None and wanted not in names:
+        for name, about in COMMANDS.items():
+            commands.add_parser(name, help=about)
+        return top
     for name in [wanted] if wanted in names else names:
         importlib.import_module(f"{__name__}.{name}").register(commands)
     return top

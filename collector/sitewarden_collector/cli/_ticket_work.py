@@ -7,12 +7,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from cryptography.fernet import Fernet
+
 from sitewarden_alerting.model import PRIORITIES, TicketType, Waiting
 from sitewarden_alerting.solutions import Solution, Step
-from sitewarden_collector import pki
 from sitewarden_collector.cli import _common, _working
 from sitewarden_collector.cli._times import instant_ns
 from sitewarden_collector.cli._working import command, say, show, write
+from sitewarden_collector.config import Config
 from sitewarden_collector.errors import ConfigError
 from sitewarden_collector.services.desk import assigning, attaching, comments, moving, reporting, solutions
 
@@ -162,7 +164,7 @@ def _attach(arguments: argparse.Namespace) -> int:
             content = file.read(attaching.SIZE_MAX + 1)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror})") from error
-    secret = pki.secret_key(_common.load_config(arguments).data_path, create=False)
+    secret = _secret(_common.load_config(arguments))
     visibility = "customer" if arguments.to_customer else "internal"
     made = write(arguments, attaching.attach, arguments.number, path.name, content, secret, visibility=visibility)
     return show(arguments, _working.row(made, "ticket_id", "customer_id"), f"{made.name} is kept as {made.id}")
@@ -171,7 +173,7 @@ def _attach(arguments: argparse.Namespace) -> int:
 def _fetch(arguments: argparse.Namespace) -> int:
     config = _common.load_config(arguments)
     with closing(_common.open_database(config)) as db:
-        secret = pki.secret_key(config.data_path, create=False)
+        secret = _secret(config)
         found, content = db.read_now(attaching.content_of, arguments.attachment, secret)
     try:
         with Path(arguments.file).open("xb") as file:
@@ -179,6 +181,12 @@ def _fetch(arguments: argparse.Namespace) -> int:
     except OSError as error:
         raise ConfigError(f"{arguments.file} cannot be written ({error.strerror})") from error
     return show(arguments, _working.row(found, "ticket_id", "customer_id"), f"{found.name}: {found.size} bytes")
+
+
+def _secret(config: Config) -> Fernet:
+    from sitewarden_collector import pki  # here: certificates are slow to import, and few commands on tickets need it
+
+    return pki.secret_key(config.data_path, create=False)
 
 
 def _propose(arguments: argparse.Namespace) -> int:

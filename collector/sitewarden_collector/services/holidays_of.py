@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
-import holidays as library
-
 from sitewarden_alerting.servicelevels.calendars import NamedDay
 from sitewarden_collector.errors import Invalid
 
@@ -31,6 +29,8 @@ def snapshot(country: str, years: Sequence[int], *, subdivision: str = "") -> Sn
     """The days of a country (ISO code, as DE or CN) in some years. Raises Invalid."""
     if not years or not all(1970 <= year <= 2200 for year in years):
         raise Invalid("say for which years, as 2026 or 2026-2028")
+    import holidays as library  # here: it is slow to import, and every command that knows calendars would
+
     try:
         found = library.country_holidays(country.upper(), subdiv=subdivision or None, years=list(years))
     except NotImplementedError as error:

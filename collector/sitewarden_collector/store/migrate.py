@@ -1,6 +1,7 @@
 """The schema's version: an empty database is filled, an older one is upgraded on demand, a newer one is refused.
 
-The steps are Alembic revisions in `sitewarden_collector/migrations`; there is no alembic.ini. A damaged or truncated
+The steps are Alembic revisions in `sitewarden_collector/migrations`, whose files begin with their versions; there is no
+alembic.ini. Alembic itself is asked only to take steps: every command looks at the version. A damaged or truncated
 file is told apart from an empty one here, before anything is written to it.
 """
 
@@ -10,10 +11,6 @@ import contextlib
 import os
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config as AlembicConfig
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, make_url, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
@@ -76,7 +73,7 @@ def refuse_newer(database: Database) -> None:
     found = revision(database)
     if found is None and not _has_tables(database):
         return
-    if found not in {step.revision for step in _scripts().walk_revisions()}:
+    if found not in versions():
         raise DatabaseUnusable(
             f"the database was written by another program or a newer Sitewarden (schema {found or 'unknown'}, this "
             f"program knows {head()}): install that version, or restore a backup of this one"
@@ -85,8 +82,13 @@ def refuse_newer(database: Database) -> None:
 
 def upgrade(database: Database) -> str:
     """Bring the schema to this program's version; returns it. A database that is there already is left as it is."""
+    # Here, as no other command needs it: it takes longer to import than most of them take.
+    from alembic import command
+    from alembic.config import Config as AlembicConfig
+
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     with database.engine.connect().execution_options(writes=True) as tx, tx.begin():
-        config = _config()
         config.attributes["connection"] = tx
         command.upgrade(config, "head")
     return head()
@@ -99,9 +101,13 @@ def revision(database: Database) -> str | None:
 
 def head() -> str:
     """The version that this program works with."""
-    newest = _scripts().get_current_head()
-    assert newest is not None
-    return newest
+    return versions()[-1]
+
+
+def versions() -> tuple[str, ...]:
+    """Every version that this program knows, the oldest first."""
+    files = (MIGRATIONS / "versions").glob("r*_*.py")
+    return tuple(sorted(path.name.partition("_")[0].removeprefix("r") for path in files))
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -148,19 +154,12 @@ def look_at_file(path: Path) -> None:
             )
 
 
-def _config() -> AlembicConfig:
-    config = AlembicConfig()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    return config
-
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
-
-
 def revision_of(tx: Connection) -> str | None:
     """`revision` of an open connection."""
-    return MigrationContext.configure(tx).get_current_revision()
+    if not inspect(tx).has_table("alembic_version"):
+        return None
+    found = tx.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    return None if found is None else str(found)
 
 
 def _has_tables(database: Database) -> bool:

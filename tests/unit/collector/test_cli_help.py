@@ -1,0 +1,29 @@
+"""`sitewarden --help` is said from a list; it must be what the commands say of themselves."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from sitewarden_collector.cli import parser
+
+SLOW = ("alembic", "fastapi", "grpc", "holidays", "httpx", "icalendar", "psycopg", "uvicorn")
+
+
+def _imported(*words: str) -> set[str]:
+    program = "import sys; from sitewarden_collector.cli import main; main(sys.argv[1:]); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_the_overview_says_what_the_commands_say() -> None:
+    assert parser([]).format_help() == parser().format_help()
+    assert parser(["--help"]).format_help() == parser().format_help()
+
+
+def test_an_everyday_command_waits_for_no_library_that_it_does_not_use(tmp_path: Path) -> None:
+    config = tmp_path / "collector.toml"
+    config.write_text('data_dir = "data"\n')
+    _imported("ticket", "list", "--config", str(config))  # makes the database, which needs more
+    assert not _imported("ticket", "list", "--config", str(config)).intersection(SLOW)
