@@ -7,15 +7,13 @@ import asyncio
 import logging
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from sqlalchemy import create_engine, text
 
-from sitewarden_collector.store import escalations
 from tests import postgres
-from tests.cast import MINUTE, SECOND
 from tests.faults_oncall.run import trial
+from tests.faults_oncall.storm import storm
 from tests.faults_oncall.world import World
 
 
@@ -35,30 +33,10 @@ def main() -> int:
             good &= _said(seed, asyncio.run(trial(_fresh(server, f"t{seed}"), seed)))
     if arguments.alerts:
         with tempfile.TemporaryDirectory(prefix="sitewarden-oncall-") as folder:
-            good &= asyncio.run(storm(f"sqlite:///{Path(folder) / 'collector.db'}", arguments.alerts))
+            world, cost = asyncio.run(storm(f"sqlite:///{Path(folder) / 'collector.db'}", arguments.alerts))
+            print(cost)
+            good &= _said(0, world) and len(world.paged) == arguments.alerts
     return 0 if good else 1
-
-
-async def storm(url: str, alerts: int) -> bool:
-    """So many tickets that page, all within one minute by the desk's clock, with a kill in the middle."""
-    world = World(url, 1)
-    began_s = time.monotonic()
-    at_once = 500
-    for number in range(0, alerts, at_once):
-        if number // at_once == alerts // at_once // 2:
-            world.die_at(3, after=True)
-        world.open_tickets(min(at_once, alerts - number))
-        world.now += round(60 * SECOND * at_once / alerts)
-        await world.run()
-    world.now += 2 * MINUTE
-    await world.run(3)
-    faults = world.faults()
-    number = world.db.read_now(escalations.count)
-    took_s = time.monotonic() - began_s
-    print(f"storm: {alerts} alerts, {number} escalations, {len(world.arrivals)} notices sent, {took_s:.0f} s")
-    print("\n".join(faults[:20]) or "no page lost, none after an acknowledgement, none twice")
-    world.db.close()
-    return not faults and len(world.paged) == alerts
 
 
 def _fresh(server: str, name: str) -> str:

@@ -42,46 +42,37 @@ def judged(tx: Connection, ticket: Ticket) -> Judged:
 
 def opened(tx: Connection, ticket: Ticket) -> Ticket:
     """A new ticket with the priority that the rules give it; nothing is written."""
-    return opened_all(tx, [ticket])[0]
+    return opened_all(tx, [ticket])[0][0]
 
 
-def opened_all(tx: Connection, new: Sequence[Ticket]) -> list[Ticket]:
-    """New tickets with the priorities that the rules give them; nothing is written."""
+def opened_all(tx: Connection, new: Sequence[Ticket]) -> tuple[list[Ticket], list[str]]:
+    """New tickets with the priorities that the rules give them, and the faults that come with them to so many sites
+    that they are more urgent everywhere; nothing is written."""
     tiers = sites.tiers(tx, {one.customer_id for one in new})
-    spread = clocks.spread(tx, {one.fault for one in new}, limit=MANY)
+    fresh: dict[str, set[str]] = {}
     for ticket in new:
-        spread[ticket.fault].add(ticket.site_id)
-    return [
-        replace(one, priority=judge(one.severity, _tier(tiers, one), len(spread[one.fault])).priority) for one in new
-    ]
+        fresh.setdefault(ticket.fault, set()).add(ticket.site_id)
+    most = max(map(len, fresh.values()), default=0)
+    before = {fault: len(there - fresh[fault]) for fault, there in clocks.spread(tx, fresh, limit=MANY + most).items()}
+    after = {fault: before[fault] + len(there) for fault, there in fresh.items()}
+    # Between two steps of the rule a fault may come to any number of sites: that changes no priority.
+    spread = [fault for fault in fresh if any(before[fault] < least <= after[fault] for least in (SEVERAL, MANY))]
+    given = [judge(one.severity, _tier(tiers, one), after[one.fault]).priority for one in new]
+    return [replace(one, priority=priority) for one, priority in zip(new, given, strict=True)], spread
 
 
-def raised(tx: Connection, changed: Sequence[Ticket], new: Iterable[str], *, now_ns: int) -> None:
-    """Raise the tickets that grew worse, and those whose fault `new` tickets (by id) brought to further sites."""
+def raised(tx: Connection, changed: Sequence[Ticket], spread: Iterable[str], *, now_ns: int) -> None:
+    """Raise the tickets that grew worse, and those of faults that `opened_all` found at many sites."""
+    for fault in spread:
+        for one in clocks.open_of_fault(tx, fault):
+            _raise(tx, one, now_ns=now_ns)
     if not changed:
         return
     tiers = sites.tiers(tx, {one.customer_id for one in changed})
-    fresh = set(new)
-    _spread(tx, [one for one in changed if one.id in fresh], now_ns=now_ns)
     for ticket in changed:
-        if ticket.id in fresh:
-            continue
         alone = judge(ticket.severity, _tier(tiers, ticket), 1)
         if ticket.is_open and alone.priority < ticket.priority:
             _raise(tx, ticket, now_ns=now_ns)
-
-
-def _spread(tx: Connection, new: Sequence[Ticket], *, now_ns: int) -> None:
-    fresh: dict[str, set[str]] = {}
-    for ticket in new:
-        if ticket.is_open:
-            fresh.setdefault(ticket.fault, set()).add(ticket.site_id)
-    for fault, there in clocks.spread(tx, fresh, limit=MANY + max(map(len, fresh.values()), default=0)).items():
-        # Only a step of the rule raises the others; between two of them a fault may come to any number of sites.
-        before = len(there) - len(fresh[fault])
-        if any(before < least <= len(there) for least in (SEVERAL, MANY)):
-            for one in clocks.open_of_fault(tx, fault):
-                _raise(tx, one, now_ns=now_ns)
 
 
 def _raise(tx: Connection, ticket: Ticket, *, now_ns: int) -> None:

@@ -132,7 +132,8 @@ def apply(
     for decision in decisions:
         _write(work, decision)
     new = [ticket_id for ticket_id, _ in work.ids.values()]
-    for judged in priorities.opened_all(tx, [work.latest[ticket_id] for ticket_id in new]):
+    opened, spread = priorities.opened_all(tx, [work.latest[ticket_id] for ticket_id in new])
+    for judged in opened:
         work.latest[judged.id] = judged
         events = work.history.get(judged.id, ())
         work.history[judged.id] = [replace(event, priority=judged.priority) for event in events]
@@ -144,7 +145,7 @@ def apply(
     news = [(decision, work.latest[ticket_id]) for decision, ticket_id in work.notify]
     news = [(decision, ticket) for decision, ticket in news if not ticket.merged_into]
     paging.tell_all(tx, news, policy.on_call, now_ns=now_ns)
-    priorities.raised(tx, list(work.latest.values()), new, now_ns=now_ns)
+    priorities.raised(tx, list(work.latest.values()), spread, now_ns=now_ns)
     for silence_id, number in work.held.items():
         silences.count_held(tx, silence_id, number)
     return sum(isinstance(decision, made.OpenTicket | made.ReopenTicket) for decision in decisions)
