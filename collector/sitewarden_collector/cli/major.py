@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
 
+from sqlalchemy import Connection
+
+from sitewarden_alerting.majors import MajorPolicy
 from sitewarden_collector.cli import _common, _working
 from sitewarden_collector.cli._common import iso
 from sitewarden_collector.cli._times import instant_ns
@@ -29,6 +33,11 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command(commands, "tell", _tell, "tell every customer that is concerned", "number", "text")
     command(commands, "end", _end, "it is over", "number")
     command(commands, "review", _review, "write the review", "number", "text")
+    policy = command(commands, "policy", _policy, "show, or say, when incidents become major by themselves", by=False)
+    policy.add_argument("--customers", type=int, metavar="N", help="one fault at so many customers")
+    policy.add_argument("--sites", type=int, metavar="N", help="or at so many sites")
+    policy.add_argument("--update-every", metavar="DURATION", help="how often customers are told, as 30m")
+    policy.add_argument("--automatic", choices=("on", "off"), help="off: people alone declare them")
     action = command(commands, "action", _action, "an action of the review", "number", "text", "owner")
     action.add_argument("due", metavar="DUE", help="as 2026-12-01T09:00 or +7d")
 
@@ -77,6 +86,26 @@ def _action(arguments: argparse.Namespace) -> int:
     words = (arguments.number, arguments.text, arguments.owner, instant_ns(arguments.due))
     task = write(arguments, majors.add_action, *words)
     return show(arguments, _working.row(task, "ref_id", "customer_id"), f"{task.owner} is to do it: {task.id}")
+
+
+def _policy(arguments: argparse.Namespace) -> int:
+    wanted, automatic = read(arguments, majors.policy), read(arguments, majors.is_automatic)
+    asked: dict[str, object] = {"customers": arguments.customers, "sites": arguments.sites}
+    if arguments.update_every:
+        asked["update_every_s"] = _common.duration_s(arguments.update_every)
+    given = {name: value for name, value in asked.items() if value is not None}
+    if given or arguments.automatic:
+        wanted = replace(wanted, **given)  # type: ignore[arg-type]
+        automatic = automatic if arguments.automatic is None else arguments.automatic == "on"
+        _working.change(arguments, _set_policy, wanted, automatic)
+    row = {name: getattr(wanted, name) for name in MajorPolicy.__slots__} | {"automatic": automatic}
+    how = f"at {wanted.customers} customers or {wanted.sites} sites" if automatic else "by people alone"
+    text = f"incidents are declared major {how}; customers are told every {wanted.update_every_s / 60:g} min"
+    return show(arguments, row, text)
+
+
+def _set_policy(tx: Connection, wanted: MajorPolicy, automatic: bool) -> None:
+    majors.set_policy(tx, wanted, automatic=automatic)
 
 
 def _said(arguments: argparse.Namespace, major: Major) -> int:

@@ -7,13 +7,15 @@ transaction. Not here: how goals are written (`services.promises`).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
 from sitewarden_alerting.model import SECOND_NS
 from sitewarden_collector.errors import Conflict, Invalid
 from sitewarden_collector.services import calendars, service_levels
+from sitewarden_collector.store import calendars as stored_calendars
 from sitewarden_collector.store import contracts, tickets
 from sitewarden_collector.store.contracts import KINDS, Contract, Use
 from sitewarden_collector.store.numbers import next_number
@@ -95,12 +97,13 @@ def shown(tx: Connection, contract: Contract, *, now_ns: int) -> Shown:
 
 
 def listed(tx: Connection, found: list[Contract], *, now_ns: int) -> list[Shown]:
-    """Contracts with what is left of each, in two questions to the database."""
+    """Contracts with what is left of each, in a few questions to the database."""
     used = contracts.used_up(tx, [one.id for one in found])
+    today = _todays(tx, found, now_ns=now_ns)
     return [
         Shown(
             one,
-            status(one, now_ns=now_ns),
+            status(one, today[one.id]),
             tuple(
                 Entitlement(kind, one.included[kind], used.get((one.id, kind), 0))
                 for kind in KINDS
@@ -123,12 +126,20 @@ def show(tx: Connection, number: str, *, now_ns: int) -> Shown:
 
 def expiring(tx: Connection, *, now_ns: int) -> list[Contract]:
     """The contracts that end within `SOON_DAYS`."""
-    return [one for one in contracts.every(tx) if status(one, now_ns=now_ns) == "ends_soon"]
+    found = contracts.every(tx)
+    today = _todays(tx, found, now_ns=now_ns)
+    return [one for one in found if status(one, today[one.id]) == "ends_soon"]
 
 
-def status(contract: Contract, *, now_ns: int) -> str:
-    """Where a contract stands on the date that it is now in UTC."""
-    today = datetime.fromtimestamp(now_ns // SECOND_NS, UTC).date()
+def ending(tx: Connection, *, now_ns: int) -> list[tuple[Contract, int]]:
+    """The same, each with how many days are left: 0 on its last day."""
+    found = expiring(tx, now_ns=now_ns)
+    today = _todays(tx, found, now_ns=now_ns)
+    return [(one, (date.fromisoformat(one.until_day) - today[one.id]).days) for one in found]
+
+
+def status(contract: Contract, today: date) -> str:
+    """Where a contract stands on a date, which is that of its calendar's zone."""
     if today < date.fromisoformat(contract.from_day):
         return "planned"
     if not contract.until_day:
@@ -139,9 +150,19 @@ def status(contract: Contract, *, now_ns: int) -> str:
     return "ends_soon" if until - today <= timedelta(days=SOON_DAYS) else "in_force"
 
 
+def _todays(tx: Connection, found: list[Contract], *, now_ns: int) -> dict[str, date]:
+    """The date that it is now in the zone of each contract's calendar."""
+    lines = stored_calendars.timelines(tx, {one.calendar for one in found}) if found else {}
+    made = {}
+    for one in found:
+        zone = lines[one.calendar].at(now_ns).zone if one.calendar in lines else "UTC"
+        made[one.id] = datetime.fromtimestamp(now_ns // SECOND_NS, ZoneInfo(zone)).date()
+    return made
+
+
 def _check(tx: Connection, contract: Contract) -> None:
-    if not contract.name.strip():
-        raise Invalid("a contract has a name, as `Gold 2027`")
+    if not contract.name.strip() or len(contract.name) > 200:
+        raise Invalid("a contract has a name of 1 to 200 characters, as `Gold 2027`")
     if contract.until_day and contract.until_day < contract.from_day:
         raise Invalid(f"the contract ends on {contract.until_day}, before it begins on {contract.from_day}")
     for kind, total in contract.included.items():

@@ -113,6 +113,9 @@ def remove_contact(tx: Connection, customer: str, name: str) -> None:
 def check_contact(contact: Contact) -> None:
     """Raise Invalid unless somebody could use the contact."""
     _name(contact.name, "contact")
+    for what, text, most in (("role", contact.role, 100), ("phone", contact.phone, 64), ("mail", contact.mail, 254)):
+        if len(text) > most:
+            raise Invalid(f"the {what} of {contact.name} has {len(text)} characters, at most {most} are kept")
     if contact.mail and ("@" not in contact.mail or " " in contact.mail.strip()):
         raise Invalid(f"{contact.mail!r} is no mail address")
     if unknown := set(contact.told_of) - set(NEWS):

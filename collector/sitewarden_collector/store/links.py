@@ -66,7 +66,9 @@ def of_ticket(tx: Connection, ticket_id: str) -> list[Link]:
     return sorted(found, key=lambda one: (one.kind, one.number))
 
 
-def children(tx: Connection, ticket_id: str) -> list[str]:
-    """The numbers of the tickets that are parts of this one."""
+def children(tx: Connection, ticket_id: str, *, customer_id: str = "") -> list[str]:
+    """The numbers of the tickets that are parts of this one; of one customer or of all."""
     query = select(tickets.c.number).where(tickets.c.parent_id == ticket_id).order_by(tickets.c.number)
+    if customer_id:
+        query = query.where(tickets.c.customer_id == customer_id)
     return list(tx.execute(query).scalars())

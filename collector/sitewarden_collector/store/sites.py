@@ -168,3 +168,9 @@ def tiers(tx: Connection, customer_ids: Collection[str]) -> dict[str, str]:
     """The tiers of some customers."""
     rows = tx.execute(select(customers.c.id, customers.c.tier).where(customers.c.id.in_(list(customer_ids))))
     return {str(customer_id): str(tier) for customer_id, tier in rows}
+
+
+def locales(tx: Connection, customer_ids: Collection[str]) -> dict[str, str]:
+    """In which language customers are written to, by their ids."""
+    query = select(customers.c.id, customers.c.locale).where(customers.c.id.in_(list(customer_ids)))
+    return {str(customer_id): str(locale) for customer_id, locale in tx.execute(query)}

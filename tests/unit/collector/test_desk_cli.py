@@ -164,3 +164,20 @@ def test_categories_engineers_and_the_tracker_are_set(shell: Shell) -> None:
     assert "at development as" in shell.runs("ticket", "show", number)
     shell.runs("category", "remove", "component", "cache")
     shell.runs("engineer", "remove", "bob")
+
+
+def test_it_can_be_said_when_incidents_become_major_by_themselves(shell: Shell) -> None:
+    assert shell.rows("major", "policy")[0]["automatic"] is True
+    [row] = shell.rows("major", "policy", "--customers", "2", "--update-every", "15m", "--automatic", "off")
+    assert row == {"customers": 2, "sites": 5, "update_every_s": 900.0, "automatic": False}
+    assert "by people alone" in shell.runs("major", "policy")
+    assert "at least 2 customers" in shell.runs("major", "policy", "--sites", "1", code=1)
+
+
+def test_what_webhooks_can_be_told_of_is_listed_and_a_secret_changes(shell: Shell) -> None:
+    events = {row["event"] for row in shell.rows("webhook", "events")}
+    assert {"ticket.resolve_ticket", "major.declare", "oncall.gap", "clock.breach", "risk.raise"} <= events
+    [made] = shell.rows("webhook", "add", "https://hooks.example.com/x", "--event", "problem.*")
+    [changed] = shell.rows("webhook", "secret", made["id"])
+    assert changed["secret"].startswith("whsec_")
+    assert changed["secret"] != made["secret"]

@@ -6,6 +6,7 @@ The policy is off, suggest (the reason stands in the history, a person decides) 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -17,7 +18,7 @@ from sitewarden_alerting.model import Ticket, TicketState
 from sitewarden_collector.errors import Conflict, Invalid
 from sitewarden_collector.services import paging
 from sitewarden_collector.services.desk.changing import noted, taken, text_of, trying, written
-from sitewarden_collector.store import engineers, settings, tickets
+from sitewarden_collector.store import engineers, settings, sites, tickets
 
 POLICIES = ("off", "suggest", "assign")
 BY_RULES = "rules"
@@ -51,8 +52,10 @@ def unassign(tx: Connection, number: str, *, by: str, now_ns: int) -> Ticket:
 
 
 def suggest(tx: Connection, number: str, *, now_ns: int, wish: Wish | None = None) -> Choice:
-    """Who should have this ticket, and why."""
-    return assignment.choose(engineers.candidates(tx), tickets.by_number(tx, number), now_ns, wish=wish)
+    """Who should have this ticket, and why: what it asks of an engineer, unless `wish` says otherwise."""
+    ticket = tickets.by_number(tx, number)
+    wanted = wish or _wish(ticket, sites.locales(tx, [ticket.customer_id]))
+    return assignment.choose(engineers.candidates(tx), ticket, now_ns, wish=wanted)
 
 
 def give(tx: Connection, number: str, *, by: str, now_ns: int, wish: Wish | None = None) -> Ticket:
@@ -83,8 +86,10 @@ def step(tx: Connection, *, now_ns: int, limit: int = 50) -> int:
         return 0
     done = 0
     given = (TicketState.NEW, TicketState.REOPENED) if wanted == "assign" else ()
-    for ticket in tickets.unassigned(tx, limit=limit, but_without="suggest_assignee", states=given):
-        choice = assignment.choose(engineers.candidates(tx), ticket, now_ns)
+    waiting = tickets.unassigned(tx, limit=limit, but_without="suggest_assignee", states=given)
+    locales = sites.locales(tx, {ticket.customer_id for ticket in waiting}) if waiting else {}
+    for ticket in waiting:
+        choice = assignment.choose(engineers.candidates(tx), ticket, now_ns, wish=_wish(ticket, locales))
         if not choice.who:
             return done  # nobody has room: the others wait as well
         if ticket.state in given:
@@ -95,3 +100,8 @@ def step(tx: Connection, *, now_ns: int, limit: int = 50) -> int:
             noted(tx, ticket, "suggest_assignee", text, by=BY_RULES, now_ns=now_ns, data=data)
         done += 1
     return done
+
+
+def _wish(ticket: Ticket, locales: Mapping[str, str]) -> Wish:
+    """The customer's language, and the component as the product that an engineer may know."""
+    return Wish(language=locales.get(ticket.customer_id, ""), product=ticket.component)

@@ -16,7 +16,7 @@ from sitewarden_alerting.majors import MajorPolicy
 from sitewarden_alerting.model import Ticket
 from sitewarden_collector.errors import Conflict, Invalid
 from sitewarden_collector.services import paging
-from sitewarden_collector.services.desk import comments
+from sitewarden_collector.services.desk import comments, informing
 from sitewarden_collector.services.desk.changing import LINE_MAX_CHARS, noted, taken, text_of, written
 from sitewarden_collector.store import majors, settings, tasks, tickets
 from sitewarden_collector.store.base import new_id
@@ -176,7 +176,18 @@ def step(tx: Connection, *, now_ns: int) -> int:
         if due_ns is not None and due_ns <= now_ns and major.warned_ns != due_ns:
             majors.put(tx, replace(major, warned_ns=due_ns))
             text = "the next update to the customers is overdue"
-            noted(tx, _ticket(tx, major), "warn_update", text, by=BY_RULES, now_ns=now_ns, data={"due_ns": due_ns})
+            ticket = _ticket(tx, major)
+            noted(tx, ticket, "warn_update", text, by=BY_RULES, now_ns=now_ns, data={"due_ns": due_ns})
+            informing.inform(
+                tx,
+                ticket.customer_id,
+                (ticket.assignee or major.declared_by,),
+                subject=f"[{ticket.number}] {text}: {ticket.title}",
+                body=f"{text}.\n\nTell them:  sitewarden major tell {ticket.number} TEXT",
+                occasion=f"{ticket.id}:major-update:{due_ns}",
+                ticket_id=ticket.id,
+                now_ns=now_ns,
+            )
             done += 1
     return done
 
