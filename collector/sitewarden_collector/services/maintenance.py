@@ -12,7 +12,7 @@ from sitewarden_alerting.model import DAY_NS, TicketState
 from sitewarden_alerting.wording import moment
 from sitewarden_collector.errors import Conflict, Invalid
 from sitewarden_collector.services import aftermath, paging
-from sitewarden_collector.store import maintenance, sites, tickets
+from sitewarden_collector.store import changes, maintenance, sites, tickets
 from sitewarden_collector.store.base import new_id
 from sitewarden_collector.store.maintenance import Window
 from sitewarden_collector.store.numbers import next_number
@@ -60,6 +60,7 @@ def plan(
         by,
     )
     maintenance.add(tx, window)
+    changes.note(tx, "maintenance", window.id, what="plan_maintenance", now_ns=now_ns)
     if window.at(now_ns) is not None:
         for listed in tickets.listing(tx, states=(*OPEN, TicketState.RESOLVED.value), site_id=where.id):
             if listed.ticket.is_open and listed.ticket.acknowledged_ns is None:
@@ -74,6 +75,7 @@ def end(tx: Connection, number: str, *, by: str, now_ns: int) -> Window:
     window = maintenance.by_number(tx, number)
     if not maintenance.end(tx, window.id, now_ns=now_ns):
         raise Conflict(f"{window.number} is over already; nothing to end")
+    changes.note(tx, "maintenance", window.id, what="end_maintenance", now_ns=now_ns)
     for listed in tickets.listing(tx, states=OPEN, site_id=window.site_id):
         paging.resume(tx, listed.ticket, now_ns=now_ns)
         event = Event(now_ns, "end_maintenance", by, f"{window.number} ended early")
