@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 
 from sitewarden_alerting.model import PRIORITIES
-from sitewarden_collector.console import choices, tables
+from sitewarden_collector.console import choices, counting, tables
 from sitewarden_collector.console.pages import page
 from sitewarden_collector.services import desk_view
 from sitewarden_collector.services.access import Permission, Principal
@@ -20,8 +19,6 @@ from sitewarden_collector.web.context import context
 from sitewarden_collector.web.identity import need
 
 router = APIRouter()
-Scope = tuple[str, frozenset[str]]  # of one customer, of some of its sites
-FRESH_S = 5.0  # the figures are so old at most, and none where something changed since
 
 
 @router.get("/")
@@ -60,23 +57,9 @@ async def board(
 async def _figures(request: Request, principal: Principal) -> Figures:
     """What stands above the board. However many consoles look after a change, it is counted once for all of them."""
     ctx = context(request)
-    kept = _kept(request)
-    scope = (principal.only_customer, principal.only_sites)
-    change, at_s = ctx.live.seen, time.monotonic()
-    if scope in kept:
-        as_of, counted_s, counting = kept[scope]
-        if as_of == change and at_s - counted_s < FRESH_S and not (counting.done() and counting.exception()):
-            return await asyncio.shield(counting)
-    customer_id, site_ids = scope
-    reading = ctx.db.read(desk_view.figures, now_ns=ctx.now_ns(), customer_id=customer_id, site_ids=site_ids)
-    counting = asyncio.ensure_future(reading)
-    kept[scope] = (change, at_s, counting)
-    return await asyncio.shield(counting)
+    customer_id, site_ids = seen = counting.scope(principal)
 
+    async def count() -> Figures:
+        return await ctx.db.read(desk_view.figures, now_ns=ctx.now_ns(), customer_id=customer_id, site_ids=site_ids)
 
-def _kept(request: Request) -> dict[Scope, tuple[int, float, asyncio.Future[Figures]]]:
-    state = request.app.state
-    if not hasattr(state, "figures"):
-        state.figures = {}
-    found: dict[Scope, tuple[int, float, asyncio.Future[Figures]]] = state.figures
-    return found
+    return await counting.once(request, ("board", seen), count, as_of=ctx.live.seen)

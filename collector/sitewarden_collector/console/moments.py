@@ -69,9 +69,11 @@ def moment(ns: int, *, locale: str, zone: str, site_zone: str = "") -> Markup:
     shown = Markup('<time datetime="{}" title="{}">{}</time>').format(iso(ns), full(ns, locale=locale, zone=zone), text)
     if site_zone and at(ns, site_zone).utcoffset() != at(ns, zone).utcoffset():
         there = at(ns, site_zone)
-        clock = there.strftime("%H:%M" if there.date() == at(ns, zone).date() else "%m-%d %H:%M")
+        same_day = there.date() == at(ns, zone).date()
         shown += Markup(' <span class="site-time" title="{}">{} {}</span>').format(
-            full(ns, locale=locale, zone=site_zone), clock, site_zone.rpartition("/")[2].replace("_", " ")
+            full(ns, locale=locale, zone=site_zone),
+            there.strftime("%H:%M") if same_day else short(ns, locale=locale, zone=site_zone),
+            site_zone.rpartition("/")[2].replace("_", " "),
         )
     return shown
 

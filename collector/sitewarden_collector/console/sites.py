@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from sitewarden_alerting.model import DAY_NS, HOUR_NS
-from sitewarden_collector.console import tables
+from sitewarden_collector.console import counting, tables
 from sitewarden_collector.console.i18n import N_
 from sitewarden_collector.console.pages import gettext, page
 from sitewarden_collector.errors import NotFound
@@ -59,16 +59,18 @@ async def sites(request: Request, principal: Reader) -> HTMLResponse:
         limit=table.size + 1,
     )
     table, rows = table.shown(found)
-    counts = await ctx.db.read(
-        site_pages.counts, now_ns=now_ns, customer_id=principal.only_customer, site_ids=principal.only_sites
-    )
+    customer_id, site_ids = seen = counting.scope(principal)
+
+    async def count() -> dict[str, int]:
+        return await ctx.db.read(site_pages.counts, now_ns=now_ns, customer_id=customer_id, site_ids=site_ids)
+
     return page(
         request,
         principal,
         "sites.html",
         table=table,
         rows=rows,
-        counts=counts,
+        counts=await counting.once(request, ("sites", seen), count),
         healths=site_pages.HEALTHS,
         versions=[] if principal.only_customer else await ctx.db.read(site_pages.versions),
     )
@@ -79,11 +81,13 @@ async def site(request: Request, principal: Reader, name: str, span: str = "24h"
     ctx = context(request)
     await _visible(request, principal, name)
     now_ns = ctx.now_ns()
+    view = await ctx.db.read(site_view.show, name, now_ns=now_ns, outside=bool(principal.only_customer))
     return page(
         request,
         principal,
         "site.html",
-        view=await ctx.db.read(site_view.show, name, now_ns=now_ns, outside=bool(principal.only_customer)),
+        site_zone=view.site.timezone,
+        view=view,
         span_key=span if span in SPANS else "24h",
         spans=[(key, gettext(request, principal, said)) for key, said in SPAN_WORDS.items()],
         charts=[(kind, gettext(request, principal, said)) for kind, said in CHARTS.items()],

@@ -187,7 +187,7 @@ CHANGES = {
 }
 
 VISITS = {
-    "planned": N_("planned"),
+    "planned": N_("to come"),
     "arrived": N_("at the site"),
     "left": N_("over, to be signed"),
     "signed": N_("signed off"),
@@ -204,6 +204,13 @@ LINKS_BACK = LINKS | {
     "causes": N_("is caused by"),
     "blocks": N_("is blocked by"),
 }
+READINGS = {
+    "CPU": N_("CPU"),
+    "memory": N_("memory"),
+    "load": N_("load"),
+    "disk": N_("disk"),
+    "folder": N_("folder"),
+}
 TRACKED = {"defect": N_("Defect"), "feature": N_("Feature request")}
 
 GROUPS = {
@@ -211,6 +218,7 @@ GROUPS = {
     "link": LINKS,
     "link_back": LINKS_BACK,
     "tracked": TRACKED,
+    "reading": READINGS,
     "agent": AGENTS,
     "change": CHANGES,
     "state": STATES,

@@ -27,7 +27,7 @@ def figures(tx: Connection, *, now_ns: int, customer_id: str = "", site_ids: Col
     """How it stands; `customer_id` and `site_ids` narrow to what a customer's account may see."""
     return Figures(
         counts=store.counts(tx, now_ns=now_ns, customer_id=customer_id, site_ids=site_ids),
-        sites_down=site_pages.counts(tx, now_ns=now_ns, customer_id=customer_id)["down"],
+        sites_down=site_pages.counts(tx, now_ns=now_ns, customer_id=customer_id, site_ids=site_ids)["down"],
         on_call=() if customer_id else roster.line(tx, "", at_ns=now_ns).ranked[:1],
         customers=() if customer_id else store.customer_names(tx),
     )

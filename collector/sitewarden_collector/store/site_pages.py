@@ -85,8 +85,8 @@ def page(
 
 
 def counts(tx: Connection, *, now_ns: int, customer_id: str = "", site_ids: Collection[str] = ()) -> dict[str, int]:
-    """How many sites are how; every health is there."""
-    query, columns = _query(now_ns)
+    """How many sites are how; every health is there. Their risks, which say nothing of it, are not looked at."""
+    query, columns = _query(now_ns, with_risks=False)
     query = _narrowed(query, customer_id, site_ids)
     inner = query.with_only_columns(columns["health"].label("health")).subquery()
     found = dict.fromkeys(HEALTHS, 0)
@@ -107,7 +107,7 @@ def _narrowed(query: Select[Any], customer_id: str, site_ids: Collection[str]) -
     return query.where(sites.c.id.in_(list(site_ids))) if site_ids else query
 
 
-def _query(now_ns: int) -> tuple[Select[Any], dict[str, ColumnElement[Any]]]:
+def _query(now_ns: int, *, with_risks: bool = True) -> tuple[Select[Any], dict[str, ColumnElement[Any]]]:
     silent_before_ns = now_ns - SILENT_NS
     active = agents.c.state == "active"
     here = (
@@ -169,8 +169,9 @@ def _query(now_ns: int) -> tuple[Select[Any], dict[str, ColumnElement[Any]]]:
         .join_from(sites, customers, sites.c.customer_id == customers.c.id)
         .join(here, here.c.site_id == sites.c.id, isouter=True)
         .join(work, work.c.site_id == sites.c.id, isouter=True)
-        .join(ahead, ahead.c.site_id == sites.c.id, isouter=True)
     )
+    if with_risks:
+        query = query.join(ahead, ahead.c.site_id == sites.c.id, isouter=True)
     return query, columns
 
 
