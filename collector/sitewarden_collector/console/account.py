@@ -12,6 +12,7 @@ from sitewarden_collector.console.i18n import N_
 from sitewarden_collector.console.pages import gettext, go, page
 from sitewarden_collector.errors import Forbidden, Invalid
 from sitewarden_collector.services import accounts as accounting
+from sitewarden_collector.services import signing_in
 from sitewarden_collector.services.access import Principal
 from sitewarden_collector.services.signing_in import SignedIn
 from sitewarden_collector.store import api_tokens, web_sessions
@@ -100,8 +101,13 @@ async def _who(request: Request) -> tuple[SignedIn, Principal]:
 
 
 async def _has_password(request: Request, who: SignedIn) -> bool:
-    given = str((await request.form()).get("old", ""))
-    return not who.account.password_hash or await steps.is_right(who.account.password_hash, given)
+    """Whether the form holds the password; counted like an attempt to sign in, as a stolen session may guess here."""
+    ctx, given = context(request), str((await request.form()).get("old", ""))
+    if not who.account.password_hash:
+        return True
+    where = steps.caller(request)["address"]
+    await ctx.db.run(signing_in.attempt, who.account.name, where, now_ns=ctx.now_ns())
+    return await steps.is_right(who.account.password_hash, given)
 
 
 def _not_it(request: Request) -> str:

@@ -17,17 +17,8 @@ from sitewarden_collector.web.auditing import Audited
 from sitewarden_collector.web.context import Context
 from sitewarden_collector.web.security import BODY_MAX_BYTES, Secured
 
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 UPLOAD_MAX_BYTES = 26 * 1024 * 1024
-HEADERS = {
-    "content-security-policy": POLICY,
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "same-origin",
-    "cross-origin-opener-policy": "same-origin",
-}
+UPLOADS = ("/import", "/files")  # how the addresses end that take files
 
 
 def make(context: Context) -> FastAPI:
@@ -51,8 +42,8 @@ def make(context: Context) -> FastAPI:
 
 
 def _body_max(path: str) -> int:
-    """Files come with forms; whatever takes them has its own, smaller bound."""
-    return BODY_MAX_BYTES if path.startswith(("/signin", "/account")) else UPLOAD_MAX_BYTES
+    """Few forms take files; whatever takes them has its own, smaller bound."""
+    return UPLOAD_MAX_BYTES if path.endswith(UPLOADS) else BODY_MAX_BYTES
 
 
 class Guarded:
@@ -73,7 +64,7 @@ class Guarded:
 
 def _add(message: MutableMapping[str, Any]) -> None:
     present = {name.lower() for name, _ in message["headers"]}
-    wanted = HEADERS | {"cache-control": "no-store"}
+    wanted = faults.HEADERS | {"cache-control": "no-store"}
     message["headers"] = [
         *message["headers"],
         *((name.encode(), value.encode()) for name, value in wanted.items() if name.encode() not in present),

@@ -16,6 +16,16 @@ from sitewarden_collector.console.pages import gettext, is_htmx, page
 from sitewarden_collector.services.access import Principal
 from sitewarden_collector.web.identity import Unauthenticated
 
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {  # of every answer
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+}
 TITLES = {
     403: (N_("You may not do this"), N_("Ask an administrator for the role, or sign in as somebody who has it.")),
     404: (
@@ -67,6 +77,8 @@ async def _sign_in(request: Request, _error: Exception) -> Response:
 
 async def _ours(request: Request, error: Exception) -> Response:
     status = next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+    if status == 403 and hasattr(error, "retry_after_s"):
+        status = 429
     return _answer(request, status, str(error))
 
 
@@ -82,7 +94,11 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 async def _broken(request: Request, error: Exception) -> Response:
-    return _answer(request, 500, "")
+    answer = _answer(request, 500, "")
+    answer.headers.update(
+        HEADERS | {"cache-control": "no-store", "x-frame-options": "DENY"}
+    )  # outside of what adds them
+    return answer
 
 
 def _answer(request: Request, status: int, why: str) -> Response:

@@ -20,6 +20,7 @@ from sitewarden_collector.errors import Invalid
 from sitewarden_collector.services.access import Principal
 
 SECOND_NS = 1_000_000_000
+YEARS = (1971, 2199)
 SPANS_S = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 UPLOAD_MAX_BYTES = 5_000_000
 UPLOAD_MAX_TEXT = "that file is larger than 5 MB; split it"
@@ -74,6 +75,8 @@ class Fields:
             wall = datetime.fromisoformat(written)
         except ValueError:
             raise Invalid(f"{written} is no time; write it as 2026-11-24T09:00") from None
+        if not YEARS[0] <= wall.year <= YEARS[1]:
+            raise Invalid(f"{written} is not between {YEARS[0]} and {YEARS[1]}; look at its year")
         if wall.tzinfo is not None:
             return int(wall.timestamp()) * SECOND_NS
         whole = instant(ZoneInfo(zone or self.zone), wall.date(), wall.hour * 60 + wall.minute)
@@ -85,9 +88,12 @@ class Fields:
         if not written:
             return None
         hour, _, minute = written.partition(":")
-        if not (hour.isdigit() and minute[:2].isdigit() and int(hour) <= 24 and int(minute[:2]) < 60):
+        digits = f"{hour}{minute[:2]}"
+        right = hour and minute and digits.isascii() and digits.isdigit() and len(digits) < 5
+        found = int(hour) * 60 + int(minute[:2]) if right else -1
+        if not (0 <= found <= 24 * 60 and int(minute[:2]) < 60):
             raise Invalid(f"{written} is no time of the day; write it as 09:30")
-        return int(hour) * 60 + int(minute[:2])
+        return found
 
     def span_s(self, name: str) -> int:
         """How long, written as 30m, 4h, 2d or 1w."""

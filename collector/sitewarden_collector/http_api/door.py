@@ -7,6 +7,7 @@ place. Not here: what the errors look like (`problems`).
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -19,6 +20,7 @@ from sitewarden_collector.http_api import problems
 from sitewarden_collector.store.base import new_id
 
 BODY_MAX_BYTES = 1024 * 1024
+BODY_S = 60.0  # in which a body must have come; nobody holds memory for longer by sending slowly
 QUERY_MAX_BYTES = 8 * 1024
 UNSTORABLE = "holds a character that cannot be kept (NUL, or half of a pair); leave it out"
 
@@ -53,7 +55,7 @@ class Door:
             nonlocal began
             if message["type"] == "http.response.start":
                 began = True
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+                message["headers"] = [*_private(message), (b"x-request-id", request_id.encode())]
             await send(message)
 
         try:
@@ -76,7 +78,11 @@ class Door:
         if "\x00" in path or b"%00" in query or b"\x00" in query:
             return 422, f"the address {UNSTORABLE}"
         most = self._body_max(path)
-        body = await _read(receive, most)
+        try:
+            async with asyncio.timeout(BODY_S):
+                body = await _read(receive, most)
+        except TimeoutError:
+            return 408, f"the body did not come within {BODY_S:g} seconds; send it again over a faster connection"
         if body is None:
             return 413, f"the body has more than the {most} bytes that are taken here; send less at once"
         scope["sitewarden.body_sha256"] = sha256(body).hexdigest()
@@ -90,6 +96,13 @@ class Door:
         if kind.endswith("json") and (b"\\u0000" in body or b"\\ud" in body.lower()) and _unstorable(body):
             return 422, f"the body {UNSTORABLE}"
         return body
+
+
+def _private(message: Message) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer, which is kept in nobody's cache and taken for nothing that it does not say it is."""
+    present = {name.lower() for name, _ in message.get("headers", ())}
+    wanted = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+    return [*message.get("headers", ()), *(one for one in wanted if one[0] not in present)]
 
 
 async def _read(receive: Receive, most: int) -> bytes | None:

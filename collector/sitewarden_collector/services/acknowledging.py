@@ -20,9 +20,9 @@ from sqlalchemy import Connection
 
 from sitewarden_alerting.model import DAY_NS, SECOND_NS, Ticket
 from sitewarden_collector.errors import NotFound
-from sitewarden_collector.services import pages
+from sitewarden_collector.services import audit, pages
 from sitewarden_collector.services import tickets as ticketing
-from sitewarden_collector.store import notices, people, settings, tickets
+from sitewarden_collector.store import accounts, notices, people, settings, tickets
 from sitewarden_collector.store.notices import StoredNotice
 
 SETTING = "link_key"
@@ -91,6 +91,9 @@ def look(tx: Connection, secret: Fernet, text: str, *, now_ns: int) -> Asked:
     if stored is None:
         raise NotFound(INVALID)
     notice = notices.get(tx, notice_of(secret.decrypt(stored.encode()), text, now_ns=now_ns))
+    account = accounts.find(tx, notice.person)
+    if account is not None and account.disabled_ns is not None:
+        raise NotFound(INVALID)  # who has left takes nothing any more, whatever lies in their mailbox
     found = [tickets.by_id(tx, ticket_id) for ticket_id in pages.tickets_in(tx, notice)]
     there = tuple(ticket for ticket in found if ticket is not None)
     person = people.find(tx, notice.person)
@@ -98,7 +101,7 @@ def look(tx: Connection, secret: Fernet, text: str, *, now_ns: int) -> Asked:
     return Asked(notice.person, "en" if person is None else person.locale, there, free)
 
 
-def acknowledge(tx: Connection, secret: Fernet, text: str, *, now_ns: int) -> Asked:
+def acknowledge(tx: Connection, secret: Fernet, text: str, *, now_ns: int, by_way_of: str = "link") -> Asked:
     """Take what a token is about, in the name of the person it was sent to: what was free until then is in `open`.
 
     Raises NotFound. What somebody else has taken meanwhile stays theirs.
@@ -108,6 +111,9 @@ def acknowledge(tx: Connection, secret: Fernet, text: str, *, now_ns: int) -> As
         current = tickets.by_id(tx, ticket.id, for_update=True)
         if current is not None and current.is_open and current.acknowledged_ns is None:
             ticketing.acknowledge(tx, current.number, asked.person, now_ns=now_ns)
+            said = {"by_way_of": by_way_of}
+            whose = current.customer_id
+            audit.note(tx, asked.person, "acknowledge", current.number, customer_id=whose, data=said, now_ns=now_ns)
     return asked
 
 

@@ -9,19 +9,23 @@ Not here: what a token opens (`services.acknowledging`).
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from imaplib import IMAP4
 
 from cryptography.fernet import Fernet
-from imap_tools import AND, MailBox, MailBoxUnencrypted
+from imap_tools import AND, BaseMailBox, ImapToolsError, MailBox, MailBoxUnencrypted, MailMessage
 from mailparser_reply import EmailReplyParser
 from sqlalchemy import Connection
 
 from sitewarden_collector.config import Mailbox
-from sitewarden_collector.errors import NotFound
+from sitewarden_collector.errors import MailboxUnavailable, NotFound
 from sitewarden_collector.services import acknowledging
+from sitewarden_collector.services.html_text import text_of
 from sitewarden_collector.store.engine import Database
 
 AT_ONCE = 50
@@ -43,6 +47,7 @@ class Mail:
     text: str
     headers: Mapping[str, str]
     sender: str = ""
+    uid: str = ""  # its number in the mailbox
 
 
 def token_in(mail: Mail) -> str | None:
@@ -87,7 +92,7 @@ def is_automatic(mail: Mail) -> bool:
 def take(tx: Connection, secret: Fernet, token: str, *, now_ns: int) -> tuple[str, ...]:
     """Acknowledge what a reply's token is about; the numbers that were free until then. Unknown tokens are nobody's."""
     try:
-        asked = acknowledging.acknowledge(tx, secret, token, now_ns=now_ns)
+        asked = acknowledging.acknowledge(tx, secret, token, now_ns=now_ns, by_way_of="mail")
     except NotFound:
         return ()
     return tuple(ticket.number for ticket in asked.open)
@@ -106,19 +111,54 @@ async def read(db: Database, secret: Fernet, mails: Iterable[Mail], *, now_ns: C
     return taken
 
 
+async def answers(db: Database, secret: Fernet, config: Mailbox, *, now_ns: Callable[[], int]) -> int:
+    """Let the unread mails of the mailbox have their effect, then mark them as read; how many tickets were taken.
+
+    In this order: a collector that dies in between reads an answer again, which changes nothing, and loses none.
+    Raises MailboxUnavailable.
+    """
+    mails = await asyncio.to_thread(fetch, config)
+    taken = await read(db, secret, mails, now_ns=now_ns)
+    if mails:
+        await asyncio.to_thread(mark_read, config, [mail.uid for mail in mails])
+    return taken
+
+
 def fetch(config: Mailbox) -> list[Mail]:
-    """The unread mails of the mailbox, which are read afterwards. Blocks; raises what the mailbox raises."""
+    """The unread mails of the mailbox, which stay unread. Blocks. Raises MailboxUnavailable."""
+    with _opened(config) as box:
+        return [_mail(one) for one in box.fetch(AND(seen=False), limit=AT_ONCE, mark_seen=False, bulk=False)]
+
+
+def mark_read(config: Mailbox, uids: Sequence[str]) -> None:
+    """Let these mails be read ones. Blocks. Raises MailboxUnavailable."""
+    with _opened(config) as box:
+        answer, said = box.client.uid("STORE", ",".join(uids), "+FLAGS", "(\\Seen)")
+        if answer != "OK":
+            raise IMAP4.error(f"the server does not mark mails as read: {said!r}")
+
+
+@contextmanager
+def _opened(config: Mailbox) -> Iterator[BaseMailBox]:
     kind = MailBox if config.tls else MailBoxUnencrypted
-    with kind(config.host, config.port, timeout=TIMEOUT_S).login(config.user, config.password, config.folder) as box:
-        return [
-            Mail(
-                subject=one.subject,
-                text=one.text or re.sub(r"<[^>]{0,2000}>", " ", one.html[:TEXT_MAX_CHARS]),
-                headers={name.lower(): " ".join(values) for name, values in dict(one.headers).items()},
-                sender=one.from_,
-            )
-            for one in box.fetch(AND(seen=False), limit=AT_ONCE, mark_seen=True, bulk=False)
-        ]
+    try:
+        with kind(config.host, config.port, timeout=TIMEOUT_S) as box:
+            yield box.login(config.user, config.password, config.folder)
+    except (OSError, IMAP4.error, ImapToolsError) as error:
+        raise MailboxUnavailable(
+            f"the mailbox {config.user} at {config.host}:{config.port} could not be read ({error}): answers to pages "
+            "wait there; look at [mailbox] in the configuration should this go on"
+        ) from error
+
+
+def _mail(one: MailMessage) -> Mail:
+    return Mail(
+        subject=one.subject,
+        text=one.text if one.text.strip() else text_of(one.html[:TEXT_MAX_CHARS]),
+        headers={name.lower(): " ".join(values) for name, values in dict(one.headers).items()},
+        sender=one.from_,
+        uid=one.uid or "",
+    )
 
 
 def _unwrapped(text: str) -> str:

@@ -37,6 +37,7 @@ from sitewarden_collector.store.accounts import Account
 
 TIMEOUT_S = 10.0
 LEEWAY_S = 60
+ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]  # never none, never a shared secret
 RANK = (Role.ADMIN, Role.MANAGER, Role.ENGINEER, Role.VIEWER, Role.CUSTOMER)
 REFUSED = "the provider knows you, but your groups and address do not let you in here; ask an administrator"
@@ -68,10 +69,12 @@ async def discover(config: Oidc, back: str) -> Provider:
     found = await _get(f"{config.issuer.rstrip('/')}/.well-known/openid-configuration")
     if str(found.get("issuer", "")).rstrip("/") != config.issuer.rstrip("/"):
         raise ChannelUnavailable("the sign-in provider calls itself by another name than oidc.issuer says")
-    try:
-        return Provider(config, back, found["authorization_endpoint"], found["token_endpoint"], found["jwks_uri"])
-    except KeyError as error:
-        raise ChannelUnavailable(f"the sign-in provider does not say its {error.args[0]}") from None
+    plain = config.issuer.startswith("http://")
+    for name in ENDPOINTS:
+        address = found.get(name)
+        if not isinstance(address, str) or not (address.startswith("https://") or plain):
+            raise ChannelUnavailable(f"the sign-in provider does not say its {name}, as an https address")
+    return Provider(config, back, *(str(found[name]) for name in ENDPOINTS))
 
 
 def begin(provider: Provider) -> tuple[str, Asked]:
@@ -96,7 +99,10 @@ async def claims(provider: Provider, asked: Asked, *, state: str, code: str, now
     if not state or not secrets.compare_digest(state.encode(), asked.state.encode()):
         raise Forbidden("this sign-in was not begun in this browser; begin again")
     got = await _redeem(provider, code, asked.verifier)
-    keys = KeySet.import_key_set(await _get(provider.keys))  # type: ignore[arg-type]
+    try:
+        keys = KeySet.import_key_set(await _get(provider.keys))  # type: ignore[arg-type]
+    except (JoseError, ValueError, KeyError, TypeError, AttributeError):
+        raise ChannelUnavailable("the sign-in provider's keys cannot be read; try again") from None
     return check(str(got.get("id_token", "")), keys, provider.config, nonce=asked.nonce, now_s=now_ns // 1_000_000_000)
 
 
@@ -116,7 +122,7 @@ def check(id_token: str, keys: KeySet, config: Oidc, *, nonce: str, now_s: int) 
         and _number(found.get("exp")) > now_s - LEEWAY_S
         and _number(found.get("iat", now_s)) < now_s + LEEWAY_S
         and _number(found.get("nbf", 0)) < now_s + LEEWAY_S
-        and secrets.compare_digest(str(found.get("nonce", "")).encode(), nonce.encode())
+        and secrets.compare_digest(str(found.get("nonce", "")).encode("utf-8", "replace"), nonce.encode())
         and isinstance(found.get("sub"), str)
         and found["sub"]
     )

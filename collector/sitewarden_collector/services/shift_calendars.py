@@ -7,6 +7,7 @@ again, an entry takes the place of what it was before. Both are bounded. Not her
 
 from __future__ import annotations
 
+import re
 import secrets
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -29,6 +30,7 @@ AHEAD_NS = 120 * DAY_NS
 FILE_MAX_BYTES = 1024 * 1024
 ENTRIES_MAX = 500
 IMPORT_AHEAD_DAYS = 366
+_FINE = re.compile(rb"FREQ=(SECOND|MINUTE|HOUR)LY|BY(SECOND|MINUTE)=", re.IGNORECASE)  # years of seconds
 
 
 def ical_of(tx: Connection, token: str, *, now_ns: int) -> str:
@@ -91,6 +93,8 @@ def take_in(tx: Connection, schedule: str, content: bytes, *, by: str, now_ns: i
 def _entries(content: bytes, zone: str, *, now_ns: int) -> list[tuple[str, str, int, int]]:
     """(uid, summary, from, until) of what is not over yet."""
     since = datetime.fromtimestamp(now_ns // SECOND_NS, UTC)
+    if _FINE.search(content):
+        raise Invalid("the calendar repeats something several times a day, which no shift does; take in a part of it")
     try:
         calendar = icalendar.Calendar.from_ical(content)
         events = recurring_ical_events.of(calendar).between(since, since + timedelta(days=IMPORT_AHEAD_DAYS))

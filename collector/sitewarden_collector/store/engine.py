@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
+from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, OperationalError
 
-from sitewarden_collector.errors import ConfigError, DatabaseBusy, DatabaseUnusable
+from sitewarden_collector.errors import ConfigError, DatabaseBusy, DatabaseUnusable, Invalid
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -194,13 +194,16 @@ class Database:
 
 
 def _damaged(error: Exception) -> Exception:
-    """A SQLite file that is broken inside is nothing that trying again helps with; any other error as it is."""
+    """A SQLite file that is broken inside, and a value that cannot be kept, are nothing that trying again helps with;
+    any other error as it is."""
     cause = str(getattr(error, "orig", None) or error)
     if isinstance(error, DatabaseError) and ("malformed" in cause or "not a database" in cause):
         return DatabaseUnusable(
             f"the database is damaged ({cause}): stop the collector and restore a backup with `sitewarden restore FILE "
             "--force`"
         )
+    if isinstance(error, DataError):  # NUL in a text, a number out of range: whoever sent it hears so
+        return Invalid("this holds a value that no database keeps, such as NUL in a text; leave it out")
     return error
 
 

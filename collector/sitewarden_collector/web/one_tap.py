@@ -16,7 +16,7 @@ from html import escape
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from sitewarden_collector.errors import NotFound
+from sitewarden_collector.errors import Invalid, NotFound
 from sitewarden_collector.services import acknowledging, shift_calendars
 from sitewarden_collector.services.acknowledging import Asked
 from sitewarden_collector.web.context import context
@@ -99,7 +99,7 @@ async def calendar(request: Request, token: str) -> Response:
     ctx = context(request)
     try:
         text = await ctx.db.read(shift_calendars.ical_of, token, now_ns=ctx.now_ns())
-    except NotFound:
+    except (NotFound, Invalid):
         return Response("there is no such calendar\n", status_code=404, media_type="text/plain", headers=HEADERS)
     return Response(text, media_type="text/calendar; charset=utf-8", headers=HEADERS)
 
