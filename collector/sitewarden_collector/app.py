@@ -207,8 +207,7 @@ class Collector:
                 self.outbox.set()
 
         async def answers() -> None:
-            mails = await asyncio.to_thread(mail_replies.fetch, config.mailbox)
-            await mail_replies.read(db, self.context.secret, mails, now_ns=clock.now_ns)
+            await mail_replies.answers(db, self.context.secret, config.mailbox, now_ns=clock.now_ns)
 
         wake = asyncio.Event()
         self._loop("paging", drain(escalate, wake=wake, name="paging", clock=clock, idle_s=PAGING_IDLE_S))

@@ -42,6 +42,10 @@ class ChannelUnavailable(Transient):
     """A notification service did not take the notice this time."""
 
 
+class MailboxUnavailable(Transient):
+    """The mailbox of answers to pages could not be read this time."""
+
+
 class ConfigError(Permanent):
     """The configuration cannot be used."""
 
