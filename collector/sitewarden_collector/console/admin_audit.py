@@ -38,7 +38,7 @@ async def listing(request: Request, principal: Reads) -> HTMLResponse:
         customer_id=customer_id,
         since_ns=times.moment("since") or 0,
         until_ns=times.moment("until") or 0,
-        before_seq=int(asked["before"]) if asked["before"].isascii() and asked["before"].isdigit() else 0,
+        before_seq=_number(asked["before"]),
         limit=table.size + 1,
     )
     table, rows = table.shown(found)
@@ -52,3 +52,7 @@ async def verify(request: Request, principal: Reads) -> HTMLResponse:
     kept = audit.read_anchor(ctx.config.data_path / audit.ANCHOR_FILE)
     verdict = await ctx.db.read(audit.verify, [kept] if kept else [])
     return page(request, principal, "audit_verdict.html", verdict=verdict, anchored=kept is not None)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, get_args
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import HTMLResponse
 
 from sitewarden_collector.console import tables
@@ -106,7 +106,7 @@ async def remove(subscription_id: str, request: Request, principal: Sets) -> Res
 
 
 @router.post("/deliveries/{delivery_id}/retry")
-async def retry(delivery_id: int, request: Request, principal: Sets) -> Response:
+async def retry(delivery_id: Annotated[int, Path(ge=0, lt=2**62)], request: Request, principal: Sets) -> Response:
     ctx = context(request)
     await ctx.db.run(telling.retry, delivery_id, now_ns=ctx.now_ns())
     ctx.wake()

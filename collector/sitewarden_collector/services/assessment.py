@@ -24,7 +24,7 @@ from sitewarden_alerting.model import DAY_NS, HOUR_NS, SECOND_NS, Policy, Risk
 from sitewarden_alerting.observations import Series
 from sitewarden_alerting.wording import cut
 from sitewarden_collector.services import roster, webhooks
-from sitewarden_collector.store import agents, evaluations, lock, notices, risks, samples, tickets
+from sitewarden_collector.store import agents, changes, evaluations, lock, notices, risks, samples, tickets
 from sitewarden_collector.store.agents import Agent
 from sitewarden_collector.store.base import new_id
 from sitewarden_collector.store.numbers import next_number
@@ -228,6 +228,8 @@ def _apply(tx: Connection, decision: RiskDecision, before: Risk | None, policy: 
 
 
 def _announce(tx: Connection, event: str, risk: Risk, *, now_ns: int) -> None:
+    what = f"{event.removeprefix('risk.')}_risk"
+    changes.note(tx, "risk", risk.id, what=what, customer_id=risk.customer_id, now_ns=now_ns)
     said = {
         "number": risk.number,
         "kind": risk.kind,
