@@ -20,7 +20,7 @@ from sitewarden_alerting.model import SECOND_NS, Person, Ticket
 from sitewarden_alerting.wording import cut
 from sitewarden_collector.services import aftermath, pages, roster
 from sitewarden_collector.services.roster import Line
-from sitewarden_collector.store import escalations, maintenance, notices, schedules, tickets
+from sitewarden_collector.store import escalations, maintenance, notices, page_notices, schedules, tickets
 from sitewarden_collector.store.base import new_id
 from sitewarden_collector.store.escalations import Page, Running
 from sitewarden_collector.store.maintenance import Window
@@ -137,7 +137,7 @@ class PageBook:
     def _bundle(self, line: Line, person: str, *, wait_ns: int) -> str:
         if person not in self._bundles:
             # Found and kept, or made, in this transaction: nobody begins to send it before that ends.
-            there = notices.open_bundle(self.tx, person, since_ns=self.now_ns - 10 * WINDOW_NS)
+            there = page_notices.open_bundle(self.tx, person, since_ns=self.now_ns - 10 * WINDOW_NS)
             self._bundles[person] = there or self._new_bundle(line, person, wait_ns=wait_ns)
         return self._bundles[person]
 
@@ -161,7 +161,7 @@ class PageBook:
     def _paged_lately(self, person: str) -> int:
         if person not in self._lately:
             since_ns = self.now_ns - WINDOW_NS
-            self._lately[person] = notices.paged_lately(self.tx, person, since_ns=since_ns, limit=ALONE_MAX)
+            self._lately[person] = page_notices.paged_lately(self.tx, person, since_ns=since_ns, limit=ALONE_MAX)
         return self._lately[person]
 
     def _begun_lately(self) -> int:

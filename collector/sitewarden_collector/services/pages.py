@@ -17,7 +17,7 @@ from sitewarden_alerting import routing
 from sitewarden_alerting.model import Person, Ticket
 from sitewarden_alerting.wording import cut, exact_moment, severity_word
 from sitewarden_collector.services import roster
-from sitewarden_collector.store import escalations, evidence, notices, tickets
+from sitewarden_collector.store import escalations, evidence, notices, page_notices, tickets
 from sitewarden_collector.store.notices import StoredNotice
 
 NAMED_MAX = 20
@@ -47,7 +47,7 @@ def before_sending(tx: Connection, notice: StoredNotice) -> StoredNotice | None:
         return None
     if stored.kind != "page":
         return stored
-    if notices.told_otherwise(tx, stored):
+    if page_notices.told_otherwise(tx, stored):
         return None
     if stored.ticket_id is not None:
         ticket = tickets.by_id(tx, stored.ticket_id)
@@ -79,10 +79,10 @@ def tickets_in(tx: Connection, notice: StoredNotice, *, limit: int | None = None
 
 def drop(tx: Connection, ticket: Ticket) -> None:
     """Take a ticket out of every page that has not gone out."""
-    notices.cancel_for_ticket(tx, ticket.id)
+    page_notices.cancel_for_ticket(tx, ticket.id)
     for notice_id in escalations.unsent_of(tx, ticket.id):
         if not escalations.is_wanted(tx, notice_id, but=ticket.id):
-            notices.cancel_page(tx, notice_id)
+            page_notices.cancel_page(tx, notice_id)
 
 
 def hand_on(tx: Connection, notice: StoredNotice, on_call: tuple[Person, ...], *, now_ns: int) -> str:

@@ -45,6 +45,7 @@ State = Literal["pending", "sending", "sent", "failed", "parked", "cancelled"]
 STATES: tuple[State, ...] = get_args(State)
 UNSENT: tuple[State, ...] = ("pending", "sending", "parked")
 
+BACKWARD_TOLERANCE_NS = 5 * 1_000_000_000  # how far the clocks of two collectors may be apart
 # Longer than any channel's deadline: a slow sender is not overtaken, a dead one is within minutes.
 LEASE_NS = 60 * 1_000_000_000
 ERROR_MAX_CHARS = 1000
@@ -69,6 +70,7 @@ notices = Table(
     Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("next_attempt_ns", Ns, nullable=False),
+    Column("since_ns", Ns, nullable=False),  # since when it waits for that
     Column("claimed_ns", Ns),
     Column("claimed_by", String(100)),
     Column("sent_ns", Ns),
@@ -78,6 +80,7 @@ notices = Table(
     Column("address", String(320), nullable=False, default=""),  # for the {address} of the channel's url
     Column("page_of", Id, nullable=False, default="", index=True),  # the notice that its pages are booked under
     Index(None, "state", "next_attempt_ns"),
+    Index(None, "state", "since_ns"),
     Index(None, "person", "created_ns"),
 )
 
@@ -99,6 +102,7 @@ class StoredNotice:
     state: State
     attempts: int
     next_attempt_ns: int
+    since_ns: int
     claimed_ns: int | None
     claimed_by: str | None
     sent_ns: int | None
@@ -153,6 +157,7 @@ def add(
         state="pending",
         attempts=0,
         next_attempt_ns=now_ns if not_before_ns is None else not_before_ns,
+        since_ns=now_ns,
         created_ns=now_ns,
         address=address,
         page_of=made if page_of is None else page_of,
@@ -176,6 +181,7 @@ def claim(
     At most `per_channel` of each channel are taken, or as many as `free` says for it. `attempts` counts the claim, not
     its result: a notice that kills its sender is parked in the end.
     """
+    _re_anchor(tx, now_ns)
     due = _due(now_ns, lease_ns)
     killer = f"the collector stopped {POISON_ATTEMPTS} times while it sent this: look at its channel and its text"
     poison = update(notices).where(due, notices.c.attempts >= POISON_ATTEMPTS)
@@ -196,7 +202,9 @@ def claim(
         row = tx.execute(
             update(notices)
             .where(notices.c.id == notice_id, due)
-            .values(state="sending", attempts=notices.c.attempts + 1, claimed_ns=now_ns, claimed_by=worker)
+            .values(
+                state="sending", attempts=notices.c.attempts + 1, since_ns=now_ns, claimed_ns=now_ns, claimed_by=worker
+            )
             .returning(*notices.c)
         ).one_or_none()
         if row is None:
@@ -225,6 +233,7 @@ def settle_sent(tx: Connection, notice: StoredNotice, *, now_ns: int) -> bool:
 
 def settle_retry(tx: Connection, notice: StoredNotice, *, error: str, next_attempt_ns: int) -> bool:
     """Put it back until `next_attempt_ns`; false when it was cancelled or settled meanwhile."""
+    # It waits since it was claimed: sending takes a minute at most, and a jump of the clock meanwhile is seen so too.
     waiting = {"state": "pending", "next_attempt_ns": next_attempt_ns, "claimed_by": None, "last_error": _cut(error)}
     return _settle(tx, notice, waiting)
 
@@ -287,47 +296,10 @@ def tried(tx: Connection, notice: StoredNotice) -> set[tuple[str, str]]:
     return seen
 
 
-def cancel_for_ticket(tx: Connection, ticket_id: str) -> int:
-    """Stop every page of a ticket that has not gone out; return how many. What was sent stays sent."""
-    unsent = notices.c.state.in_(UNSENT)
-    wanted = and_(notices.c.ticket_id == ticket_id, notices.c.kind == "page", unsent)
-    return tx.execute(update(notices).where(wanted).values(state="cancelled")).rowcount
-
-
 def cancel(tx: Connection, notice_id: str) -> bool:
     """Stop one notice that has not gone out; False when it has, or was stopped already."""
     unsent = and_(notices.c.id == notice_id, notices.c.state.in_(UNSENT))
     return tx.execute(update(notices).where(unsent).values(state="cancelled")).rowcount == 1
-
-
-def cancel_page(tx: Connection, page_of: str) -> int:
-    """Stop whatever has not gone out of the pages that are booked under one notice."""
-    unsent = notices.c.state.in_(UNSENT)
-    mine = and_(notices.c.page_of == page_of, notices.c.kind == "page", unsent)
-    return tx.execute(update(notices).where(mine).values(state="cancelled")).rowcount
-
-
-def told_otherwise(tx: Connection, notice: StoredNotice) -> bool:
-    """Whether the same page reached the same person by another channel meanwhile."""
-    same = (notices.c.page_of == notice.page_of, notices.c.id != notice.id, notices.c.state == "sent")
-    return bool(notice.page_of) and tx.execute(select(notices.c.id).where(*same).limit(1)).first() is not None
-
-
-def paged_lately(tx: Connection, person: str, *, since_ns: int, limit: int) -> int:
-    """In how many notices a person was paged since a time; counts up to `limit`."""
-    mine = (notices.c.person == person, notices.c.created_ns > since_ns, notices.c.kind == "page")
-    return len(tx.execute(select(notices.c.id).where(*mine).limit(limit)).all())
-
-
-def open_bundle(tx: Connection, person: str, *, since_ns: int) -> str | None:
-    """The bundle of a person that nobody has begun to send, kept so until this transaction ends."""
-    waiting = (notices.c.state == "pending", notices.c.attempts == 0, notices.c.dedup_key.like("bundle:%"))
-    mine = (notices.c.person == person, notices.c.created_ns > since_ns)
-    found = tx.execute(select(notices.c.id).where(*mine, *waiting).limit(1)).scalar_one_or_none()
-    if found is None:
-        return None
-    kept = update(notices).where(notices.c.id == found, *waiting).values(attempts=0)
-    return str(found) if tx.execute(kept).rowcount else None
 
 
 def retry(tx: Connection, notice_id: str, *, now_ns: int) -> StoredNotice:
@@ -335,7 +307,7 @@ def retry(tx: Connection, notice_id: str, *, now_ns: int) -> StoredNotice:
 
     Raises NotFound, and Conflict for a notice that is still under way, was sent or was cancelled.
     """
-    again = {"state": "pending", "attempts": 0, "next_attempt_ns": now_ns, "handed_to": None}
+    again = {"state": "pending", "attempts": 0, "next_attempt_ns": now_ns, "since_ns": now_ns, "handed_to": None}
     stopped = notices.c.state.in_(("parked", "failed"))
     tx.execute(update(notices).where(notices.c.id == notice_id, stopped).values(again))
     notice = get(tx, notice_id)
@@ -376,6 +348,19 @@ def summary(tx: Connection, *, now_ns: int, lease_ns: int = LEASE_NS) -> Summary
     by_state.update({state: int(count) for state, count in counted})
     oldest = tx.execute(select(func.min(notices.c.next_attempt_ns)).where(_due(now_ns, lease_ns))).scalar_one()
     return Summary(by_state=by_state, oldest_due_ns=oldest)
+
+
+def _re_anchor(tx: Connection, now_ns: int) -> None:
+    """What waits since a time that is yet to come was written before the clock was set back: it waits as long as was
+    meant from now on, and not until the clock has caught up. A claim of such a time has its lease from now on."""
+    future = notices.c.since_ns > now_ns + BACKWARD_TOLERANCE_NS
+    left_ns = case(
+        (notices.c.next_attempt_ns > notices.c.since_ns, notices.c.next_attempt_ns - notices.c.since_ns), else_=0
+    )
+    waiting = update(notices).where(notices.c.state == "pending", future)
+    tx.execute(waiting.values(next_attempt_ns=left_ns + now_ns, since_ns=now_ns))
+    claimed = update(notices).where(notices.c.state == "sending", future)
+    tx.execute(claimed.values(claimed_ns=now_ns, since_ns=now_ns))
 
 
 def _due(now_ns: int, lease_ns: int) -> ColumnElement[bool]:

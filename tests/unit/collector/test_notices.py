@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection
 
 from sitewarden_collector.errors import Conflict, NotFound
-from sitewarden_collector.store import notices
+from sitewarden_collector.store import notices, page_notices
 from sitewarden_collector.store.engine import Database
 
 NOW = 1_764_000_000 * 10**9
@@ -93,7 +93,7 @@ def test_an_acknowledgement_stops_every_page_that_has_not_gone_out(db: Database)
     db.write_now(put, "recovery", ticket_id="t1", kind="recovery")
     db.write_now(put, "under way", ticket_id="t1")
     [under_way] = [n for n in db.write_now(notices.claim, 10, "a", now_ns=NOW) if n.dedup_key == "under way"]
-    assert db.write_now(notices.cancel_for_ticket, "t1") == 2
+    assert db.write_now(page_notices.cancel_for_ticket, "t1") == 2
     assert not db.write_now(notices.settle_retry, under_way, error="busy", next_attempt_ns=NOW)
     states = {notice.dedup_key: notice.state for notice in db.read_now(notices.listing)}
     assert states == {"waiting": "cancelled", "under way": "cancelled", "other": "sending", "recovery": "sending"}
@@ -102,7 +102,7 @@ def test_an_acknowledgement_stops_every_page_that_has_not_gone_out(db: Database)
 def test_what_went_out_although_cancelled_is_recorded_as_sent(db: Database) -> None:
     db.write_now(put, ticket_id="t1")
     [taken] = db.write_now(notices.claim, 1, "a", now_ns=NOW)
-    db.write_now(notices.cancel_for_ticket, "t1")
+    db.write_now(page_notices.cancel_for_ticket, "t1")
     assert db.write_now(notices.settle_sent, taken, now_ns=NOW)
     assert db.read_now(notices.get, taken.id).state == "sent"
 
@@ -110,7 +110,7 @@ def test_what_went_out_although_cancelled_is_recorded_as_sent(db: Database) -> N
 def test_a_cancelled_page_is_not_handed_on(db: Database) -> None:
     db.write_now(put, ticket_id="t1")
     [taken] = db.write_now(notices.claim, 1, "a", now_ns=NOW)
-    db.write_now(notices.cancel_for_ticket, "t1")
+    db.write_now(page_notices.cancel_for_ticket, "t1")
     assert db.write_now(notices.hand_on, taken, person="bob", channel="mail", because="ada slept", now_ns=NOW) is None
 
 
@@ -194,3 +194,42 @@ def test_two_workers_on_postgresql_never_claim_the_same_notice(postgres_url: str
     assert len(taken) == len(set(taken)) == 100
     first.close()
     second.close()
+
+
+@pytest.mark.parametrize("back_s", [60, 24 * 3600])
+def test_a_clock_that_is_set_back_holds_no_retry_back_for_longer_than_was_meant(db: Database, back_s: int) -> None:
+    db.write_now(put)
+    [taken] = db.write_now(notices.claim, 1, "w", now_ns=NOW)
+    db.write_now(notices.settle_retry, taken, error="busy", next_attempt_ns=NOW + 8 * S)
+    set_back = NOW - back_s * S
+    for later_s in (0, 4, 7):
+        assert db.write_now(notices.claim, 1, "w", now_ns=set_back + later_s * S) == []
+    [again] = db.write_now(notices.claim, 1, "w", now_ns=set_back + 8 * S)
+    assert again.attempts == 2
+
+
+def test_what_was_written_before_a_clock_was_set_back_is_sent_at_once_and_a_bundle_after_its_wait(
+    db: Database,
+) -> None:
+    db.write_now(put, "at once")
+    db.write_now(put, "bundle", not_before_ns=NOW + 20 * S)
+    set_back = NOW - 3600 * S
+    assert [one.dedup_key for one in db.write_now(notices.claim, 9, "w", now_ns=set_back)] == ["at once"]
+    assert db.write_now(notices.claim, 9, "w", now_ns=set_back + 19 * S) == []
+    assert [one.dedup_key for one in db.write_now(notices.claim, 9, "w", now_ns=set_back + 20 * S)] == ["bundle"]
+
+
+def test_a_claim_of_a_sender_that_died_ends_with_its_lease_although_the_clock_was_set_back(db: Database) -> None:
+    db.write_now(put)
+    [_] = db.write_now(notices.claim, 1, "dead", now_ns=NOW)
+    set_back = NOW - 3600 * S
+    assert db.write_now(notices.claim, 1, "w", now_ns=set_back) == []
+    assert db.write_now(notices.claim, 1, "w", now_ns=set_back + 59 * S) == []
+    assert len(db.write_now(notices.claim, 1, "w", now_ns=set_back + 60 * S)) == 1
+
+
+def test_the_clocks_of_two_collectors_may_be_some_seconds_apart(db: Database) -> None:
+    db.write_now(put, not_before_ns=NOW + 20 * S)
+    assert db.write_now(notices.claim, 1, "behind", now_ns=NOW - 4 * S) == []
+    assert db.write_now(notices.claim, 1, "behind", now_ns=NOW + 17 * S) == []
+    assert len(db.write_now(notices.claim, 1, "ahead", now_ns=NOW + 20 * S)) == 1

@@ -13,7 +13,7 @@ from sitewarden_alerting.model import Person
 from sitewarden_collector import config
 from sitewarden_collector.errors import ChannelRejected, ChannelUnavailable
 from sitewarden_collector.services.notifying import Patience, Sender, people, step
-from sitewarden_collector.store import notices
+from sitewarden_collector.store import notices, page_notices
 from sitewarden_collector.store.base import tables
 from sitewarden_collector.store.engine import Database
 from tests.fakes.channels import FakeChannel
@@ -153,7 +153,7 @@ async def test_an_acknowledgement_stops_the_pages_that_still_wait(db: Database, 
     await db.run(put, ticket_id="t")
     phone = FakeChannel("phone", failures=[ChannelUnavailable("busy")])
     await step(db, {"phone": phone}, time, on_call=ON_CALL)
-    await db.run(notices.cancel_for_ticket, "t")
+    await db.run(page_notices.cancel_for_ticket, "t")
     time.ns += 3600 * S
     assert await step(db, {"phone": phone, "mail": FakeChannel("mail")}, time, on_call=ON_CALL) == 0
 

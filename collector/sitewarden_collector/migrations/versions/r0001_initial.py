@@ -199,6 +199,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("next_attempt_ns", sa.BigInteger(), nullable=False),
+        sa.Column("since_ns", sa.BigInteger(), nullable=False),
         sa.Column("claimed_ns", sa.BigInteger(), nullable=True),
         sa.Column("claimed_by", sa.String(length=100), nullable=True),
         sa.Column("sent_ns", sa.BigInteger(), nullable=True),
@@ -213,6 +214,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_notices_page_of"), "notices", ["page_of"], unique=False)
     op.create_index(op.f("ix_notices_person_created_ns"), "notices", ["person", "created_ns"], unique=False)
     op.create_index(op.f("ix_notices_state_next_attempt_ns"), "notices", ["state", "next_attempt_ns"], unique=False)
+    op.create_index(op.f("ix_notices_state_since_ns"), "notices", ["state", "since_ns"], unique=False)
     op.create_index(op.f("ix_notices_ticket_id"), "notices", ["ticket_id"], unique=False)
     op.create_table(
         "numbers",
