@@ -156,3 +156,43 @@ async def test_the_schedule_goes_out_as_a_calendar(client: httpx.AsyncClient, de
     schedule = desk.read_now(schedules.by_name, "First line")
     answer = await client.get(f"/oncall/schedules/{schedule.id}/calendar.ics", headers=signed_in(desk))
     assert answer.text.startswith("BEGIN:VCALENDAR")
+
+
+async def test_odd_addresses_break_nothing(client: httpx.AsyncClient, desk: Database) -> None:
+    headers = signed_in(desk, "admin") | HTML
+    odd = ("%00", "%2e%2e%2fx", "9" * 40, "-1", "%ff%fe", "😀", "' OR 1=1 --", "x" * 5000)
+    named = ("/customers", "/contracts", "/calendars", "/problems", "/majors", "/oncall/schedules", "/admin/accounts")
+    broken = []
+    for text in odd:
+        addresses = [f"{path}/{text}" for path in named]
+        for path in (one for one in PAGES if "?" not in one and not any(part.isupper() for part in one.split("/"))):
+            query = "&".join(
+                f"{name}={text}"
+                for name in (
+                    "text",
+                    "sort",
+                    "page",
+                    "skip",
+                    "likelihood",
+                    "state",
+                    "who",
+                    "since",
+                    "before",
+                    "customer",
+                )
+            )
+            addresses.append(f"{path}?{query}")
+        for address in addresses:
+            answer = await client.get(address, headers=headers)
+            if answer.status_code >= 500:
+                broken.append((address[:60], answer.status_code))
+    assert broken == []
+
+
+async def test_who_may_only_look_is_offered_no_form_that_changes(client: httpx.AsyncClient, desk: Database) -> None:
+    headers = signed_in(desk, "viewer") | HTML
+    signed_in(desk, "admin")
+    for path, permission in PAGES.items():
+        if permission in ALLOWED[Role.VIEWER]:
+            text = (await client.get(_filled(desk, path), headers=headers)).text
+            assert "hx-post" not in text, path
