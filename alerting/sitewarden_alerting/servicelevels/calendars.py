@@ -42,16 +42,18 @@ Week = tuple[tuple[Hours, ...], ...]  # seven days from Monday, each with its ho
 
 @dataclass(frozen=True, slots=True)
 class NamedDay:
-    """A date with what people call it."""
+    """A date with what people call it, and the hours that it has where it is worked for a part of it."""
 
     day: date
     name: str
+    hours: tuple[Hours, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
     """One version of a calendar. `workdays` are worked whatever the week or the holidays say, as on the Sundays that
-    make up for a long holiday in China; one of them without hours of its own has those of the first day with hours."""
+    make up for a long holiday in China; without hours of its own such a day has those of its weekday, else of the first
+    day with hours. A holiday with hours is half a one: worked within them."""
 
     name: str
     version: int
@@ -69,7 +71,8 @@ class Calendar:
     @property
     def always(self) -> bool:
         """Whether every minute counts."""
-        return not self.holidays and all(day == ALL_DAY for day in self.week)
+        whole = not self.holidays and not any(one.hours for one in self.workdays)
+        return whole and all(day == ALL_DAY for day in self.week)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +88,11 @@ def day_of(calendar: Calendar, day: date) -> Day:
     """The hours of a date."""
     holidays, workdays = _named(calendar)
     usual = calendar.week[day.weekday()]
-    if (name := workdays.get(day)) is not None:
-        return Day(usual or next(hours for hours in calendar.week if hours), extra=name or "working day")
-    if (name := holidays.get(day)) is not None:
-        return Day((), holiday=name or "holiday")
+    if (extra := workdays.get(day)) is not None:
+        hours = extra.hours or usual or next(hours for hours in calendar.week if hours)
+        return Day(hours, extra=extra.name or "working day")
+    if (holiday := holidays.get(day)) is not None:
+        return Day(holiday.hours, holiday=holiday.name or "holiday")
     return Day(usual)
 
 
@@ -134,6 +138,16 @@ def parse_week(text: str) -> Week:
         for day in _days(days):
             week[day] = tuple(sorted({*week[day], *hours}))
     return tuple(week)
+
+
+def parse_hours(text: str) -> tuple[Hours, ...]:
+    """The hours of one day, as `09:00-12:00 13:00-15:00`; raises BadCalendar."""
+    return tuple(sorted(_hours(span) for span in text.split()))
+
+
+def write_hours(hours: tuple[Hours, ...]) -> str:
+    """Hours as `parse_hours` reads them."""
+    return " ".join(map(str, hours))
 
 
 def write_week(week: Week) -> str:
@@ -189,8 +203,8 @@ def _clock(minute: int) -> str:
 
 
 @lru_cache(maxsize=256)
-def _named(calendar: Calendar) -> tuple[dict[date, str], dict[date, str]]:
-    return {one.day: one.name for one in calendar.holidays}, {one.day: one.name for one in calendar.workdays}
+def _named(calendar: Calendar) -> tuple[dict[date, NamedDay], dict[date, NamedDay]]:
+    return {one.day: one for one in calendar.holidays}, {one.day: one for one in calendar.workdays}
 
 
 def _check(calendar: Calendar) -> None:
@@ -200,7 +214,7 @@ def _check(calendar: Calendar) -> None:
         raise BadCalendar(f"{calendar.zone!r} is no time zone; write one as Europe/Berlin or Asia/Shanghai") from None
     if len(calendar.week) != 7 or not any(calendar.week):
         raise BadCalendar("a week has seven days, and hours on at least one of them: no clock would ever move")
-    for hours in calendar.week:
+    for hours in (*calendar.week, *(one.hours for one in (*calendar.holidays, *calendar.workdays) if one.hours)):
         edges = [edge for one in hours for edge in (one.from_min, one.until_min)]
         if edges != sorted(set(edges)) and any(a.until_min > b.from_min for a, b in itertools.pairwise(hours)):
             raise BadCalendar(f"the hours {' '.join(map(str, hours))} overlap; write each hour once, in order")

@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sitewarden_alerting.model import SECOND_NS
-from sitewarden_alerting.servicelevels.calendars import NamedDay, write_week
+from sitewarden_alerting.servicelevels.calendars import NamedDay, write_hours, write_week
 from sitewarden_collector.cli import _common
 from sitewarden_collector.cli._common import iso
 from sitewarden_collector.errors import Invalid
@@ -51,7 +51,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         one.add_argument("--country", default="", metavar="CODE", help="take the holidays of a country, as CN or DE")
         one.add_argument("--subdivision", default="", metavar="CODE", help="and of a part of it, as BY")
         one.add_argument("--years", default="", metavar="YEARS", help="of these years, as 2026 or 2026-2028")
-        one.add_argument("--holiday", action="append", default=[], metavar="DATE=NAME", help="nobody works on this day")
+        holiday = 'nobody works on this day, or within hours alone: "2026-12-24=Christmas Eve 09:00-12:00"'
+        one.add_argument("--holiday", action="append", default=[], metavar="DATE=NAME", help=holiday)
         one.add_argument("--workday", action="append", default=[], metavar="DATE=NAME", help="this day is worked")
         one.add_argument("--by", default="", metavar="NAME", help="who does it (default: your login name)")
     for one in (listing, show, add, change):
@@ -87,9 +88,9 @@ def _show(arguments: argparse.Namespace) -> int:
         if one.by:
             print(f"  made {iso(one.made_ns)} by {one.by}: {one.reason}" + (f" ({one.source})" if one.source else ""))
         for day in c.holidays:
-            print(f"  {day.day} {day.day:%a}  {day.name}")
+            print(f"  {day.day} {day.day:%a}  {day.name} {write_hours(day.hours)}".rstrip())
         for day in c.workdays:
-            print(f"  {day.day} {day.day:%a}  works: {day.name}")
+            print(f"  {day.day} {day.day:%a}  works: {day.name} {write_hours(day.hours)}".rstrip())
     return 0
 
 
@@ -147,13 +148,17 @@ def _row(one: Version) -> dict[str, Any]:
         "from": iso(one.from_ns),
         "zone": c.zone,
         "week": write_week(c.week),
-        "holidays": {day.day.isoformat(): day.name for day in c.holidays},
-        "workdays": {day.day.isoformat(): day.name for day in c.workdays},
+        "holidays": {day.day.isoformat(): _said(day) for day in c.holidays},
+        "workdays": {day.day.isoformat(): _said(day) for day in c.workdays},
         "source": one.source,
         "by": one.by,
         "reason": one.reason,
         "made": iso(one.made_ns),
     }
+
+
+def _said(day: NamedDay) -> str:
+    return f"{day.name} {write_hours(day.hours)}".strip()
 
 
 def _days(arguments: argparse.Namespace) -> Snapshot | None:
@@ -173,7 +178,7 @@ def _named(texts: Iterable[str]) -> list[NamedDay]:
     found = []
     for text in texts:
         day, _, name = text.partition("=")
-        found.append(NamedDay(date.fromisoformat(read_day(day, "a day")), name.strip()))
+        found.append(service.named_day(date.fromisoformat(read_day(day, "a day")), name))
     return found
 
 

@@ -127,7 +127,7 @@ def _days(form: Fields, name: str) -> list[NamedDay]:
     for line in filter(None, (line.strip() for line in form.text(name).splitlines())):
         written, _, called = line.partition(" ")
         try:
-            found.append(NamedDay(date.fromisoformat(written), called.strip() or written))
+            found.append(calendars.named_day(date.fromisoformat(written), called.strip() or written))
         except ValueError:
             raise Invalid(f"{line!r} is no day; write it as 2026-12-24 Christmas Eve") from None
     return found

@@ -6,18 +6,21 @@ has its clocks brought up to date in the same transaction.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 
 from sqlalchemy import Connection
 
-from sitewarden_alerting.servicelevels.calendars import BadCalendar, Calendar, NamedDay, parse_week
+from sitewarden_alerting.servicelevels.calendars import BadCalendar, Calendar, NamedDay, parse_hours, parse_week
 from sitewarden_collector.errors import Conflict, Invalid
 from sitewarden_collector.services import service_levels
 from sitewarden_collector.services.holidays_of import Snapshot
 from sitewarden_collector.store import calendars, contracts
 from sitewarden_collector.store.calendars import BUILT_IN, Version
+
+_SPAN = re.compile(r"\d{1,2}:\d{2}-\d{1,2}:\d{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,10 @@ def add(
     if name == BUILT_IN or calendars.find(tx, name) is not None:
         raise Conflict(f"there is a calendar {name!r} already; `sitewarden calendar change` makes a new version of it")
     try:
-        made = Calendar(name, 1, zone, parse_week(week))
+        made = _with(Calendar(name, 1, zone, parse_week(week)), days, holidays, workdays)
     except BadCalendar as error:
         raise Invalid(str(error)) from error
-    version = Version(_with(made, days, holidays, workdays), 0, days.source if days else "", by, "new", now_ns)
+    version = Version(made, 0, days.source if days else "", by, "new", now_ns)
     calendars.add_version(tx, calendars.add(tx, name, now_ns=now_ns), version)
     return version
 
@@ -99,16 +102,28 @@ def change(
         made = replace(
             kept, version=old.version + 1, zone=zone or old.zone, week=parse_week(week) if week else old.week
         )
+        made = _with(made, days, holidays, workdays)
     except BadCalendar as error:
         raise Invalid(str(error)) from error
     source = "; ".join(filter(None, (last.source, days.source if days else "")))
-    version = Version(_with(made, days, holidays, workdays), from_ns, source, by, reason, now_ns)
+    version = Version(made, from_ns, source, by, reason, now_ns)
     calendar_id = calendars.find(tx, name)
     assert calendar_id is not None
     calendars.add_version(tx, calendar_id, version)
     for customer_id in {one.customer_id for one in contracts.with_calendar(tx, name)}:
         service_levels.refresh_customer(tx, customer_id, now_ns=now_ns)
     return version
+
+
+def named_day(day: date, said: str) -> NamedDay:
+    """A day as people write it: what it is called, with the hours in which it is worked where it has its own, as
+    `Christmas Eve 09:00-12:00`. Raises Invalid."""
+    hours = [word for word in said.split() if _SPAN.fullmatch(word)]
+    name = " ".join(word for word in said.split() if word not in hours)
+    try:
+        return NamedDay(day, name, parse_hours(" ".join(hours)))
+    except BadCalendar as error:
+        raise Invalid(str(error)) from error
 
 
 def demand(tx: Connection, names: Iterable[str]) -> None:

@@ -18,8 +18,10 @@ from sitewarden_alerting.servicelevels.calendars import (
     Calendar,
     NamedDay,
     Timeline,
+    parse_hours,
     parse_week,
     timeline,
+    write_hours,
     write_week,
 )
 from sitewarden_collector.errors import NotFound
@@ -44,7 +46,7 @@ calendar_versions = Table(
     Column("from_ns", Ns, nullable=False),  # in force from here on
     Column("zone", String(64), nullable=False),
     Column("week", Text, nullable=False),
-    Column("holidays", Text, nullable=False),  # JSON: [["2026-10-01", "National Day"], ...]
+    Column("holidays", Text, nullable=False),  # JSON: [["2026-12-24", "Christmas Eve", "09:00-12:00"]]
     Column("workdays", Text, nullable=False),
     Column("source", Text, nullable=False),  # where the holidays came from: CN 2026,2027 holidays 0.109
     Column("by", String(200), nullable=False),
@@ -139,10 +141,9 @@ def _versions(tx: Connection, names: Collection[str]) -> dict[str, list[Version]
 
 
 def _pack(days: tuple[NamedDay, ...]) -> str:
-    return msgspec.json.encode([(one.day.isoformat(), one.name) for one in days]).decode()
+    return msgspec.json.encode([(one.day.isoformat(), one.name, write_hours(one.hours)) for one in days]).decode()
 
 
 def _unpack(text: str) -> tuple[NamedDay, ...]:
-    return tuple(
-        NamedDay(date.fromisoformat(day), name) for day, name in msgspec.json.decode(text, type=list[tuple[str, str]])
-    )
+    found = msgspec.json.decode(text, type=list[tuple[str, str, str]])
+    return tuple(NamedDay(date.fromisoformat(day), name, parse_hours(hours)) for day, name, hours in found)

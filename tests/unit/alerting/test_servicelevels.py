@@ -18,6 +18,7 @@ from sitewarden_alerting.servicelevels.calendars import (
     NamedDay,
     Timeline,
     day_of,
+    parse_hours,
     parse_week,
     timeline,
     write_week,
@@ -93,7 +94,8 @@ moments = st.one_of(
 def named_days(draw: st.DrawFn, near_ns: int) -> tuple[NamedDay, ...]:
     first = datetime.fromtimestamp(near_ns // SECOND_NS, UTC).date()
     days = draw(st.sets(st.integers(-2, 5), max_size=3))
-    return tuple(NamedDay(first + timedelta(days=day), f"day {day}") for day in sorted(days))
+    hours = st.sampled_from(("", "09:00-12:00", "00:00-02:30 22:00-24:00"))
+    return tuple(NamedDay(first + timedelta(days=day), f"day {day}", parse_hours(draw(hours))) for day in sorted(days))
 
 
 @st.composite
@@ -195,6 +197,32 @@ def test_a_working_sunday_has_the_hours_of_the_first_working_day() -> None:
     assert [(one.from_ns, one.until_ns, one.name) for one in found] == [
         (ns("2026-01-04T09:00", "Asia/Shanghai"), ns("2026-01-04T18:00", "Asia/Shanghai"), "in lieu")
     ]
+
+
+def test_half_a_holiday_is_worked_within_its_own_hours_alone() -> None:
+    eve = NamedDay(date(2026, 12, 24), "Christmas Eve", parse_hours("09:00-12:00"))
+    line = timeline([(0, calendar(holidays=(eve,)))])
+    berlin = "Europe/Berlin"
+    assert working_ns(line, ns("2026-12-24", berlin), ns("2026-12-25", berlin)) == 3 * HOUR_NS
+    found = list(stretches(line, ns("2026-12-24T11:00", berlin), ns("2026-12-24T20:00", berlin)))
+    assert [(one.sort, one.name) for one in found] == [(Sort.WORKING, ""), (Sort.HOLIDAY, "Christmas Eve")]
+    assert due_at(line, ns("2026-12-24T11:00", berlin), 2 * HOUR_NS) == ns("2026-12-25T10:00", berlin)
+
+
+def test_a_day_of_its_own_hours_counts_in_a_calendar_that_counts_every_minute_otherwise() -> None:
+    short = NamedDay(date(2026, 12, 24), "short", parse_hours("09:00-12:00"))
+    for days in ({"holidays": (short,)}, {"workdays": (short,)}):
+        line = timeline([(0, calendar("24x7", zone="UTC", **days))])
+        assert working_ns(line, ns("2026-12-24"), ns("2026-12-25")) == 3 * HOUR_NS
+
+
+def test_a_day_of_its_own_hours_has_hours_that_make_sense() -> None:
+    for text in ("12:00-09:00", "25:00-26:00", "nine"):
+        with pytest.raises(BadCalendar):
+            parse_hours(text)
+    crossed = NamedDay(date(2026, 12, 24), "short", parse_hours("09:00-12:00 11:00-15:00"))
+    with pytest.raises(BadCalendar, match="overlap"):
+        calendar(holidays=(crossed,))
 
 
 def test_a_new_version_takes_over_at_its_instant_whatever_was_planned_before() -> None:

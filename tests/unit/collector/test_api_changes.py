@@ -107,15 +107,17 @@ async def test_a_calendar_gets_a_further_version_from_an_instant_on(db: Database
         assert "2026-12-25" in {one["day"] for one in made["history"][0]["holidays"]}
         further = {
             "week": "mon-thu 08:00-16:00",
-            "holidays": [{"day": "2026-12-24", "name": "Christmas Eve"}],
+            "holidays": [{"day": "2026-12-24", "name": "Christmas Eve", "hours": "09:00-12:00"}],
             "without": ["2026-12-26"],
             "since": "2026-12-01T00:00:00Z",
             "reason": "shorter week",
         }
         changed = (await client.post("/calendars/office/versions", json=further)).json()
         assert (changed["versions"], changed["history"][1]["week"]) == (2, "mon-thu 08:00-16:00")
-        days = {one["day"] for one in changed["history"][1]["holidays"]}
-        assert ("2026-12-24" in days, "2026-12-26" in days) == (True, False)
+        days = {one["day"]: one["hours"] for one in changed["history"][1]["holidays"]}
+        assert (days["2026-12-24"], "2026-12-26" in days) == ("09:00-12:00", False)
+        further["holidays"] = [{"day": "2026-12-24", "hours": "12:00-09:00"}]
+        assert (await client.post("/calendars/office/versions", json=further)).status_code == 422
         bad = await client.post("/calendars", json={"name": "b", "zone": "Mars/Base", "week": "mon-fri 09:00-18:00"})
         assert bad.status_code == 422
 

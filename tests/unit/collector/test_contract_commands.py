@@ -60,13 +60,24 @@ def test_a_contract_from_its_calendar_to_what_is_used_up(said: Said) -> None:
 
 
 def test_a_calendar_shows_its_versions(said: Said) -> None:
-    said("calendar", "add", "office", "--zone", "UTC", "--week", "mon-fri 09:00-18:00", "--holiday", "2026-12-24=Eve")
+    said(
+        "calendar",
+        "add",
+        "office",
+        "--zone",
+        "UTC",
+        "--week",
+        "mon-fri 09:00-18:00",
+        "--holiday",
+        "2026-12-24=Eve 09:00-12:00",
+    )
     said(
         "calendar", "change", "office", "--from", "2027-01-01", "--workday", "2027-01-02=stocktaking", "--reason", "new"
     )
     shown = said("calendar", "show", "office")
     assert "office version 1, from the beginning: mon-fri 09:00-18:00 in UTC" in shown
     assert "2027-01-02 Sat  works: stocktaking" in shown
+    assert "2026-12-24 Thu  Eve 09:00-12:00" in shown
     rows = said("calendar", "list", "--json")
     assert [(row["name"], row["version"]) for row in rows] == [("24x7", 1), ("office", 2)]
     assert "goes over midnight" in said(

@@ -9,7 +9,8 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 from pydantic import Field
 
-from sitewarden_alerting.servicelevels.calendars import NamedDay, write_week
+from sitewarden_alerting.servicelevels.calendars import BadCalendar, NamedDay, parse_hours, write_hours, write_week
+from sitewarden_collector.errors import Invalid
 from sitewarden_collector.http_api.changing import Key, change
 from sitewarden_collector.http_api.shapes import (
     CustomersReader,
@@ -38,6 +39,9 @@ Week = Annotated[str, Field(min_length=1, max_length=500, examples=["mon-fri 09:
 class DayIn(In):
     day: Day
     name: Annotated[str, Field(max_length=200)] = ""
+    hours: Annotated[str, Field(max_length=100)] = Field(
+        "", description="in which it is worked, where it has its own", examples=["09:00-12:00"]
+    )
 
 
 class CountryIn(In):
@@ -49,7 +53,9 @@ class CountryIn(In):
 
 
 class DaysIn(In):
-    holidays: list[DayIn] = Field(default=[], max_length=1000, description="nobody works on these")
+    holidays: list[DayIn] = Field(
+        default=[], max_length=1000, description="nobody works on these, or within their own hours alone"
+    )
     workdays: list[DayIn] = Field(default=[], max_length=1000, description="these are worked whatever the week says")
     of_country: CountryIn | None = None
 
@@ -79,6 +85,7 @@ class CalendarOut(Out):
 class DayOut(Out):
     day: str
     name: str
+    hours: str = Field(description="in which it is worked, where it has its own")
 
 
 class VersionOut(Out):
@@ -171,7 +178,10 @@ def _days(asked: CountryIn | None) -> Snapshot | None:
 
 
 def _named(days: Iterable[DayIn]) -> list[NamedDay]:
-    return [NamedDay(one.day, one.name) for one in days]
+    try:
+        return [NamedDay(one.day, one.name, parse_hours(one.hours)) for one in days]
+    except BadCalendar as error:
+        raise Invalid(str(error)) from error
 
 
 def _shape(tx: Tx, made: Version) -> CalendarDetailOut:
@@ -205,4 +215,4 @@ def _version(one: Version) -> VersionOut:
 
 
 def _day(one: NamedDay) -> DayOut:
-    return DayOut(day=one.day.isoformat(), name=one.name)
+    return DayOut(day=one.day.isoformat(), name=one.name, hours=write_hours(one.hours))
