@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import random
+import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -66,9 +69,13 @@ class World:
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
-        self.db = Database(self.url, commit=self._commit)
-        tables().create_all(self.db.engine)
-        self.db.write_now(self._settle)
+        if self.url.startswith("sqlite"):
+            Path(self.url.removeprefix("sqlite:///")).write_bytes(_settled())
+            self.db = Database(self.url, commit=self._commit)
+        else:
+            self.db = Database(self.url, commit=self._commit)
+            tables().create_all(self.db.engine)
+            self.db.write_now(_settle)
 
     # -- what happens ------------------------------------------------------------------------------------------------
 
@@ -166,13 +173,6 @@ class World:
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
-    def _settle(self, tx: Connection) -> None:
-        settle_site(tx)
-        layer = Layer("primary", EVERYBODY, "2026-11-01T09:00", unit=Unit.WEEKS)
-        schedules.add(tx, Schedule("support", "Europe/Berlin", (layer,), managers=(CAROL,)), now_ns=NOON)
-        for name in EVERYBODY:
-            people.save(tx, Reachable(name, tuple(Road(channel) for channel in CHANNELS)))
-
     def _open(self, tx: Connection, faults: Sequence[str]) -> None:
         site = settle_site(tx)
         decided: list[made.TicketDecision] = []
@@ -226,3 +226,23 @@ class Line:
                 world.happened += 1
                 world.arrivals.append(Arrival(world.happened, notice.person, self.name, notice.id))
                 return Receipt("taken")
+
+
+@cache
+def _settled() -> bytes:
+    """A SQLite database with everybody and nothing that happened: making the tables takes longer than most worlds."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "settled.db"
+        db = Database(f"sqlite:///{path}")
+        tables().create_all(db.engine)
+        db.write_now(_settle)
+        db.close()
+        return path.read_bytes()
+
+
+def _settle(tx: Connection) -> None:
+    settle_site(tx)
+    layer = Layer("primary", EVERYBODY, "2026-11-01T09:00", unit=Unit.WEEKS)
+    schedules.add(tx, Schedule("support", "Europe/Berlin", (layer,), managers=(CAROL,)), now_ns=NOON)
+    for name in EVERYBODY:
+        people.save(tx, Reachable(name, tuple(Road(channel) for channel in CHANNELS)))
