@@ -81,6 +81,13 @@ function marks() {
   }
 }
 
+// What somebody opened stays open when its part of the page is fetched anew.
+document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
+  for (const one of detail.target.querySelectorAll("details[open][data-keep]")) {
+    detail.fragment.querySelector(`details[data-keep="${one.dataset.keep}"]`)?.setAttribute("open", "");
+  }
+});
+
 // A dialog whose form was taken is done.
 document.addEventListener("htmx:afterRequest", (event) => {
   const dialog = event.detail.successful && event.detail.elt.closest?.("dialog[open]");

@@ -6,6 +6,7 @@ Pictures of each step are kept in build/screenshots, so that somebody can look a
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -13,11 +14,14 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyotp
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from sitewarden_collector.demo.stage import Stage
 from sitewarden_collector.services import accounts, passwords
+from sitewarden_collector.services.desk import reporting
+from sitewarden_collector.store import sites
 from sitewarden_collector.store.engine import Database
 
 CHROMIUM = "/usr/bin/chromium"
@@ -63,6 +67,14 @@ class Desk:
             db.write_now(
                 accounts.add, name, role=role, customer=customer, password_hash=kept, by="test", now_ns=time.time_ns()
             )
+
+    def report(self, site: str, customer: str, title: str) -> str:
+        """A ticket of a customer's site, which is made where it is new; its number."""
+        with closing(Database(f"sqlite:///{self.stage.folder / 'collector' / 'collector.db'}")) as db:
+            if db.read_now(sites.find, site) is None:
+                owner = db.write_now(sites.ensure_customer, customer, now_ns=time.time_ns())
+                db.write_now(sites.add, site, customer_id=owner, now_ns=time.time_ns())
+            return db.write_now(reporting.report, site, title, by="ada", now_ns=time.time_ns()).number
 
     def fail(self, words: str) -> None:
         with self.log.open("a") as log:
@@ -115,11 +127,35 @@ def open_page(made: Browser, at: Desk, size: tuple[int, int], *, theme: str = "l
 
 
 def sign_in(page: Page, at: Desk, name: str) -> None:
+    give_password(page, at, name)
+    page.wait_for_url(f"{at.url}/")
+
+
+def give_password(page: Page, at: Desk, name: str) -> None:
+    """The first half of signing in."""
     page.goto(f"{at.url}/signin")
     page.fill("input[name=name]", name)
     page.fill("input[name=password]", PASSWORD)
     page.click("button:has-text('Sign in')")
+
+
+def enrol(page: Page, at: Desk, name: str) -> pyotp.TOTP:
+    """Sign in as somebody whose role must have a second factor and set it up, as the app on a phone would."""
+    give_password(page, at, name)
+    page.wait_for_url(re.compile("/signin/enrol"))
+    app = pyotp.TOTP(page.locator("code").first.inner_text().replace(" ", ""))
+    page.fill("input[name=code]", app.now())
+    page.click("button:has-text('Go on')")
+    page.click("a:has-text('I have kept them')")
     page.wait_for_url(f"{at.url}/")
+    return app
+
+
+def give_code(page: Page, code: str) -> None:
+    """The second half of signing in."""
+    page.wait_for_url(re.compile("/signin/code"))
+    page.fill("input[name=code]", code)
+    page.click("button:has-text('Go on')")
 
 
 def picture(page: Page, name: str) -> None:
