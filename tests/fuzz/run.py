@@ -24,11 +24,12 @@ SLOW_S = 5.0  # on 20 kB; a pattern that goes wild takes minutes
 @dataclass(frozen=True, slots=True)
 class Target:
     """A door, and what came in through it before. `check` returns a word for what happened; it raises only when a
-    promise is broken."""
+    promise is broken. `sample` is how many inputs every test run tries."""
 
     name: str
     seeds: tuple[bytes, ...]
     check: Callable[[bytes], str]
+    sample: int = 300
 
 
 @dataclass(slots=True)

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.fuzz
 
 @pytest.mark.parametrize("target", [pytest.param(target, id=slug(target.name)) for target in TARGETS])
 def test_a_door_holds_its_promises_for_random_input(target: Target) -> None:
-    report = run(target, seed=1, inputs=300)
-    assert report.inputs >= 300
+    report = run(target, seed=1, inputs=target.sample)
+    assert report.inputs >= target.sample
 
 
 def test_the_names_of_targets_are_unique() -> None:

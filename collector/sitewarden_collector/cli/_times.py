@@ -30,7 +30,10 @@ def instant_ns(text: str, zone: str = "UTC") -> int:
 def minute_of(text: str) -> int:
     """Minutes of the day of `22:30`; `24:00` is the day's end."""
     hours, colon, minutes = text.partition(":")
-    if not colon or not hours.isdigit() or not minutes.isdigit() or int(minutes) > 59:
+    digits = hours + minutes
+    if not (colon and hours and minutes and digits.isascii() and digits.isdigit()) or len(digits) > 4:
+        raise ConfigError(f"{text!r} is no time of day; write it as 22:30")
+    if int(minutes) > 59:
         raise ConfigError(f"{text!r} is no time of day; write it as 22:30")
     found = int(hours) * 60 + int(minutes)
     if found > 24 * 60:

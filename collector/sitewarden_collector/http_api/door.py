@@ -75,6 +75,8 @@ class Door:
         path, query = scope["path"], scope.get("query_string", b"")
         if len(query) > QUERY_MAX_BYTES:
             return 414, f"the query is longer than {QUERY_MAX_BYTES} bytes; ask for less at once"
+        if not query.isascii():
+            return 400, "the query is not written as an address is; encode what is not ASCII (RFC 3986)"
         if "\x00" in path or b"%00" in query or b"\x00" in query:
             return 422, f"the address {UNSTORABLE}"
         most = self._body_max(path)

@@ -30,7 +30,7 @@ AHEAD_NS = 120 * DAY_NS
 FILE_MAX_BYTES = 1024 * 1024
 ENTRIES_MAX = 500
 IMPORT_AHEAD_DAYS = 366
-_FINE = re.compile(rb"FREQ=(SECOND|MINUTE|HOUR)LY|BY(SECOND|MINUTE)=", re.IGNORECASE)  # years of seconds
+_FINE = re.compile(rb"FREQ=(SECOND|MINUTE)LY|BY(SECOND|MINUTE)=", re.IGNORECASE)  # years of seconds
 
 
 def ical_of(tx: Connection, token: str, *, now_ns: int) -> str:
@@ -94,7 +94,7 @@ def _entries(content: bytes, zone: str, *, now_ns: int) -> list[tuple[str, str, 
     """(uid, summary, from, until) of what is not over yet."""
     since = datetime.fromtimestamp(now_ns // SECOND_NS, UTC)
     if _FINE.search(content):
-        raise Invalid("the calendar repeats something several times a day, which no shift does; take in a part of it")
+        raise Invalid("the calendar repeats something every minute, which no shift does; take in a part of it")
     try:
         calendar = icalendar.Calendar.from_ical(content)
         events = recurring_ical_events.of(calendar).between(since, since + timedelta(days=IMPORT_AHEAD_DAYS))

@@ -50,6 +50,9 @@ class Secured:
         if not self._is_ours(headers.get(b"host", b"").decode("latin-1").lower()):
             await _refuse(secured, 421, "this host is not served here; use the address of console.public_url\n")
             return
+        if not scope.get("query_string", b"").isascii():
+            await _refuse(secured, 400, "this address is not written as an address is (RFC 3986)\n")
+            return
         most = self._body_max(scope["path"])
         stated = headers.get(b"content-length", b"0")
         if not stated.isdigit() or int(stated) > most:

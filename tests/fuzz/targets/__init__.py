@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.fuzz.run import Target
-from tests.fuzz.targets import certificates, reading, road, settings, web, wire
+from tests.fuzz.targets import certificates, desk, desk_web, reading, road, settings, web, wire
 
 TARGETS: tuple[Target, ...] = (
     *reading.TARGETS,
@@ -12,4 +12,6 @@ TARGETS: tuple[Target, ...] = (
     *certificates.TARGETS,
     *settings.TARGETS,
     *web.TARGETS,
+    *desk.TARGETS,
+    *desk_web.TARGETS,
 )
