@@ -173,5 +173,5 @@ class Course(RuleBasedStateMachine):
 
 TestCourse = Course.TestCase
 TestCourse.settings = settings(
-    max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=18, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
 )

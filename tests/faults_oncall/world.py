@@ -29,6 +29,7 @@ from sitewarden_collector.services import tickets as ticketing
 from sitewarden_collector.store import escalations, notices, people, schedules, tickets
 from sitewarden_collector.store.base import tables
 from sitewarden_collector.store.engine import Database
+from sitewarden_collector.store.escalations import Page
 from sitewarden_collector.store.people import Reachable, Road
 from tests.cast import ADA, BOB, MINUTE, NOON, SECOND, settle_site
 
@@ -149,9 +150,9 @@ class World:
         found = []
         told: dict[str, list[int]] = defaultdict(list)
         by_key: dict[tuple[str, str], set[str]] = defaultdict(set)
+        inside = {one.notice_id: self._pages_in(tx, one) for one in self.arrivals}
         for arrival in self.arrivals:
-            notice = notices.get(tx, arrival.notice_id)
-            for page in escalations.pages_in(tx, notice.page_of):
+            for page in inside[arrival.notice_id]:
                 told[page.ticket_id].append(arrival.at)
                 by_key[page.key, arrival.person].add(arrival.notice_id)
         for (key, person), ids in by_key.items():
@@ -161,15 +162,20 @@ class World:
             if ticket_id not in self.acknowledged and not told[ticket_id]:
                 found.append(f"lost: {ticket_id}")
         for ticket_id, at in self.acknowledged.items():
-            alone = [one for one in self.arrivals if one.at > at and self._is_alone(tx, one, ticket_id)]
+            later = [one for one in self.arrivals if one.at > at]
+            alone = [one for one in later if self._is_alone(one, inside[one.notice_id], ticket_id)]
             found += [f"after the acknowledgement of {ticket_id}: {one}" for one in alone]
         return found
 
-    def _is_alone(self, tx: Connection, arrival: Arrival, ticket_id: str) -> bool:
+    def _is_alone(self, arrival: Arrival, inside: Sequence[Page], ticket_id: str) -> bool:
         """Whether the notice paged for this ticket and for nothing that was still free."""
-        mine = [page.ticket_id for page in escalations.pages_in(tx, notices.get(tx, arrival.notice_id).page_of)]
-        free = [one for one in mine if self.acknowledged.get(one, self.happened + 1) >= arrival.at]
-        return ticket_id in mine and not free
+        mine = {page.ticket_id for page in inside}
+        return ticket_id in mine and not any(
+            self.acknowledged.get(one, self.happened + 1) >= arrival.at for one in mine
+        )
+
+    def _pages_in(self, tx: Connection, arrival: Arrival) -> list[Page]:
+        return escalations.pages_in(tx, notices.get(tx, arrival.notice_id).page_of)
 
     # -- inside ------------------------------------------------------------------------------------------------------
 

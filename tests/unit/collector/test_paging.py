@@ -11,9 +11,9 @@ from sitewarden_alerting import decisions as made
 from sitewarden_alerting import tickets as moves
 from sitewarden_alerting.model import Person, Policy, Signal, SignalKind, SignalState, Ticket
 from sitewarden_alerting.oncall import Layer, Schedule
-from sitewarden_collector.services import maintenance, notifying, oncall, paging, roster, silences
+from sitewarden_collector.services import maintenance, notifying, oncall, pages, paging, roster, silences
 from sitewarden_collector.services import tickets as ticketing
-from sitewarden_collector.store import notices, people, schedules, tickets
+from sitewarden_collector.store import escalations, notices, people, schedules, tickets
 from sitewarden_collector.store.engine import Database
 from sitewarden_collector.store.people import Reachable, Road
 from tests.cast import ACME, ACME_BERLIN, ADA, BOB, DAY, HOUR, MINUTE, NOON, SECOND, settle_site
@@ -284,3 +284,52 @@ def test_a_silence_of_a_customer_holds_all_of_their_sites_and_can_be_changed(db:
     db.write_now(silences.end, silence.number, by=BOB, now_ns=NOON + HOUR + 2 * MINUTE)
     db.write_now(paging.step, now_ns=NOON + HOUR + 2 * MINUTE)
     assert told(db, state="pending") == [ADA]
+
+
+def test_whoever_acknowledges_the_last_of_a_bundle_stops_it_at_once(db: Database) -> None:
+    db.write_now(settle)
+    found = [db.write_now(fault, f"fp1:{i}") for i in range(5)]
+    [bundle] = [one for one in db.read_now(notices.listing) if one.dedup_key.startswith("bundle:")]
+    for ticket in found[:4]:
+        db.write_now(ticketing.acknowledge, ticket.number, BOB, now_ns=NOON)
+    assert db.read_now(notices.get, bundle.id).state == "pending"
+    db.write_now(ticketing.acknowledge, found[4].number, BOB, now_ns=NOON)
+    assert db.read_now(notices.get, bundle.id).state == "cancelled"
+
+
+def test_a_bundle_names_every_ticket_that_is_still_free_when_it_goes_out(db: Database) -> None:
+    db.write_now(settle)
+    found = [db.write_now(fault, f"fp1:{i}") for i in range(9)]
+    db.write_now(ticketing.acknowledge, found[5].number, BOB, now_ns=NOON)
+    later = NOON + MINUTE
+    claimed = db.write_now(notices.claim, 16, "w", now_ns=later)
+    [bundle] = [one for one in claimed if one.ticket_id is None]
+    sent = db.read_now(pages.before_sending, bundle)
+    assert sent is not None
+    assert sent.subject.startswith("5 tickets need you: ")
+    assert [one.number in sent.body for one in found[3:]] == [True, True, False, True, True, True]
+
+
+def test_a_storm_in_one_transaction_pages_for_every_ticket_in_few_notices(db: Database) -> None:
+    db.write_now(settle)
+    db.write_now(storm, 250)
+    found = db.read_now(notices.listing)
+    assert len(found) == 4
+    booked = [page for one in found for page in db.read_now(escalations.pages_in, one.page_of)]
+    assert len({page.ticket_id for page in booked}) == len(booked) == 250
+    assert db.write_now(paging.step, now_ns=NOON + 5 * MINUTE) == paging.DUE_PER_STEP
+    assert db.write_now(paging.step, now_ns=NOON + 5 * MINUTE) == 50
+    assert db.write_now(paging.step, now_ns=NOON + 5 * MINUTE) == 0
+
+
+def storm(tx: Connection, /, number: int) -> None:
+    """So many faults that page, decided at once."""
+    site = settle_site(tx)
+    decided: list[made.TicketDecision] = []
+    for i in range(number):
+        given = {"site_id": site.id, "customer_id": site.customer_id, "fault": f"fp1:{i}", "subject": f"fault {i}"}
+        said = {"severity": 4, "title": "payment failed", "reason": "an error", "at_ns": NOON}
+        signal = Signal(rule="errors", kind=SignalKind.LOG, state=SignalState.FIRING, **given, **said)  # type: ignore[arg-type]
+        ticket = moves.opened(signal, ticket_id=f"new:{i}")
+        decided += [made.OpenTicket(ticket, NOON, "an error"), made.Notify(ticket, NOON, "an error", "page", "page-1")]
+    assert ticketing.apply(tx, decided, Policy(), now_ns=NOON) == number
