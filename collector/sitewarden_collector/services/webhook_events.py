@@ -7,6 +7,7 @@ on call is told to those alone who hear of all customers: whom we wake is nobody
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 
 TICKETS: Mapping[str, str] = {
     "open_ticket": "a ticket is there",
@@ -87,6 +88,7 @@ OTHERS: Mapping[str, str] = {
     "risk.change": "it is more or less likely, or worse",
     "risk.lower": "it is no longer to be expected",
     "contract.ends_soon": "a contract ends in 60, 30 or 7 days",
+    "tracker.report": "a ticket is reported to development; sent to the tracker that is set",
     "webhook.test": "somebody tries the webhook; sent whatever it subscribed to",
 }
 # How the desk tells its own people, step by step: not told.
@@ -115,3 +117,8 @@ def every() -> dict[str, str]:
     for what, (_, about) in (*MAJORS.items(), *CLOCKS.items()):
         made[f"ticket.{what}"] = about
     return {**made, **OTHERS}
+
+
+def is_known(pattern: str) -> bool:
+    """Whether anything that is told ever matches."""
+    return any(fnmatchcase(name, pattern) for name in every())

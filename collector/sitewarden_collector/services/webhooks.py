@@ -62,7 +62,9 @@ def subscribe(
     outgoing.check(url)
     patterns = tuple(dict.fromkeys(one.strip() for one in events if one.strip()))
     if not patterns or len(patterns) > PATTERNS_MAX or any(len(one) > 64 for one in patterns):
-        raise Invalid("say which events, as ticket.* or ticket.resolve_ticket; `*` alone is all of them")
+        raise Invalid("say which events, as ticket.* or risk.raise; `*` alone is all of them")
+    if unheard := [one for one in patterns if not webhook_events.is_known(one)]:
+        raise Invalid(f"no event is called {unheard[0]!r}; `sitewarden webhook events` lists what there is")
     if len(webhooks.every(tx)) >= SUBSCRIPTIONS_MAX:
         raise Invalid(f"there are {SUBSCRIPTIONS_MAX} webhooks already; take out one that is not used")
     if secret:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from sitewarden_alerting.oncall import Layer
+from sitewarden_collector.errors import Invalid
 from sitewarden_collector.services import clock_watch, notifying, oncall, paging, webhooks
 from sitewarden_collector.services import tickets as ticketing
 from sitewarden_collector.services.desk import reporting
@@ -104,3 +107,8 @@ def test_a_clock_that_runs_down_is_told_as_a_warning_and_as_a_breach(db: Databas
     told = [one for one in _all(db) if json.loads(one.payload)["data"]["event"]["data"]["target"] == "first_response"]
     assert [one.event for one in told] == ["clock.warning"] * 3 + ["clock.breach"]
     assert {one.ref for one in told} == {number}
+
+
+def test_an_event_that_there_is_not_can_not_be_waited_for(db: Database) -> None:
+    with pytest.raises(Invalid, match=r"no event is called 'ticket\.resolved'"):
+        _subscribe(db, "ticket.*", "ticket.resolved")
