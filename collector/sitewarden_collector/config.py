@@ -30,6 +30,9 @@ class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class DatabaseConfig(Table, frozen=True):
     url: str = ""  # sqlite:///PATH or postgresql://...; empty: collector.db in data_dir
 
+    def __repr__(self) -> str:
+        return f"DatabaseConfig(at {self.url.rpartition('@')[2]!r})"  # its url may hold a password
+
 
 class Listen(Table, frozen=True):
     """Where this process listens, host:port; port 0 takes a free one."""
@@ -118,6 +121,9 @@ class Heartbeat(Table, frozen=True):
 
     url: str = ""  # http(s)://, posted to
     interval_s: float = 30.0
+
+    def __repr__(self) -> str:
+        return f"Heartbeat(interval_s={self.interval_s!r})"  # whoever has the url can beat for us
 
 
 class Webhooks(Table, frozen=True):

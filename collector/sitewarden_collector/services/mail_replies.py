@@ -23,7 +23,7 @@ from mailparser_reply import EmailReplyParser
 from sqlalchemy import Connection
 
 from sitewarden_collector.config import Mailbox
-from sitewarden_collector.errors import MailboxUnavailable, NotFound
+from sitewarden_collector.errors import MailboxUnavailable, NotFound, Transient
 from sitewarden_collector.services import acknowledging
 from sitewarden_collector.services.html_text import text_of
 from sitewarden_collector.store.engine import Database
@@ -102,12 +102,17 @@ async def read(db: Database, secret: Fernet, mails: Iterable[Mail], *, now_ns: C
     """Let what the mails say have its effect; how many tickets were taken."""
     taken = 0
     for mail in mails:
-        token = token_in(mail)
-        if token is not None:
-            numbers = await db.run(take, secret, token, now_ns=now_ns())
-            taken += len(numbers)
-            if numbers:
-                _log.info("acknowledged by mail: %s", ", ".join(numbers))
+        try:
+            token = token_in(mail)
+            numbers = () if token is None else await db.run(take, secret, token, now_ns=now_ns())
+        except Transient:
+            raise  # later: nothing is lost
+        except Exception as error:  # noqa: BLE001  one mail that nobody foresaw must not keep the others waiting
+            _log.error("a mail in the mailbox could not be read as an answer; it is passed over", exc_info=error)
+            continue
+        taken += len(numbers)
+        if numbers:
+            _log.info("acknowledged by mail: %s", ", ".join(numbers))
     return taken
 
 
