@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -84,7 +85,7 @@ class Course(RuleBasedStateMachine):
     def somebody_silences(self, which: int, minutes: int) -> None:
         ticket = self.ticket(which)
         if ticket.id not in self.silent:
-            given = {"fault": ticket.number, "for_s": minutes * 60, "reason": "known", "by": BOB}
+            given: dict[str, Any] = {"fault": ticket.number, "for_s": minutes * 60, "reason": "known", "by": BOB}
             self.silent[ticket.id] = self.world.db.write_now(silences.add, **given, now_ns=self.world.now)
 
     @precondition(lambda self: self.silent)

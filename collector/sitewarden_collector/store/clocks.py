@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -144,7 +145,7 @@ def spread(tx: Connection, faults: Collection[str], *, limit: int | None = None)
 
 
 @lru_cache(maxsize=128)
-def _sites_of(faults: int, limit: int | None) -> CompoundSelect[tuple[str, str]]:
+def _sites_of(faults: int, limit: int | None) -> CompoundSelect[Any]:
     # Kept, for making it takes longer than asking it: a storm asks it for every site. An open ticket has its open_key.
     one = tickets.tickets.c
     parts = [

@@ -122,7 +122,7 @@ async def test_a_server_that_goes_away_says_so_and_no_answer_is_lost(
 
 
 async def test_the_loop_goes_on_when_the_mailbox_refuses(db: Database, box: MailboxService) -> None:
-    tries = []
+    tries: list[int] = []
 
     async def step() -> None:
         tries.append(len(tries))
