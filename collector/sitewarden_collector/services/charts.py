@@ -7,8 +7,10 @@ stored (`store.samples`).
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from operator import gt
 
 from sqlalchemy import Connection
 
@@ -107,20 +109,16 @@ def thinned(
     count = len(times_ns)
     if count <= points:
         return tuple((at_ns // 1_000_000, number) for at_ns, number in zip(times_ns, numbers, strict=True))
+    if any(map(gt, times_ns, times_ns[1:])):  # a clock was set back
+        times_ns, numbers = zip(*sorted(zip(times_ns, numbers, strict=True)), strict=True)
     stretches = max(1, points // 2)
     width_ns = max(1, -(-(times_ns[-1] - times_ns[0] + 1) // stretches))
     kept: list[int] = []
-    low = high = 0
-    stretch = 0
-    for place in range(1, count):
-        now = (times_ns[place] - times_ns[0]) // width_ns
-        if now != stretch:
-            kept += sorted({low, high})
-            low = high = place
-            stretch = now
-        elif numbers[place] < numbers[low]:
-            low = place
-        elif numbers[place] > numbers[high]:
-            high = place
-    kept += sorted({low, high})
+    begin = 0
+    while begin < count:
+        stretch = (times_ns[begin] - times_ns[0]) // width_ns
+        end = bisect_left(times_ns, times_ns[0] + (stretch + 1) * width_ns, begin)
+        some = numbers[begin:end]
+        kept += sorted({begin + some.index(min(some)), begin + some.index(max(some))})
+        begin = end
     return tuple((times_ns[place] // 1_000_000, numbers[place]) for place in kept)

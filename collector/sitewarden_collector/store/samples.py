@@ -164,20 +164,28 @@ def named(
         where.append(blocks.c.first_ns <= until_ns)
     end = math.inf if until_ns is None else until_ns
     tracks: dict[tuple[str, Series], tuple[list[int], list[float]]] = {}
-    known: dict[tuple[str, str], tuple[int, list[int], list[Series]]] = {}
-    for row in tx.execute(select(blocks).where(*where).order_by(blocks.c.first_ns)):
-        schema = (row.agent_id, row.schema_id)
+    known: dict[tuple[str, str], tuple[int, list[int], list[tuple[list[int], list[float]]]]] = {}
+    columns_of = (blocks.c.agent_id, blocks.c.schema_id, blocks.c.shift_ns, blocks.c.block)
+    for agent_id, schema_id, shift_ns, block in tx.execute(
+        select(*columns_of).where(*where).order_by(blocks.c.first_ns)
+    ):
+        schema = (agent_id, schema_id)
         if schema not in known:
-            told_series = _series(tx, row.agent_id, [row.schema_id]).get(row.schema_id, ())
+            told_series = _series(tx, agent_id, [schema_id]).get(schema_id, ())
             places = [place for place, one in enumerate(told_series) if one.name in names]
-            known[schema] = len(told_series), places, [told_series[place] for place in places]
-        width, places, wanted = known[schema]
-        if not wanted:
+            ends = [tracks.setdefault((agent_id, told_series[place]), ([], [])) for place in places]
+            known[schema] = len(told_series), places, ends
+        width, places, ends = known[schema]
+        if not ends:
             continue
-        times_ns, columns = codec.decode(row.block, series=width, wanted=places)
-        shifted = [at_ns + row.shift_ns for at_ns in times_ns]
-        for one, column in zip(wanted, columns, strict=True):
-            times, numbers = tracks.setdefault((row.agent_id, one), ([], []))
+        times_ns, columns = codec.decode(block, series=width, wanted=places)
+        shifted = [at_ns + shift_ns for at_ns in times_ns] if shift_ns else times_ns
+        whole = bool(shifted) and since_ns <= min(shifted) and max(shifted) <= end
+        for (times, numbers), column in zip(ends, columns, strict=True):
+            if whole and not math.isnan(sum(column)):
+                times += shifted
+                numbers += column
+                continue
             for at_ns, number in zip(shifted, column, strict=True):
                 if since_ns <= at_ns <= end and number == number:  # NaN: no sample
                     times.append(at_ns)
