@@ -119,6 +119,7 @@ async def test_every_form_needs_the_token_of_a_page_of_ours(db: Database) -> Non
     headers = signed_in(db, "admin", name="root")
     forged = {"Cookie": headers["Cookie"]}
     elsewhere = headers | {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+    open_ones = []
     async with browsing(app, {}) as client:
         for path in filled(app, "POST", {}):
             if path.startswith(("/a/", "/api/v1/hooks/tracker")):
@@ -128,9 +129,9 @@ async def test_every_form_needs_the_token_of_a_page_of_ours(db: Database) -> Non
                 if path.endswith("/attachments"):
                     kind = {"files": {"file": ("x.txt", b"x")}}
                 answer = await client.post(path, headers=sent, **kind)
-                refused = answer.status_code in (403, 422) or path == "/signout" or answer.status_code == 404
-                assert refused, (path, answer.status_code)
-    assert db.read_now(tickets.listing) == []
+                if not (answer.status_code == 403 or path.startswith("/signin/reset/")):
+                    open_ones.append((path, answer.status_code))
+    assert open_ones == []
 
 
 @pytest.mark.parametrize("junk", ["%00", "%ED%A0%80", "9" * 30])

@@ -27,7 +27,7 @@ from sitewarden_collector.store.contracts import KINDS, Contract
 Row = Mapping[str, str]
 MARK = "\ufeff"
 ERRORS_TOLD = 20
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")  # the wide signs too
 _GOALS = tuple((f"p{priority}_{target}", priority, target) for priority in PRIORITIES for target in Target)
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "customers": ("name", "tier", "locale", "notes"),

@@ -61,6 +61,12 @@ def test_no_cell_is_a_formula_and_excel_sees_utf_8(db: Database) -> None:
         assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells)
 
 
+def test_a_wide_sign_that_begins_a_formula_in_some_languages_is_kept_from_it_too(db: Database) -> None:
+    text = "name,tier,locale,notes\r\nwide,gold,en,\uff1dcmd()\r\n"
+    assert db.write_now(spreadsheets.load, "customers", text, now_ns=NOON) == 1
+    assert "'\uff1dcmd()" in db.read_now(spreadsheets.export, "customers")
+
+
 def test_a_file_with_one_mistake_changes_nothing_and_every_mistake_has_its_line(db: Database) -> None:
     text = 'name,tier,notes\r\ninitech,gold,"two\r\nlines"\r\nhooli,platinum,\r\n,gold,\r\n'
     with pytest.raises(Invalid) as caught:
