@@ -115,6 +115,16 @@ def test_a_step_is_taken_after_the_restart_in_which_it_came_due(db: Database) ->
     assert len(told(db)) == 2
 
 
+def test_a_clock_that_is_set_back_holds_no_step_back_for_longer_than_its_delay(db: Database) -> None:
+    db.write_now(settle)
+    db.write_now(fault)
+    for minutes in (0, 4):
+        db.write_now(paging.step, now_ns=NOON - DAY + minutes * MINUTE)
+    assert told(db) == [ADA]
+    db.write_now(paging.step, now_ns=NOON - DAY + 5 * MINUTE)
+    assert told(db) == [ADA, ADA]
+
+
 def test_a_ticket_that_pages_never_comes_without_its_page(db: Database) -> None:
     """grafana oncall #3898: an alert was delivered and no alert group made; #5503: a group and nobody told."""
     db.write_now(settle)
