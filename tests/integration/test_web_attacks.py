@@ -260,3 +260,8 @@ async def test_what_a_form_does_not_ask_for_changes_nothing(db: Database) -> Non
     account = db.read_now(accounts.find, "viewer")
     assert account is not None
     assert (account.locale, account.role, account.name) == ("zh", "viewer", "viewer")
+
+
+async def test_a_zone_that_a_browser_makes_up_breaks_no_page(db: Database) -> None:
+    async with browsing(make_app(make_context(db)), {"Cookie": f"zone=Europe/{'e/' * 1500}e"}) as client:
+        assert (await client.get("/signin")).status_code == 200

@@ -15,7 +15,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sitewarden_alerting.oncall.local import zone_of
 
 DAY_MINUTES = 24 * 60
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -209,8 +210,8 @@ def _named(calendar: Calendar) -> tuple[dict[date, NamedDay], dict[date, NamedDa
 
 def _check(calendar: Calendar) -> None:
     try:
-        ZoneInfo(calendar.zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+        zone_of(calendar.zone)
+    except ValueError:
         raise BadCalendar(f"{calendar.zone!r} is no time zone; write one as Europe/Berlin or Asia/Shanghai") from None
     if len(calendar.week) != 7 or not any(calendar.week):
         raise BadCalendar("a week has seven days, and hours on at least one of them: no clock would ever move")

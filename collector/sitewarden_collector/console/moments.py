@@ -10,6 +10,7 @@ from babel.dates import format_skeleton, format_timedelta
 from fastapi import Request
 from markupsafe import Markup, escape
 
+from sitewarden_alerting.oncall.local import zone_of as zone_of_name
 from sitewarden_collector.services.access import Principal
 
 SECOND_NS = 1_000_000_000
@@ -27,8 +28,8 @@ def zone_of(request: Request, principal: Principal | None) -> str:
 
 def _zone(name: str) -> ZoneInfo | None:
     try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, KeyError):
+        return zone_of_name(name)
+    except ValueError:
         return None
 
 

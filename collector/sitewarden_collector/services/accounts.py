@@ -9,10 +9,10 @@ import secrets
 from collections.abc import Collection
 from hashlib import sha256
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from sitewarden_alerting.oncall.local import zone_of
 from sitewarden_collector.errors import Conflict, Invalid
 from sitewarden_collector.services import audit
 from sitewarden_collector.services.access import Permission, Principal, Role
@@ -203,8 +203,8 @@ def check_preferences(*, locale: str = "", timezone: str = "", theme: str = "aut
         raise Invalid("the theme is auto, light or dark")
     try:
         if timezone:
-            ZoneInfo(timezone)
-    except (ValueError, OSError, KeyError):
+            zone_of(timezone)
+    except ValueError:
         raise Invalid("there is no such time zone; write it as Europe/Berlin or Asia/Shanghai") from None
 
 

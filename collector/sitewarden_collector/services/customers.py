@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Connection
 
+from sitewarden_alerting.oncall.local import zone_of
 from sitewarden_alerting.priority import Tier
 from sitewarden_collector.errors import Conflict, Invalid
 from sitewarden_collector.services import contracts as contracting
@@ -164,8 +164,8 @@ def service(tx: Connection, customer: str, *, site: str = "", limit: int = 200) 
 def zone(name: str) -> str:
     """The name of a time zone; raises Invalid."""
     try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+        zone_of(name)
+    except ValueError:
         raise Invalid(f"{name!r} is no time zone; write one as Europe/Berlin or Asia/Shanghai") from None
     return name
 
