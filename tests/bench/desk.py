@@ -1,15 +1,9 @@
 """How fast the desk answers: the board with 10,000 open tickets and 5,000 sites, and a ticket with 24 hours of charts.
 
 Requests go through the whole application (signed in, filtered, rendered, or by a token of the API) without a network,
-<<<<<<< ours
-on SQLite in a file and on PostgreSQL. Before each one something changes and the live feed tells of it, so that no answer
-comes from what an earlier one counted. The bound is the issue's: p95 under 300 ms, for a ticket with its charts in sum.
-The processor's time stands beside: on a machine that has other work, it says what the answer itself costs.
-=======
 on SQLite in a file and on PostgreSQL. Before each one something changes and the live feed tells of it, so that no
 answer comes from what an earlier one counted. The bound is the issue's: p95 under 300 ms, for a ticket with its charts
 in sum. The processor's time stands beside: on a machine that has other work, it says what the answer itself costs.
->>>>>>> theirs
 """
 
 from __future__ import annotations

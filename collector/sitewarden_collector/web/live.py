@@ -63,6 +63,7 @@ class Live:
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
         self._clock = clock
+        self._look_back = 0 if db.is_sqlite else LOOK_BACK  # SQLite has one writer at a time
         self._subscriptions: set[Subscription] = set()
         self._seen: OrderedDict[int, None] = OrderedDict()
         self._last = -1
@@ -92,10 +93,10 @@ class Live:
         """Hand on what changed since the last call; how many changes."""
         if self._last < 0:
             self._last = await self._db.read(changes.last_id)
-            back = await self._db.read(changes.since, self._last - LOOK_BACK)
+            back = await self._db.read(changes.since, self._last - self._look_back)
             self._seen.update((change.id, None) for change in back)
             return 0
-        found = await self._db.read(changes.since, self._last - LOOK_BACK)
+        found = await self._db.read(changes.since, self._last - self._look_back)
         new = [change for change in found if change.id not in self._seen]
         for change in new:
             self._seen[change.id] = None
