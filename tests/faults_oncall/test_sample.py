@@ -9,6 +9,7 @@ import pytest
 from sitewarden_collector.store import escalations, notices
 from tests.cast import ADA, BOB, HOUR, MINUTE, SECOND
 from tests.faults_oncall.run import trial
+from tests.faults_oncall.storm import storm
 from tests.faults_oncall.world import Arrival, World
 
 
@@ -99,6 +100,15 @@ async def test_a_storm_is_told_in_few_notices_and_names_every_ticket(url: str) -
     await world.run(2)
     assert world.faults() == []
     assert len(world.arrivals) <= 10
+    world.db.close()
+
+
+async def test_a_bad_release_at_many_sites_is_told_in_few_notices_although_the_collector_dies_in_it(url: str) -> None:
+    world, _ = await storm(url, 1000)
+    assert world.kills == 1
+    assert world.faults() == []
+    assert len(world.paged) == 1000
+    assert len(world.arrivals) <= 12
     world.db.close()
 
 
