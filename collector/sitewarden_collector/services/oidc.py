@@ -134,6 +134,8 @@ def check(id_token: str, keys: KeySet, config: Oidc, *, nonce: str, now_s: int) 
 def account_of(tx: Connection, config: Oidc, told: Mapping[str, Any], *, now_ns: int) -> Account:
     """The account of whoever the provider knows; raises Forbidden for those who do not get in."""
     issuer, subject = config.issuer.rstrip("/"), str(told["sub"])
+    if _kept(subject) != subject:
+        raise Forbidden(REFUSED)
     role, customer = rights(config, told)
     found = accounts.by_subject(tx, issuer, subject)
     if found is None:
@@ -142,7 +144,7 @@ def account_of(tx: Connection, config: Oidc, told: Mapping[str, Any], *, now_ns:
             _free_name(tx, told),
             role=role,
             customer=customer,
-            email=str(told.get("email", "")),
+            email=_kept(told.get("email", "")),
             issuer=issuer,
             subject=subject,
             by=issuer,
@@ -216,6 +218,11 @@ async def _get(url: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ChannelUnavailable("the sign-in provider does not answer as it should; try again")
     return found
+
+
+def _kept(value: object) -> str:
+    """A claim's text without what no database keeps: NUL, and halves of surrogate pairs."""
+    return str(value).replace("\0", "").encode("utf-8", "ignore").decode()
 
 
 def _number(value: object) -> float:
