@@ -12,7 +12,7 @@ import pkgutil
 import sys
 from collections.abc import Sequence
 
-from sitewarden_collector.cli import _terminal
+from sitewarden_collector.cli import _audited, _terminal
 from sitewarden_collector.cli._overview import COMMANDS
 from sitewarden_collector.errors import CollectorError
 
@@ -43,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(words: Sequence[str]) -> int:
     arguments = parser(words).parse_args(words)
+    _audited.typed.set(tuple(words))
     try:
         return int(arguments.run(arguments))
     except CollectorError as error:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sitewarden_alerting.reading import plain
 from sitewarden_collector import config as configuration
+from sitewarden_collector.cli._audited import Audited
 from sitewarden_collector.config import Config
 from sitewarden_collector.errors import ConfigError
 from sitewarden_collector.store import migrate
@@ -48,7 +49,7 @@ def open_database(config: Config) -> Database:
     Close it (`contextlib.closing`). Commands may write by short transactions while `sitewarden serve` runs.
     """
     config.data_path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    database = migrate.open_checked(config.database_url)
+    database = migrate.open_checked(config.database_url, make=Audited)
     try:
         migrate.prepare(database)
     except BaseException:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, make_url, text
@@ -23,7 +24,7 @@ THOROUGH_MAX_BYTES = 512 * 1024 * 1024  # about a second; a larger file is check
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 
 
-def open_checked(url: str, *, thorough: bool = False) -> Database:
+def open_checked(url: str, *, thorough: bool = False, make: Callable[[str], Database] = Database) -> Database:
     """The database at `url`, after a look at it: `thorough` reads all of a SQLite file that is not very large.
 
     Raises DatabaseUnusable when it is damaged and DatabaseBusy when it does not answer.
@@ -32,7 +33,7 @@ def open_checked(url: str, *, thorough: bool = False) -> Database:
     if path is not None:
         look_at_file(path)
         _make_private(path)
-    database = Database(url)
+    database = make(url)
     try:
         with database.engine.connect() as tx:
             tx.execute(text("SELECT 1"))
