@@ -112,6 +112,7 @@ def test_the_keyboard_alone_is_enough(desk: Desk, browser: Browser) -> None:
     page.keyboard.press("g")
     page.keyboard.press("t")
     page.wait_for_url(f"{desk.url}/tickets")
+    expect(page.locator("html")).to_have_attribute("data-live", "on")  # its scripts are there now
     page.keyboard.press("j")
     expect(page.locator(".row-at")).to_have_count(1)
     page.keyboard.press("Enter")
