@@ -85,11 +85,6 @@ ENTITLEMENT = {
     "upgrade": N_("Upgrades"),
     "inspection": N_("Inspections"),
 }
-GOAL = {
-    "first_response": N_("First response"),
-    "solution": N_("Solution proposed"),
-    "resolution": N_("Resolution"),
-}
 PROBLEM = {
     "new": N_("New"),
     "investigating": N_("Investigating"),
@@ -141,7 +136,6 @@ DESK = {
     "news": NEWS,
     "contract": CONTRACT,
     "entitlement": ENTITLEMENT,
-    "goal": GOAL,
     "problem": PROBLEM,
     "problem_move": PROBLEM_MOVE,
     "problem_event": PROBLEM_EVENT,

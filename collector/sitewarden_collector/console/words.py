@@ -163,15 +163,6 @@ STEPS = {
     "carry_out": N_("Carry out"),
     "verify": N_("Verify"),
 }
-NOTICES = {
-    "pending": N_("to be sent"),
-    "sending": N_("being sent"),
-    "sent": N_("sent"),
-    "failed": N_("failed"),
-    "dropped": N_("taken back"),
-    "cancelled": N_("taken back"),
-    "held": N_("held back"),
-}
 HEALTH = {"ok": N_("Healthy"), "attention": N_("Needs attention"), "down": N_("Down"), "unknown": N_("Unknown")}
 
 AGENTS = {
@@ -235,7 +226,6 @@ GROUPS = {
     "why": WHY,
     "solution": SOLUTIONS,
     "step": STEPS,
-    "notice": NOTICES,
 } | DESK
 
 
