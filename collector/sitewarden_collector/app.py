@@ -36,6 +36,7 @@ from sitewarden_collector.services import (
     assessment,
     audit,
     clock_watch,
+    compaction,
     enrolment,
     evaluation,
     heartbeat,
@@ -63,6 +64,8 @@ DISPATCH_INTERVAL_S = 0.5
 RECHECK_INTERVAL_S = 60.0
 REFRESH_INTERVAL_S = 3600.0
 RETENTION_INTERVAL_S = 600.0
+COMPACTION_INTERVAL_S = 120.0
+COMPACTION_SHARE = 0.25  # of the time: an hour's joining is spread over minutes
 EVALUATE_IDLE_S = 1.0  # other collectors store observations as well
 TICK_INTERVAL_S = 1.0
 DESK_INTERVAL_S = 5.0
@@ -144,6 +147,7 @@ class Collector:
         self._loop("recheck", every(RECHECK_INTERVAL_S, self._recheck, name="recheck", clock=clock))
         self._loop("refresh", every(REFRESH_INTERVAL_S, servers.refresh, name="refresh", clock=clock))
         self._loop("retention", every(RETENTION_INTERVAL_S, self._forget, name="retention", clock=clock))
+        self._loop("compaction", every(COMPACTION_INTERVAL_S, self._compact, name="compaction", clock=clock))
         self._evaluate_from(clock.now_ns(), rulebook)
         self._loop(
             "notifying", drain(sender.step, wake=self.outbox, name="notifying", clock=clock, idle_s=NOTIFY_IDLE_S)
@@ -303,6 +307,17 @@ class Collector:
     async def _forget(self) -> None:
         while await self.db.run_alone(retention.step, self.config.retention, now_ns=self.clock.now_ns()):
             await self.clock.sleep(0.1)
+
+    async def _compact(self) -> None:
+        for agent_id in await self.db.read(compaction.waiting, now_ns=self.clock.now_ns()):
+            began_s = self.clock.monotonic_s()
+            try:
+                joined = await self.db.read(compaction.join, agent_id, now_ns=self.clock.now_ns())
+                if joined:
+                    await self.db.run_alone(compaction.record, joined)
+            except compaction.Outdated:
+                continue  # erased or joined by another collector: the next round sees what is there
+            await self.clock.sleep((self.clock.monotonic_s() - began_s) * (1 / COMPACTION_SHARE - 1))
 
     @asynccontextmanager
     async def _http(self, authority: pki.Authority) -> AsyncIterator[int]:

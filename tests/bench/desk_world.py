@@ -9,12 +9,13 @@ from sqlalchemy import Connection, insert
 
 from sitewarden_alerting.model import Evidence, SignalKind, Ticket, TicketState
 from sitewarden_alerting.observations import Series
-from sitewarden_collector.services import aftermath
+from sitewarden_collector.services import aftermath, compaction
 from sitewarden_collector.store import agents, evidence, samples, tickets
 from sitewarden_collector.store.agents import Agent
 from sitewarden_collector.store.base import new_id
 from sitewarden_collector.store.samples import RawBlock
 from sitewarden_collector.store.sites import customers, sites
+from sitewarden_collector.store.spools import spools
 from sitewarden_collector.store.tickets import Event
 from sitewarden_protos import blocks
 from tests.cast import EPOCH, HOUR, MINUTE, SECOND, settle_agent
@@ -101,7 +102,7 @@ def _open(tx: Connection, some: list[Ticket], *, now_ns: int) -> None:
 
 
 def _watch(tx: Connection, chance: random.Random, now_ns: int) -> None:
-    """A site whose hosts sent samples every ten seconds for a day, with a ticket in the middle of it."""
+    """A site whose hosts sent samples every ten seconds for a day, joined as a collector does, with a ticket in it."""
     hosts = [settle_agent(tx, f"app-{number}", "watched-site", "watched customer") for number in range(HOSTS)]
     begun_ns = now_ns - 24 * HOUR
     for agent in hosts:
@@ -118,6 +119,9 @@ def _watch(tx: Connection, chance: random.Random, now_ns: int) -> None:
                 last=tuple(column[-1] for column in columns),
             )
             samples.add(tx, agent, epoch=EPOCH, seq=minute + 1, blocks=[(0, block)], received_ns=times_ns[-1])
+        spool = {"agent_id": agent.id, "epoch": EPOCH, "last_seq": 24 * 60, "passed_seq": 0, "evaluated_seq": 24 * 60}
+        tx.execute(insert(spools).values(spool | {"created_ns": begun_ns, "last_ns": now_ns}))
+        compaction.record(tx, compaction.join(tx, agent.id, now_ns=now_ns))
     at_ns = now_ns - 6 * HOUR
     ticket = _ticket(hosts[0].site_id, hosts[0].customer_id, WATCHED, chance, at_ns)
     _open(tx, [ticket], now_ns=now_ns)

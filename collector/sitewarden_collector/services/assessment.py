@@ -24,7 +24,7 @@ from sitewarden_alerting.model import DAY_NS, HOUR_NS, SECOND_NS, Policy, Risk
 from sitewarden_alerting.observations import Series
 from sitewarden_alerting.wording import cut
 from sitewarden_collector.services import roster, webhooks
-from sitewarden_collector.store import agents, changes, evaluations, lock, notices, risks, samples, tickets
+from sitewarden_collector.store import agents, changes, evaluations, lock, notices, risks, samples, tickets, tracks
 from sitewarden_collector.store.agents import Agent
 from sitewarden_collector.store.base import new_id
 from sitewarden_collector.store.numbers import next_number
@@ -134,7 +134,7 @@ def _fillings(tx: Connection, site_id: str, here: Mapping[str, Agent], *, now_ns
     for name, limit_name, kind in wanted:
         if name not in last or limit_name not in last:
             continue
-        for track in samples.series(tx, site_id, name, now_ns - RECENT_NS, until_ns=now_ns):
+        for track in tracks.series(tx, site_id, name, now_ns - RECENT_NS, until_ns=now_ns):
             agent = here.get(track.agent_id)
             limit = last[limit_name].get((track.agent_id, track.series.labels))
             if agent is None or limit is None or not 0 < limit <= BYTES_MAX:

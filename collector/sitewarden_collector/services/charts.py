@@ -2,7 +2,7 @@
 
 One question opens each block once, whatever the number of charts. Thinning keeps of each stretch of time its lowest and
 its highest sample, so that a spike of ten seconds is seen in a week. Not here: drawing (the browser), and what is
-stored (`store.samples`).
+stored (`store.tracks`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from operator import gt
 
 from sqlalchemy import Connection
 
-from sitewarden_collector.store import agents, samples
-from sitewarden_collector.store.samples import Track
+from sitewarden_collector.store import agents, tracks
+from sitewarden_collector.store.tracks import Track
 
 POINTS_MAX = 400  # of a line
 LINES_MAX = 8  # of a chart; the ones with the highest peaks are shown
@@ -75,16 +75,16 @@ def charts(
     since_ns = max(since_ns, until_ns - SPAN_MAX_NS)
     wanted = {KINDS[kind].series: kind for kind in kinds}
     hosts = {agent.id: agent.hostname or agent.id for agent in agents.of_site(tx, site_id)}
-    tracks: dict[str, list[Track]] = {kind: [] for kind in kinds}
-    for track in samples.named(tx, site_id, wanted, since_ns, until_ns=until_ns):
+    of_kind: dict[str, list[Track]] = {kind: [] for kind in kinds}
+    for track in tracks.named(tx, site_id, wanted, since_ns, until_ns=until_ns):
         if not agent_ids or track.agent_id in agent_ids:
-            tracks[wanted[track.series.name]].append(track)
-    return {kind: _chart(kind, found, hosts, since_ns=since_ns, until_ns=until_ns) for kind, found in tracks.items()}
+            of_kind[wanted[track.series.name]].append(track)
+    return {kind: _chart(kind, found, hosts, since_ns=since_ns, until_ns=until_ns) for kind, found in of_kind.items()}
 
 
-def _chart(kind: str, tracks: Sequence[Track], hosts: dict[str, str], *, since_ns: int, until_ns: int) -> Chart:
+def _chart(kind: str, found: Sequence[Track], hosts: dict[str, str], *, since_ns: int, until_ns: int) -> Chart:
     shape = KINDS[kind]
-    highest = sorted(tracks, key=lambda track: -max(track.numbers))[:LINES_MAX]
+    highest = sorted(found, key=lambda track: -max(track.numbers))[:LINES_MAX]
     several = len({track.agent_id for track in highest}) > 1
     lines = [
         Line(

@@ -84,7 +84,7 @@ def _check_schemas(tx: Connection, agent_id: str, arrived: Sequence[Arrived]) ->
     """A schema is told once and its blocks hold that for ever: a stored one that does not could never be read again."""
     sent = [item.what for item in arrived if isinstance(item.what, RawBlock)]
     known = {block.schema_id: block.series for block in sent if block.series}
-    known |= samples.told(tx, agent_id, {block.schema_id for block in sent})
+    known |= samples.series_of(tx, agent_id, {block.schema_id for block in sent})
     for block in sent:
         series = known.get(block.schema_id)
         if series is None:

@@ -18,6 +18,7 @@ from sitewarden_collector.store import (
     idempotency,
     lock,
     observations,
+    sample_hours,
     samples,
     sessions,
     tokens,
@@ -51,6 +52,8 @@ def step(tx: Connection, policy: Retention, *, now_ns: int) -> int:
     attempts.forget_old(tx, before_ns=now_ns - _DAY_NS)
     web_sessions.forget_old(tx, now_ns=now_ns, idle_since_ns=now_ns - IDLE_SESSION_DAYS * _DAY_NS)
     privacy.expire(tx, policy, now_ns=now_ns)
-    return samples.forget_old(tx, before_ns=oldest_sample_ns, limit=ROWS_PER_STEP) + observations.forget_old(
-        tx, before_ns=oldest_ns, limit=ROWS_PER_STEP
+    return (
+        samples.forget_old(tx, before_ns=oldest_sample_ns, limit=ROWS_PER_STEP)
+        + sample_hours.forget_old(tx, before_ns=oldest_sample_ns, limit=ROWS_PER_STEP)
+        + observations.forget_old(tx, before_ns=oldest_ns, limit=ROWS_PER_STEP)
     )

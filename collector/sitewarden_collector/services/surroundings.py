@@ -13,10 +13,10 @@ from sqlalchemy import Connection
 
 from sitewarden_alerting.model import HOUR_NS, MINUTE_NS, Evidence, SignalKind, Ticket
 from sitewarden_alerting.observations import Change, Observation
-from sitewarden_collector.store import agents, observations, risks, samples, tickets
+from sitewarden_collector.store import agents, observations, risks, tickets, tracks
 from sitewarden_collector.store.agents import Agent
-from sitewarden_collector.store.samples import Track
 from sitewarden_collector.store.tickets import Listed
+from sitewarden_collector.store.tracks import Track
 
 BEFORE_NS = 5 * MINUTE_NS  # health is looked at from that long before the fault ...
 AFTER_NS = MINUTE_NS  # ... until that long after it
@@ -104,10 +104,11 @@ def _elsewhere(tx: Connection, ticket: Ticket) -> tuple[Listed, ...]:
 def _health(tx: Connection, site_id: str, here: Sequence[Agent], *, at_ns: int) -> tuple[Health, ...]:
     wanted = {agent.id for agent in here}
     found: dict[str, list[tuple[int, Reading]]] = {agent.id: [] for agent in here}
+    names = {name for name, _, _ in HEALTH}
+    around = tracks.named(tx, site_id, names, at_ns - BEFORE_NS, until_ns=at_ns + AFTER_NS)
     for name, called, label in HEALTH:
-        since_ns, until_ns = at_ns - BEFORE_NS, at_ns + AFTER_NS
-        tracks = samples.series(tx, site_id, name, since_ns, until_ns=until_ns)
-        for agent_id, (time_ns, reading) in _read(tracks, wanted, called, label, at_ns=at_ns).items():
+        readings = [track for track in around if track.series.name == name]
+        for agent_id, (time_ns, reading) in _read(readings, wanted, called, label, at_ns=at_ns).items():
             found[agent_id].append((time_ns, reading))
     return tuple(
         Health(agent.hostname or agent.id, found[agent.id][0][0], tuple(reading for _, reading in found[agent.id]))

@@ -1,7 +1,8 @@
 """Samples: matrix blocks as they came (agent x minute), the series they are of, and each series' last value.
 
 A block is written and read whole: a sample never becomes a row. The series of a block are kept once an agent and
-schema. Last values are one row an agent and schema, for questions over many sites without opening blocks.
+schema. Last values are one row an agent and schema, for questions over many sites without opening blocks. Not here:
+blocks of whole hours (`store.sample_hours`), samples of a stretch of time out of either (`store.tracks`).
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ blocks = Table(
     Column("early", Boolean, nullable=False),
     Column("block", LargeBinary, nullable=False),
     Index("ix_blocks_site_last", "site_id", "last_ns"),
-    Index("ix_blocks_last", "last_ns"),
+    Index("ix_blocks_last", "last_ns", "agent_id"),
 )
 
 last_values = Table(
@@ -90,16 +91,6 @@ class RawBlock:
     times_ns: tuple[int, ...]  # corrected
     shift_ns: int
     last: tuple[float, ...]  # the newest number of each series
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """One series of one agent over time; NaN is left out."""
-
-    agent_id: str
-    series: Series
-    times_ns: tuple[int, ...]
-    numbers: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +121,12 @@ def add(
         _set_last(tx, agent, block)
 
 
-def told(tx: Connection, agent_id: str, schema_ids: Collection[str]) -> dict[str, tuple[Series, ...]]:
+def series_of(tx: Connection, agent_id: str, schema_ids: Collection[str]) -> dict[str, tuple[Series, ...]]:
     """The series of those schemas that this agent has told."""
-    return _series(tx, agent_id, schema_ids) if schema_ids else {}
+    if not schema_ids:
+        return {}
+    query = select(schemas).where(schemas.c.agent_id == agent_id, schemas.c.schema_id.in_(list(schema_ids)))
+    return {row.schema_id: _parse(row.series) for row in tx.execute(query)}
 
 
 def of_rows(tx: Connection, rows: Sequence[Row[Any]]) -> Mapping[tuple[str, Key], Samples]:
@@ -143,54 +137,11 @@ def of_rows(tx: Connection, rows: Sequence[Row[Any]]) -> Mapping[tuple[str, Key]
     made = {}
     for (agent_id, epoch), seqs in wanted.items():
         found = _of_spool(tx, agent_id, epoch, sorted(seqs))
-        known = _series(tx, agent_id, {row.schema_id for row in found})
+        known = series_of(tx, agent_id, {row.schema_id for row in found})
         for row in found:
             if row.schema_id in known:
                 made[agent_id, Key(epoch, row.seq, row.idx)] = _decode(row, known[row.schema_id])
     return made
-
-
-def series(tx: Connection, site_id: str, name: str, since_ns: int, *, until_ns: int | None = None) -> list[Track]:
-    """Every series called `name` of a site since a time: one track for each agent and set of labels, in time order."""
-    return named(tx, site_id, {name}, since_ns, until_ns=until_ns)
-
-
-def named(
-    tx: Connection, site_id: str, names: Collection[str], since_ns: int, *, until_ns: int | None = None
-) -> list[Track]:
-    """`series` for several names at once: each block is opened once, and no more of it than is asked for."""
-    where = [blocks.c.site_id == site_id, blocks.c.last_ns >= since_ns]
-    if until_ns is not None:
-        where.append(blocks.c.first_ns <= until_ns)
-    end = math.inf if until_ns is None else until_ns
-    tracks: dict[tuple[str, Series], tuple[list[int], list[float]]] = {}
-    known: dict[tuple[str, str], tuple[int, list[int], list[tuple[list[int], list[float]]]]] = {}
-    columns_of = (blocks.c.agent_id, blocks.c.schema_id, blocks.c.shift_ns, blocks.c.block)
-    for agent_id, schema_id, shift_ns, block in tx.execute(
-        select(*columns_of).where(*where).order_by(blocks.c.first_ns)
-    ):
-        schema = (agent_id, schema_id)
-        if schema not in known:
-            told_series = _series(tx, agent_id, [schema_id]).get(schema_id, ())
-            places = [place for place, one in enumerate(told_series) if one.name in names]
-            ends = [tracks.setdefault((agent_id, told_series[place]), ([], [])) for place in places]
-            known[schema] = len(told_series), places, ends
-        width, places, ends = known[schema]
-        if not ends:
-            continue
-        times_ns, columns = codec.decode(block, series=width, wanted=places)
-        shifted = [at_ns + shift_ns for at_ns in times_ns] if shift_ns else times_ns
-        whole = bool(shifted) and since_ns <= min(shifted) and max(shifted) <= end
-        for (times, numbers), column in zip(ends, columns, strict=True):
-            if whole and not math.isnan(sum(column)):
-                times += shifted
-                numbers += column
-                continue
-            for at_ns, number in zip(shifted, column, strict=True):
-                if since_ns <= at_ns <= end and number == number:  # NaN: no sample
-                    times.append(at_ns)
-                    numbers.append(number)
-    return [Track(agent, one, tuple(t), tuple(n)) for (agent, one), (t, n) in tracks.items() if t]
 
 
 def last(tx: Connection, *, site_id: str | None = None, name: str | None = None) -> list[Last]:
@@ -275,11 +226,6 @@ def _decode(row: Row[Any], series: tuple[Series, ...]) -> Samples:
     times_ns, columns = codec.decode(row.block, series=len(series))
     shifted = tuple(at_ns + row.shift_ns for at_ns in times_ns)
     return Samples(row.schema_id, series, shifted, tuple(columns), row.early)
-
-
-def _series(tx: Connection, agent_id: str, schema_ids: Iterable[str]) -> dict[str, tuple[Series, ...]]:
-    query = select(schemas).where(schemas.c.agent_id == agent_id, schemas.c.schema_id.in_(list(schema_ids)))
-    return {row.schema_id: _parse(row.series) for row in tx.execute(query)}
 
 
 def _parse(text: str) -> tuple[Series, ...]:

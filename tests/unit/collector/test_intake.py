@@ -17,7 +17,7 @@ from sitewarden_collector.config import Retention
 from sitewarden_collector.errors import DatabaseBusy, Refused
 from sitewarden_collector.services import actions as asking
 from sitewarden_collector.services import intake, retention
-from sitewarden_collector.store import actions, observations, samples, spools
+from sitewarden_collector.store import actions, observations, samples, spools, tracks
 from sitewarden_collector.store.base import tables
 from sitewarden_collector.store.engine import Database
 from tests import cast
@@ -153,7 +153,7 @@ def test_a_series_is_read_as_one_track_across_its_blocks(db: Database) -> None:
     blocks = (cast.samples(0.5, float("nan")), cast.samples(0.7, 0.8, start_ns=later, told=False))
     _accept(db, agent.id, *(cast.batch(seq, block) for seq, block in enumerate(blocks, start=1)))
 
-    (track,) = db.read_now(samples.series, agent.site_id, "disk_used_ratio", NOON)
+    (track,) = db.read_now(tracks.series, agent.site_id, "disk_used_ratio", NOON)
 
     assert track.series == cast.DISK
     assert track.numbers == (0.5, 0.7, 0.8)

@@ -24,7 +24,7 @@ from sitewarden_collector.http_api.shapes import (
 )
 from sitewarden_collector.services.access import Principal
 from sitewarden_collector.services.once import Tx
-from sitewarden_collector.store import agents, listings, samples, sites
+from sitewarden_collector.store import agents, listings, samples, sites, tracks
 from sitewarden_collector.store.listings import SiteRow
 from sitewarden_collector.store.pages import Window
 from sitewarden_collector.web.context import context
@@ -150,7 +150,7 @@ def _tracks(tx: Tx, name: str, series: str, who: Principal, *, since_ns: int, un
     site = sites.by_id(tx, _must_find(tx, name, who).id)
     hosts = {agent.id: agent.hostname for agent in agents.of_site(tx, site.id)}
     found = []
-    for track in samples.series(tx, site.id, series, since_ns, until_ns=until_ns)[:TRACKS_MAX]:
+    for track in tracks.series(tx, site.id, series, since_ns, until_ns=until_ns)[:TRACKS_MAX]:
         step = -(-len(track.times_ns) // POINTS_MAX) or 1
         pairs = zip(track.times_ns[::step], track.numbers[::step], strict=True)
         points = [(at_ns // 1_000_000, number) for at_ns, number in pairs if math.isfinite(number)]

@@ -806,7 +806,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["agent_id"], ["agents.id"], name=op.f("fk_blocks_agent_id_agents")),
         sa.PrimaryKeyConstraint("agent_id", "epoch", "seq", "idx", name=op.f("pk_blocks")),
     )
-    op.create_index("ix_blocks_last", "blocks", ["last_ns"], unique=False)
+    op.create_index("ix_blocks_last", "blocks", ["last_ns", "agent_id"], unique=False)
     op.create_index("ix_blocks_site_last", "blocks", ["site_id", "last_ns"], unique=False)
     op.create_table(
         "certificates",
@@ -916,6 +916,23 @@ def upgrade() -> None:
     )
     op.create_index("ix_observations_received", "observations", ["received_ns"], unique=False)
     op.create_index("ix_observations_site_wall", "observations", ["site_id", "wall_ns"], unique=False)
+    op.create_table(
+        "sample_hours",
+        sa.Column("agent_id", sa.String(length=36), nullable=False),
+        sa.Column("schema_id", sa.String(length=16), nullable=False),
+        sa.Column("hour", sa.BigInteger(), nullable=False),
+        sa.Column("part", sa.Integer(), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("site_id", sa.String(length=36), nullable=False),
+        sa.Column("first_ns", sa.BigInteger(), nullable=False),
+        sa.Column("last_ns", sa.BigInteger(), nullable=False),
+        sa.Column("ticks", sa.Integer(), nullable=False),
+        sa.Column("block", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["agent_id"], ["agents.id"], name=op.f("fk_sample_hours_agent_id_agents")),
+        sa.PrimaryKeyConstraint("agent_id", "schema_id", "hour", "part", name=op.f("pk_sample_hours")),
+    )
+    op.create_index("ix_sample_hours_last", "sample_hours", ["last_ns"], unique=False)
+    op.create_index("ix_sample_hours_site_last", "sample_hours", ["site_id", "last_ns"], unique=False)
     op.create_table(
         "schemas",
         sa.Column("agent_id", sa.String(length=36), nullable=False),
