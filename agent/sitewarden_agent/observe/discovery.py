@@ -22,6 +22,7 @@ class Seen:
     key: FileKey
     size: int
     changed_ns: int
+    is_link: bool = False
 
 
 def files(log: Log) -> tuple[dict[FileKey, Seen], list[str]]:
@@ -43,7 +44,8 @@ def files(log: Log) -> tuple[dict[FileKey, Seen], list[str]]:
                 continue
             if stat.S_ISREG(status.st_mode):
                 key = FileKey.of(status)
-                found.setdefault(key, Seen(path, key, status.st_size, status.st_mtime_ns))
+                if key not in found:
+                    found[key] = Seen(path, key, status.st_size, status.st_mtime_ns, os.path.islink(path))
     if len(found) > FILES_MAX:
         kept = sorted(found.values(), key=lambda seen: seen.changed_ns, reverse=True)[:FILES_MAX]
         complaints.append(f"{len(found)} files match; only the {FILES_MAX} changed last are read: narrow the patterns")
@@ -52,20 +54,36 @@ def files(log: Log) -> tuple[dict[FileKey, Seen], list[str]]:
 
 
 def folders(log: Log) -> set[str]:
-    """The folders in which files of `log` are made, as far as they exist; of links also where they lead."""
+    """The folders in which files of `log` are made, as far as they exist; of links also where they lead.
+
+    Where the pattern of a folder has no match yet, or may have another one tomorrow, the folders above it as well.
+    """
     found: set[str] = set()
     for pattern in log.paths:
-        if not glob.has_magic(pattern):
-            found |= _existing(os.path.dirname(pattern))
-            if os.path.islink(pattern):
-                found |= _existing(os.path.dirname(os.path.realpath(pattern)))
-            continue
         parent = os.path.dirname(pattern)
+        found |= _leading_to(parent)
         for folder in _expand(parent) if glob.has_magic(parent) else (parent,):
             found |= _existing(folder)
             if len(found) >= FOLDERS_MAX:
                 return found
+        found |= {folder for path in _expand(pattern) if os.path.islink(path) for folder in _behind(path)}
     return found
+
+
+def _leading_to(folder: str) -> set[str]:
+    """The folders in which those that `folder` names are made, up to the first that is there and no pattern."""
+    found: set[str] = set()
+    while folder not in ("", "/") and (glob.has_magic(folder) or not os.path.isdir(folder)):
+        folder = os.path.dirname(folder)
+        for each in _expand(folder) if glob.has_magic(folder) else (folder,):
+            found |= _existing(each)
+    return found
+
+
+def _behind(link: str) -> set[str]:
+    """The folder that a link leads to. A dangling one may lead into a folder that is made later."""
+    folder = os.path.dirname(os.path.realpath(link))
+    return _existing(folder) or _leading_to(folder)
 
 
 def excluded(path: str, patterns: tuple[str, ...]) -> bool:

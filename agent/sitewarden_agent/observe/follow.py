@@ -36,6 +36,7 @@ from sitewarden_agent.observe.samefile import (
 NANOSECONDS = 1_000_000_000
 BROKEN_REST_NS = 60 * NANOSECONDS
 """A file that something unforeseen happened with is left alone for so long."""
+CONCERNS_KEPT = 4_096
 COPYING_NS = 10 * NANOSECONDS
 """A copy that changed within this time may still be growing."""
 
@@ -52,12 +53,23 @@ class Follower:
         self._reader = Reader.of(log, redact)
         self._live: dict[FileKey, LogFile] = {}
         self._ending: list[LogFile] = []
+        self._concerned: dict[str, bool] = {}
+        self._behind_links: set[str] = set()
         self._seen_before = False
         """Whether this log was followed before: a file that is new was then made since, and is read whole."""
 
     @property
     def files(self) -> tuple[LogFile, ...]:
         return (*self._live.values(), *self._ending)
+
+    def concerns(self, path: str) -> bool:
+        """Whether a change of `path` is a reason to look: a name of this log, or what a link of that name leads to."""
+        known = self._concerned.get(path)
+        if known is None:
+            if len(self._concerned) >= CONCERNS_KEPT:
+                self._concerned.clear()
+            known = self._concerned[path] = discovery.names(self.log, path)
+        return known or path in self._behind_links
 
     def close(self) -> None:
         for file in self.files:
@@ -150,6 +162,7 @@ class Follower:
                 self._begin(seen, at_end=not self._seen_before and self.log.start == "end")
         for file in replaced:
             self._read_between(file.path, file)
+        self._behind_links = {os.path.realpath(seen.path) for seen in found.values() if seen.is_link}
         if not self._seen_before:
             # Said even when there is no file yet: one that is made before the next start is then read whole.
             self._gathered.mark(known(self.log.name))

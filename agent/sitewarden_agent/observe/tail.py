@@ -2,7 +2,8 @@
 
 Promises: what a turn read and the mark of how far go into one transaction of the spool; while the spool has no room
 nothing is read, the files are the buffer; those with least to read go first, so that a busy one starves nobody. Events
-of the file system only wake it: a look every second finds what they missed (network file systems, lost events).
+of the file system only wake it: a look every second finds what they missed (network file systems, lost events), and one
+every ten seconds where nothing is missed.
 
 `turn` is a plain function of time and returns how long nothing is due. Not here: rotations (`follow`), the bytes of one
 file (`logfile`), being woken (`watch`).
@@ -21,6 +22,8 @@ from sitewarden_agent.observe.gathered import Gathered, Store
 
 NANOSECONDS = 1_000_000_000
 POLL_NS = NANOSECONDS
+TOLD_POLL_NS = 10 * NANOSECONDS
+"""Time between two looks for files: where nobody tells of changes, and where every change is told."""
 POLL_SHARE = 20
 """Looking for files takes at most one part in this many of the time."""
 SAVE_BYTES = 512 * 1024
@@ -36,6 +39,8 @@ class Tail:
         self._clock = clock
         self._gathered = Gathered(store, clock)
         self._followers = [Follower(log, self._gathered, clock=clock, redact=redact) for log in logs]
+        self.is_told = False
+        """Whether every change in the folders wakes the tail, so that looking seldom will do."""
         self._poll_ns = 0
         self._rest_until_ns = 0
         self._lock = threading.RLock()
@@ -63,7 +68,8 @@ class Tail:
         if self._gathered.full and not self._gathered.save():
             return FULL_RETRY_S
         if now_ns >= self._poll_ns and now_ns >= self._rest_until_ns:
-            self._poll_ns = now_ns + POLL_NS  # before looking: who calls `look_anew` meanwhile means the next look
+            poll_ns = TOLD_POLL_NS if self.is_told else POLL_NS
+            self._poll_ns = now_ns + poll_ns  # before looking: who calls `look_anew` meanwhile means the next look
             for follower in self._followers:
                 follower.discover()
             self._rest_until_ns = now_ns + POLL_SHARE * (self._clock.monotonic_ns() - now_ns)
@@ -120,4 +126,4 @@ class Tail:
 
     def concerns(self, path: str) -> bool:
         """Whether a change of `path` is a reason to look."""
-        return any(discovery.names(follower.log, path) for follower in self._followers)
+        return any(follower.concerns(path) for follower in self._followers)
