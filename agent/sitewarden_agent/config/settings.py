@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
+from sitewarden_agent.config.allowed import RemoteConfig
+from sitewarden_agent.config.site import Changes, Component, Inventory, WatchedFiles, WatchedProcess
+
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_. \-]{0,63}$")]
 Seconds = Annotated[float, Meta(gt=0)]
 Severity = Literal["debug", "info", "warning", "error", "critical"]
@@ -88,6 +91,10 @@ class Health(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Mount points to watch; empty: every real file system."""
     folders: tuple[Folder, ...] = ()
     """Folders whose size is sampled."""
+    top_processes: bool = True
+    """Whether the programs that take the most of the host are told, by their short names."""
+    processes: tuple[WatchedProcess, ...] = ()
+    """Programs of the product that are sampled each on its own."""
 
 
 class _ProbeBase(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
@@ -205,11 +212,23 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What waits on disk."""
     deadman: Deadman = Deadman()
     """Watching headquarters."""
+    remote_config: RemoteConfig = RemoteConfig()
+    """What headquarters may change."""
+    inventory: Inventory = Inventory()
+    """What this host is."""
+    components: tuple[Component, ...] = ()
+    """Parts of the product whose versions are told."""
+    watch_files: tuple[WatchedFiles, ...] = ()
+    """Configuration files whose changes are told."""
+    changes: Changes = Changes()
+    """What else is told when it changes."""
 
     def __post_init__(self) -> None:
         _check_unique("logs", [log.name for log in self.logs])
         _check_unique("probes", [probe.name for probe in self.probes])
         _check_unique("health.folders", [folder.name for folder in self.health.folders])
+        _check_unique("health.processes", [process.name for process in self.health.processes])
+        _check_unique("components", [component.name for component in self.components])
 
 
 def _check_address(key: str, address: str) -> None:
