@@ -218,7 +218,7 @@ def test_the_link_process_loads_no_cryptography_and_nothing_that_looks_around() 
     """Law 7: checked in a process of its own, because other tests load all of it."""
     program = (
         "import sys; import sitewarden_agent.link.process;"
-        "print([name for name in ('cryptography', 'psutil', 'watchdog') if name in sys.modules])"
+        "print([name for name in ('cryptography', 'psutil', 'hyperscan') if name in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
     assert found == "[]"
