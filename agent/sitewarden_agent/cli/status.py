@@ -19,7 +19,7 @@ from sitewarden_agent import config as configuration
 from sitewarden_agent.clock import SystemClock
 from sitewarden_alerting.reading import plain
 
-FRESH_NS = 30_000_000_000
+FRESH_NS = 150_000_000_000
 """A process that runs leaves a note more often than this."""
 
 

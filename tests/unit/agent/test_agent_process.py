@@ -134,7 +134,7 @@ async def test_a_job_that_breaks_is_said_and_the_others_go_on(site: Path, monkey
         raise RuntimeError("the sky fell")
 
     monkeypatch.setattr("sitewarden_agent.observe.metrics.Sampler.sample", broken)
-    monkeypatch.setattr("sitewarden_agent.observe.process.NOTE_EVERY_S", 0.05)
+    monkeypatch.setattr("sitewarden_agent.observe.jobs.status.NOTE_EVERY_S", 0.05)
     config = configuration.load(site / "agent.toml")
     stop = asyncio.Event()
     with spool_of(site) as spool:

@@ -1,0 +1,10 @@
+"""What the observing process does side by side: one module a job. `process` makes them all and keeps them going.
+
+    job      `Job`, which each of them is, and `Ground`, which they stand on together
+    logs     follows the logs
+    health   samples of the host and of whatever else has samples, closed into blocks
+    probing  the probes' looks
+    status   the note that `sitewarden-agent status` shows
+
+A new job is one class here and one line in `process.jobs`.
+"""

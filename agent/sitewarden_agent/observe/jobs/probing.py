@@ -1,0 +1,40 @@
+"""Looks through one probe again and again; what it saw is told as `probes` decides, and every look is a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sitewarden_agent.config import Probe
+from sitewarden_agent.model import Series
+from sitewarden_agent.observe.jobs.job import Ground, Job
+from sitewarden_agent.observe.probes import ProbeState, look
+
+REST_MIN_S = 0.05
+
+
+class Probing(Job):
+    """One for each probe."""
+
+    def __init__(self, ground: Ground, probe: Probe) -> None:
+        super().__init__(ground)
+        self.name = f"probe {probe.name}"
+        self._state = ProbeState(probe, ground.redact)
+
+    async def run(self) -> None:
+        state, clock = self._state, self.ground.clock
+        while True:
+            began_ns = clock.monotonic_ns()
+            result = state.seen(await look(state.probe, clock), clock.monotonic_ns())
+            if result is not None:
+                await self.ground.append(result)
+            spent_s = (clock.monotonic_ns() - began_ns) / 1e9
+            await clock.sleep(max(REST_MIN_S, state.probe.interval_s - spent_s))
+
+    def samples(self) -> Mapping[Series, float]:
+        return self._state.samples()
+
+    def status(self) -> Mapping[str, Any]:
+        last = self._state.last
+        detail = last.detail if last else "not looked yet"
+        return {"probes": [{"name": self._state.probe.name, "ok": self._state.ok, "detail": detail}]}
