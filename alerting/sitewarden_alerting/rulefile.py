@@ -2,15 +2,23 @@
 
     [[rule]]
     name = "memory"                # unique; a later file's rule of the same name replaces it
-    kind = "threshold"             # or new_fault, rate, storm, probe_failed, absence, agent_silent, data_lost, changed
+    kind = "threshold"             # or new_fault, noise, rate, storm, probe_failed, absence, agent_silent, data_lost,
+                                   # changed
     series = "memory_used_ratio"
     above = "95 %"                 # numbers, or text with a unit: "95 %", "10 GiB"
     for = "5 m"                    # times need a unit: s, m, h, d
     severity = "error"             # debug, info, warning, error, critical
     title = "Memory nearly full"
     page = true
+    impact = "The system ends programs."      # what it means, and what to do first: shown with the ticket
+    steps = ["See which program grew."]
+    [rule.zh]                      # the same in Chinese
+    title = "内存将满"
 
     disable = ["load"]             # at the top of the file: rules of earlier files that are not wanted
+
+A rule that judges log events (new_fault, noise) and names a text, source or component goes before those that take
+whatever is bad enough, and a later pack's before an earlier one's; the first that takes an event decides.
 
 `parse` gives the pack or raises Complaints; `combine` joins packs in their order. The shipped packs are data of this
 package (`packs/*.toml`). Not here: opening files.
@@ -21,7 +29,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sitewarden_alerting import rulevalues as read
@@ -32,8 +40,10 @@ from sitewarden_alerting.rules.rulebook import (
     AnyRule,
     Changed,
     DataLost,
+    Guide,
     LogFilter,
     NewFault,
+    Noise,
     ProbeFailed,
     Rate,
     Rulebook,
@@ -89,11 +99,18 @@ def parse(text: str, name: str = "rules") -> Pack:
 def combine(packs: Iterable[Pack]) -> Rulebook:
     """One book of several packs: what comes later replaces rules of the same name, or takes them out."""
     rules: dict[str, AnyRule] = {}
-    for pack in packs:
+    places: dict[str, int] = {}
+    for place, pack in enumerate(packs):
         for name in pack.disable:
             rules.pop(name, None)
-        rules.update({rule.name: rule for rule in pack.rules})
-    return Rulebook(tuple(rules.values()))
+        rules.update({rule.name: replace(rule, pack=pack.name) for rule in pack.rules})
+        places.update({rule.name: place for rule in pack.rules})
+    ordered = sorted(rules.values(), key=lambda rule: -places[rule.name] if _is_narrow(rule) else 1)
+    return Rulebook(tuple(ordered))
+
+
+def _is_narrow(rule: AnyRule) -> bool:
+    return isinstance(rule, NewFault | Noise) and rule.where.is_narrow
 
 
 class _Lines:
@@ -132,12 +149,30 @@ class _Field:
     needed: bool = False
 
 
+def _guide(value: Any) -> Guide:
+    """A rule's words in another language."""
+    keys = ("title", "impact", "steps")
+    if not isinstance(value, dict):
+        raise read.Wrong(f"it must be a table with {', '.join(keys)}, not {read.shown(value)}")
+    for key in value:
+        if key not in keys:
+            raise read.Wrong(f"unknown key {key!r}{read.near(key, keys)}; it has {', '.join(keys)}")
+    return Guide(
+        title=read.text(value["title"]) if "title" in value else "",
+        impact=read.text(value["impact"]) if "impact" in value else "",
+        steps=read.texts(value["steps"]) if "steps" in value else (),
+    )
+
+
 _COMMON = {
     "name": _Field(read.word, needed=True),
     "kind": _Field(read.text, needed=True),
     "severity": _Field(read.severity),
     "title": _Field(read.text),
     "page": _Field(read.truth),
+    "impact": _Field(read.text),
+    "steps": _Field(read.texts),
+    "zh": _Field(_guide),
 }
 _WHERE = {
     "min_severity": _Field(read.severity),
@@ -145,10 +180,12 @@ _WHERE = {
     "source": _Field(read.text),
     "component": _Field(read.text),
     "contains": _Field(read.text),
+    "contains_any": _Field(read.texts),
     "matches": _Field(read.pattern),
 }
 _KINDS: dict[str, tuple[type[Any], Mapping[str, _Field]]] = {
     "new_fault": (NewFault, _WHERE),
+    "noise": (Noise, _WHERE),
     "rate": (
         Rate,
         _WHERE
@@ -262,9 +299,10 @@ class _Reader:
         values.pop("kind")
         where = {key: values.pop(key) for key in _WHERE if key in values}
         if kind == "new_fault":
-            where.setdefault("min_severity", Severity.ERROR)
-            values["where"] = LogFilter(**where)
-        elif kind == "rate":
+            if not any(key in where for key in ("contains", "contains_any", "matches")):  # a text is severe enough
+                where.setdefault("min_severity", Severity.ERROR)
+            values |= {"where": LogFilter(**where), "sets_severity": "severity" in values}
+        elif kind in ("rate", "noise"):
             values["where"] = LogFilter(**where)
         elif kind == "absence" and where:
             values["log"] = LogFilter(**where)
@@ -273,6 +311,8 @@ class _Reader:
 
     def _check(self, place: int, kind: str, values: Mapping[str, Any]) -> None:
         """What single values cannot tell."""
+        if kind == "noise" and not any(key in values for key in _WHERE if not key.endswith("severity")):
+            self._say(place, "", "noise needs to say which events it means: contains, matches, component or source")
         if kind == "threshold":
             above, below, clear = (values.get(key) for key in ("above", "below", "clear"))
             if (above is None) == (below is None):

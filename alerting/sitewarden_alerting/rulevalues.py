@@ -31,6 +31,13 @@ def text(value: Any) -> str:
     return value
 
 
+def texts(value: Any) -> tuple[str, ...]:
+    """A list of texts, none of them empty."""
+    if not isinstance(value, list) or not value:
+        raise Wrong(f'it must be a list of texts, such as ["first", "second"], not {shown(value)}')
+    return tuple(text(one) for one in value)
+
+
 def word(value: Any) -> str:
     """A name that becomes part of a fault's identity."""
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}", value):

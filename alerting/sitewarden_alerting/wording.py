@@ -45,6 +45,13 @@ def log_title(event: LogEvent) -> str:
     return start + cut(first or "(empty line)", max(20, TITLE_CHARS - len(start) - len(end))) + end
 
 
+def fault_title(title: str, event: LogEvent) -> str:
+    """«PostgreSQL: disk full: could not extend file <*>»: what a rule calls the fault, and the template's first words,
+    which tell its faults apart."""
+    first = (event.template or event.message).strip().partition("\n")[0].strip()
+    return f"{title}: {cut(first, max(20, TITLE_CHARS - len(title)))}" if first else title
+
+
 def quantity(value: float, name: str) -> str:
     """A value in the unit that the name of its series ends with: 0.97 of `x_ratio` is 97 %."""
     if name.endswith("_ratio"):

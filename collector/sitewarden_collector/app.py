@@ -133,7 +133,7 @@ class Collector:
         self.streams_port, self.enrolment_port = servers.streams_port, servers.enrolment_port
         await self.db.run(settings.put, "endpoints", self._endpoints())
         live_feed = Live(self.db, clock)
-        self.context = Context(self.db, config, clock.now_ns, secret, live_feed, self.outbox.set)
+        self.context = Context(self.db, config, clock.now_ns, secret, live_feed, self.outbox.set, rulebook=rulebook)
         self._stack.push_async_callback(self._write_seen)  # after the last request
         self.http_port = await self._stack.enter_async_context(self._http(authority))
         self._loop("seen", every(SEEN_INTERVAL_S, self._write_seen, name="seen", clock=clock))

@@ -93,7 +93,8 @@ class Channel(Table, frozen=True):
 
 
 class Rules(Table, frozen=True):
-    packs: tuple[str, ...] = ("default",)  # shipped packs
+    packs: tuple[str, ...] = ("all",)  # shipped packs by name, or all of them
+    packs_off: tuple[str, ...] = ()  # those that are not wanted
     dirs: tuple[str, ...] = ()  # folders of further packs, *.toml
 
 
@@ -110,6 +111,7 @@ class Triage(Table, frozen=True):
 
 class Retention(Table, frozen=True):
     samples_days: float = 30.0
+    rollups_days: float = 730.0  # what each hour and day came to
     observations_days: float = 90.0  # evidence of an open ticket is kept longer
     evidence_days: float = 365.0  # of a ticket, after it was closed
     correspondence_days: float = 1095.0  # comments and attachments of a ticket, after it was closed

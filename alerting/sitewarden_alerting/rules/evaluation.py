@@ -19,7 +19,6 @@ from sitewarden_alerting.rules.rulebook import (
     AnyRule,
     Changed,
     DataLost,
-    NewFault,
     ProbeFailed,
     Rate,
     Rulebook,
@@ -85,11 +84,15 @@ def _observe(
 def _log(attempt: _Attempts, rulebook: Rulebook, event: LogEvent, *, at_ns: int) -> None:
     work = attempt.work
     head = logs.settle_head(work, attempt.observation, event)
-    found: list[Signal] = []
+    verdict: list[Signal | None] = []
+    for judge in rulebook.judges(event):
+        attempt(logs.judge, judge, event, head, verdict, at_ns=at_ns)
+        if verdict:
+            break
+    found = [signal for signal in verdict if signal is not None]
+    is_noise = bool(verdict) and not found
     for rule in rulebook.rules:
-        if isinstance(rule, NewFault) and not found:
-            attempt(logs.new_fault, rule, event, head, found, at_ns=at_ns)
-        elif isinstance(rule, Rate):
+        if isinstance(rule, Rate) and not (is_noise and not rule.where.is_narrow):
             attempt(rates.rate, rule, event, head, at_ns=at_ns)
     for rule in rulebook.rules:
         if isinstance(rule, Storm) and found:

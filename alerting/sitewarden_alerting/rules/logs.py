@@ -12,25 +12,28 @@ from dataclasses import replace
 
 from sitewarden_alerting.model import EVIDENCE_TEXT_CHARS, Evidence, Signal, SignalKind, SignalState
 from sitewarden_alerting.observations import LogEvent, Observation
-from sitewarden_alerting.rules.rulebook import NewFault
+from sitewarden_alerting.rules.rulebook import Judge, NewFault, Noise
 from sitewarden_alerting.rules.state import FULLS_MAX, HEADS_MAX, Head, Working
-from sitewarden_alerting.wording import cut, log_title, severity_word
+from sitewarden_alerting.wording import cut, fault_title, log_title, severity_word
 
 HEAD_TEXT_CHARS = 500
 
 
-def new_fault(
+def judge(
     work: Working,
-    rule: NewFault,
+    rule: Judge,
     observation: Observation,
     event: LogEvent,
     head: Head | None,
-    found: list[Signal],
+    verdict: list[Signal | None],
     *,
     at_ns: int,
 ) -> None:
-    """Put the signal of an event that passes the rule's filter into `found`."""
+    """Put the signal of an event that passes the rule's filter into `verdict`, or None when the rule calls it noise."""
     if not rule.where.takes(event):
+        return
+    if isinstance(rule, Noise):
+        verdict.append(None)
         return
     own = event.fingerprint
     home = work.fulls.get(own, own) if event.part == "head" else own
@@ -44,7 +47,7 @@ def new_fault(
         if head.own != own:
             remember_full(work, head.own, own)
         signal = replace(signal, moved_from=head.home)
-    found.append(signal)
+    verdict.append(signal)
 
 
 def signal_of(rule: NewFault, observation: Observation, event: LogEvent, *, fault: str, at_ns: int) -> Signal:
@@ -68,8 +71,8 @@ def signal_of(rule: NewFault, observation: Observation, event: LogEvent, *, faul
         fault=fault,
         subject=event.component or event.source,
         state=SignalState.FIRING,
-        severity=event.severity,
-        title=log_title(event),
+        severity=int(rule.severity) if rule.sets_severity else event.severity,
+        title=fault_title(rule.title, event) if rule.title else log_title(event),
         reason=f"{severity_word(event.severity)} in {where}",
         at_ns=at_ns,
         count=max(1, event.count),

@@ -1,12 +1,14 @@
 """The kinds of rule, as data. `rulefile` reads them from TOML; `evaluate` and `tick` apply them.
 
 Every rule has a name that is unique in its book, the severity of the tickets it opens, a title in words, and whether
-its tickets may page. Seconds where a name ends in `_s`. Not here: how a rule is applied.
+its tickets may page; it may also say what the fault means and what to do first (`Guide`). Seconds where a name ends in
+`_s`. Not here: how a rule is applied.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -24,6 +26,7 @@ class LogFilter:
     source: str = ""
     component: str = ""
     contains: str = ""
+    contains_any: tuple[str, ...] = ()  # one of them is enough
     matches: str = ""  # a regular expression, searched in the message
 
     def takes(self, event: LogEvent) -> bool:
@@ -32,8 +35,28 @@ class LogFilter:
             and (not self.source or fnmatchcase(event.source, self.source))
             and (not self.component or fnmatchcase(event.component, self.component))
             and (not self.contains or self.contains in event.message)
+            and (not self.contains_any or any(one in event.message for one in self.contains_any))
             and (not self.matches or re.search(self.matches, event.message) is not None)
         )
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it means something particular, and not whatever is bad enough."""
+        return bool(self.source or self.component or self.contains or self.contains_any or self.matches)
+
+    @property
+    def needles(self) -> tuple[str, ...]:
+        """Texts of which a message must hold one; without any, every message must be tried."""
+        return (self.contains,) if self.contains else self.contains_any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guide:
+    """What a fault is called, what it means for the people who use the product, and what an engineer does first."""
+
+    title: str = ""
+    impact: str = ""
+    steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +65,31 @@ class Rule:
     severity: Severity = Severity.ERROR
     title: str = ""
     page: bool = True
+    impact: str = ""
+    steps: tuple[str, ...] = ()
+    zh: Guide = Guide()  # the same in Chinese, as far as it is given
+    pack: str = field(default="", compare=False)
+
+    def guide(self, language: str = "en") -> Guide:
+        """The words of the rule in that language, in English where it has none."""
+        own = self.zh if language == "zh" else Guide()
+        return Guide(title=own.title or self.title, impact=own.impact or self.impact, steps=own.steps or self.steps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewFault(Rule):
-    """A log event that passes the filter opens the ticket of its fault, with the event's own severity."""
+    """A log event that passes the filter opens the ticket of its fault, with the event's own severity, or with the
+    rule's where `sets_severity`."""
 
     where: LogFilter = field(default_factory=lambda: LogFilter(min_severity=Severity.ERROR))
+    sets_severity: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noise(Rule):
+    """A log event that passes the filter opens no ticket, and counts only for rates that mean it in particular."""
+
+    where: LogFilter = field(default_factory=LogFilter)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,12 +170,33 @@ class Changed(Rule):
     change: str
 
 
-AnyRule = NewFault | Rate | Storm | Threshold | ProbeFailed | Absence | AgentSilent | DataLost | Changed
+AnyRule = NewFault | Noise | Rate | Storm | Threshold | ProbeFailed | Absence | AgentSilent | DataLost | Changed
+Judge = NewFault | Noise
 
 
 @dataclass(frozen=True, slots=True)
 class Rulebook:
+    """Rules in their order. Of those that judge a log event, narrow ones come before those that take whatever is bad
+    enough; the first that takes it decides."""
+
     rules: tuple[AnyRule, ...] = ()
+    _judges: tuple[Judge, ...] = field(init=False, repr=False, compare=False, default=())
+    _needles: tuple[tuple[str, int], ...] = field(init=False, repr=False, compare=False, default=())
+    _tried: tuple[int, ...] = field(init=False, repr=False, compare=False, default=())
+
+    def __post_init__(self) -> None:
+        found = [rule for rule in self.rules if isinstance(rule, NewFault | Noise)]
+        judges = sorted(found, key=lambda rule: not rule.where.is_narrow)
+        at = list(enumerate(judges))
+        object.__setattr__(self, "_judges", tuple(judges))
+        object.__setattr__(self, "_needles", tuple((one, i) for i, rule in at for one in rule.where.needles))
+        object.__setattr__(self, "_tried", tuple(i for i, rule in at if not rule.where.needles))
 
     def named(self, name: str) -> AnyRule | None:
         return next((rule for rule in self.rules if rule.name == name), None)
+
+    def judges(self, event: LogEvent) -> Iterator[Judge]:
+        """The rules that may judge the event, in their order. Hundreds of packs' rules cost a search of text each."""
+        message = event.message
+        held = {i for needle, i in self._needles if needle in message}
+        yield from (self._judges[i] for i in sorted(held.union(self._tried)))

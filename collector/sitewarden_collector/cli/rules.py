@@ -1,5 +1,5 @@
-"""`sitewarden rules test | list | parked | retry`: try a file of rules, see those in force and what could not be
-evaluated, and evaluate that again.
+"""`sitewarden rules test | list | show | packs | parked | retry`: try a file of rules, see those in force and what
+could not be evaluated, and evaluate that again.
 
 `rules test FILE --against RECORDED.jsonl` shows the signals that the rules of FILE would have given; the format of
 recorded observations is described in `sitewarden_alerting/recorded.py` and by `rules test --help`.
@@ -24,7 +24,7 @@ from sitewarden_alerting.rules import AnyRule, Rulebook, RuleFailure
 from sitewarden_alerting.wording import severity_word
 from sitewarden_collector.cli import _common
 from sitewarden_collector.cli._common import iso
-from sitewarden_collector.errors import ConfigError
+from sitewarden_collector.errors import ConfigError, NotFound
 from sitewarden_collector.services import parked as parking
 from sitewarden_collector.services import policies, rulepacks
 from sitewarden_collector.store import evaluations
@@ -49,6 +49,14 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     listing = commands.add_parser("list", help="the rules in force")
     listing.set_defaults(run=_list)
 
+    show = commands.add_parser("show", help="what one rule means, and what to do first")
+    show.add_argument("name", metavar="RULE", help="as `sitewarden rules list` shows it")
+    show.add_argument("--language", choices=("en", "zh"), default="en", help="of the words (default: en)")
+    show.set_defaults(run=_show)
+
+    packs = commands.add_parser("packs", help="the shipped packs, and which are in force")
+    packs.set_defaults(run=_packs)
+
     parked = commands.add_parser("parked", help="batches and rules that could not be evaluated")
     parked.set_defaults(run=_parked)
 
@@ -58,9 +66,9 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     which.add_argument("--all", action="store_true", help=f"everything, {parking.RETRY_MAX} at most")
     retry.set_defaults(run=_retry)
 
-    for one in (listing, parked, retry):
+    for one in (listing, show, packs, parked, retry):
         _common.add_config_option(one)
-    for one in (test, listing, parked, retry):
+    for one in (test, listing, show, packs, parked, retry):
         _common.add_json_option(one)
 
 
@@ -130,7 +138,7 @@ def _print_rules(book: Rulebook, *, as_json: bool) -> None:
         _common.print_json(rows)
     else:
         _common.print_table(
-            ("RULE", "KIND", "SEVERITY", "PAGES", "TITLE"), [row.values() for row in rows], empty="no rules"
+            ("RULE", "KIND", "SEVERITY", "PAGES", "PACK", "TITLE"), [row.values() for row in rows], empty="no rules"
         )
 
 
@@ -140,8 +148,35 @@ def _rule(rule: AnyRule) -> dict[str, Any]:
         "kind": KIND_NAMES[type(rule)],
         "severity": Severity(rule.severity).name.lower(),
         "page": rule.page,
+        "pack": rule.pack,
         "title": rule.title,
     }
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    rule = rulepacks.load(_common.load_config(arguments).rules).named(arguments.name)
+    if rule is None:
+        raise NotFound(f"no rule {arguments.name!r} is in force; `sitewarden rules list` shows those that are")
+    guide = rule.guide(arguments.language)
+    if arguments.json:
+        _common.print_json(_rule(rule) | {"title": guide.title, "impact": guide.impact, "steps": list(guide.steps)})
+        return 0
+    lines = [f"{rule.name}  {guide.title}", f"  pack {rule.pack}, kind {KIND_NAMES[type(rule)]}"]
+    lines += [f"  {guide.impact}"] if guide.impact else []
+    lines += [f"  {number}. {step}" for number, step in enumerate(guide.steps, start=1)]
+    print("\n".join(lines))
+    return 0
+
+
+def _packs(arguments: argparse.Namespace) -> int:
+    config = _common.load_config(arguments).rules
+    rows = [{"pack": name, "in_force": on, "rules": number} for name, on, number in rulepacks.overview(config)]
+    if arguments.json:
+        _common.print_json(rows)
+    else:
+        shown = [(row["pack"], "yes" if row["in_force"] else "no", row["rules"]) for row in rows]
+        _common.print_table(("PACK", "IN FORCE", "RULES"), shown, empty="no packs")
+    return 0
 
 
 def _parked(arguments: argparse.Namespace) -> int:

@@ -41,6 +41,7 @@ async def overview(request: Request, principal: Sets) -> HTMLResponse:
         "admin.html",
         config=ctx.config,
         rules=rules,
+        rule_packs=[name for name, in_force, _ in rulepacks.overview(ctx.config.rules) if in_force],
         wrong=wrong,
         severities=Severity,
         majors=await ctx.db.read(majors.policy),

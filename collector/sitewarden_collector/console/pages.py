@@ -90,6 +90,8 @@ def page(
         "wall": partial(moments.wall, zone=zone),
         "clock_time": partial(moments.clock_time, zone=zone),
         "ago": partial(moments.ago, now_ns=now_ns, locale=locale, zone=zone),
+        "titled": partial(words.ticket_title, context(request).rulebook, language=locale),
+        "guide_of": partial(words.rule_guide, context(request).rulebook, language=locale),
         "countdown": partial(moments.countdown, now_ns=now_ns, locale=locale),
     }
     text = environment(locale).get_template(template).render(common | shown)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from cryptography.fernet import Fernet
 from fastapi import Request
 
+from sitewarden_alerting.rules import Rulebook
 from sitewarden_collector.config import Config
 from sitewarden_collector.store.engine import Database
 from sitewarden_collector.web.auditing import Seen
@@ -17,7 +18,7 @@ from sitewarden_collector.web.live import Live
 @dataclass(frozen=True, slots=True)
 class Context:
     """`secret` is the key that secrets in the database rest under. `wake` has the outbox looked at now. `seen`
-    gathers what was looked at, for the audit log."""
+    gathers what was looked at, for the audit log. `rulebook`: the rules that the collector started with."""
 
     db: Database
     config: Config
@@ -26,6 +27,7 @@ class Context:
     live: Live
     wake: Callable[[], None]
     seen: Seen = field(default_factory=Seen)
+    rulebook: Rulebook = field(default_factory=Rulebook)
 
 
 def context(request: Request) -> Context:
