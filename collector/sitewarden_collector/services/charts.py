@@ -1,8 +1,8 @@
 """Charts of a site's health over time: series thinned out to what a screen can show, without losing a peak.
 
-One question opens each block once, whatever the number of charts. Thinning keeps of each stretch of time its lowest and
-its highest sample, so that a spike of ten seconds is seen in a week. Not here: drawing (the browser), and what is
-stored (`store.tracks`).
+One question opens each block once, whatever the number of charts; spans of more than a few days are drawn from what
+each hour came to. Thinning keeps of each stretch of time its lowest and its highest sample, so that a spike of ten
+seconds is seen in a week. Not here: drawing (the browser), and what is stored (`store.tracks`).
 """
 
 from __future__ import annotations
@@ -14,12 +14,16 @@ from operator import gt
 
 from sqlalchemy import Connection
 
-from sitewarden_collector.store import agents, tracks
+from sitewarden_alerting.observations import Series
+from sitewarden_collector.store import agents, sample_days, tracks
+from sitewarden_collector.store.sample_days import HOUR_NS
 from sitewarden_collector.store.tracks import Track
 
 POINTS_MAX = 400  # of a line
 LINES_MAX = 8  # of a chart; the ones with the highest peaks are shown
 SPAN_MAX_NS = 31 * 86_400 * 1_000_000_000
+SAMPLES_SPAN_NS = 3 * 86_400 * 1_000_000_000
+"""Up to this span every sample is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +80,31 @@ def charts(
     wanted = {KINDS[kind].series: kind for kind in kinds}
     hosts = {agent.id: agent.hostname or agent.id for agent in agents.of_site(tx, site_id)}
     of_kind: dict[str, list[Track]] = {kind: [] for kind in kinds}
-    for track in tracks.named(tx, site_id, wanted, since_ns, until_ns=until_ns):
+    for track in _tracks(tx, site_id, wanted, since_ns=since_ns, until_ns=until_ns):
         if not agent_ids or track.agent_id in agent_ids:
             of_kind[wanted[track.series.name]].append(track)
     return {kind: _chart(kind, found, hosts, since_ns=since_ns, until_ns=until_ns) for kind, found in of_kind.items()}
+
+
+def _tracks(tx: Connection, site_id: str, names: Collection[str], *, since_ns: int, until_ns: int) -> list[Track]:
+    """Every sample of a few days; of more the lowest and the highest of each hour, and samples where it is not summed
+    up yet."""
+    if until_ns - since_ns <= SAMPLES_SPAN_NS:
+        return tracks.named(tx, site_id, names, since_ns, until_ns=until_ns)
+    briefs = sample_days.briefs(tx, site_id, names, since_ns, until_ns)
+    summed_ns = max((brief.times_ns[-1] + HOUR_NS for brief in briefs), default=since_ns)
+    fresh = tracks.named(tx, site_id, names, max(summed_ns, until_ns - SAMPLES_SPAN_NS), until_ns=until_ns)
+    joined: dict[tuple[str, Series], tuple[list[int], list[float]]] = {}
+    for brief in briefs:
+        times_ns, numbers = joined.setdefault((brief.agent_id, brief.series), ([], []))
+        for at_ns, lowest, highest in zip(brief.times_ns, brief.lowest, brief.highest, strict=True):
+            times_ns += (at_ns, at_ns + HOUR_NS // 2)
+            numbers += (lowest, highest)
+    for track in fresh:
+        times_ns, numbers = joined.setdefault((track.agent_id, track.series), ([], []))
+        times_ns += track.times_ns
+        numbers += track.numbers
+    return [Track(agent_id, one, tuple(t), tuple(n)) for (agent_id, one), (t, n) in joined.items()]
 
 
 def _chart(kind: str, found: Sequence[Track], hosts: dict[str, str], *, since_ns: int, until_ns: int) -> Chart:

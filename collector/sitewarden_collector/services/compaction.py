@@ -1,9 +1,9 @@
 """Compaction: the minute blocks of an hour become one block, which is opened sixty times less often.
 
 Samples rest as they came until their hour is over and rules have seen them; then the blocks of one agent and schema are
-joined in time order. What comes late is joined to its hour with the next round. Reading and joining happen outside of
-the writer's transaction; `record` writes only if nothing changed meanwhile, so that what was erased stays erased. Not
-here: the tables (`store.sample_hours`), when it runs (`app`).
+joined in time order, and summed up (`rollups`). What comes late is joined to its hour with the next round. Reading and
+joining happen outside of the writer's transaction; `record` writes only if nothing changed meanwhile, so that what was
+erased stays erased. Not here: the tables (`store.sample_hours`), when it runs (`app`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from itertools import groupby, pairwise
 
 from sqlalchemy import Connection
 
+from sitewarden_collector.services import rollups
 from sitewarden_collector.store import lock, sample_hours
 from sitewarden_collector.store.sample_hours import Hour, Minute
 from sitewarden_protos import blocks as codec
@@ -39,6 +40,8 @@ class Joined:
     hour: Hour
     ticks_before: int | None
     minutes: tuple[sample_hours.BlockKey, ...]
+    figures: array[float]
+    """What the hour comes to, all its parts together; see `rollups`."""
 
 
 @dataclass(slots=True)
@@ -88,6 +91,13 @@ def record(tx: Connection, joined: Sequence[Joined]) -> int:
         there = sample_hours.take(tx, one.hour.agent_id, one.minutes)
         if not there or not sample_hours.put(tx, one.hour, ticks_before=one.ticks_before):
             raise Outdated(f"samples of agent {one.hour.agent_id} changed while they were being joined")
+
+    def group(one: Joined) -> tuple[str, str, str, str]:
+        return one.hour.agent_id, one.hour.schema_id, one.hour.site_id, one.hour.customer_id
+
+    for (agent_id, schema_id, site_id, customer_id), some in groupby(sorted(joined, key=group), key=group):
+        hours = [(one.hour.hour, one.figures) for one in some]
+        rollups.add(tx, agent_id, schema_id, site_id, customer_id=customer_id, hours=hours)
     return len(joined)
 
 
@@ -108,15 +118,34 @@ def _join_hour(tx: Connection, agent_id: str, schema_id: str, hour: int, minutes
             next_part += 1
         open_[-1].add((at_ns + minute.shift_ns for at_ns in times_ns), columns)
         open_[-1].minutes.append(minute.key)
-    return [_closed(one, agent_id, schema_id, hour, first) for one in open_ if one.minutes]
+    closed = [_in_order(one.times_ns, one.columns) for one in open_]
+    rest = [part for part in mine if not open_ or part.part != open_[0].part]
+    whole = _in_order(
+        *_together([*(codec.decode(part.block, series=first.width) for part in rest), *closed], first.width)
+    )
+    figures = rollups.of_columns(whole[1])
+    return [
+        _closed(one, in_order, agent_id, schema_id, hour, like=first, figures=figures)
+        for one, in_order in zip(open_, closed, strict=True)
+        if one.minutes
+    ]
 
 
 def _has_room(ticks: int, width: int) -> bool:
     return ticks <= TICKS_MAX and ticks * width <= VALUES_MAX
 
 
-def _closed(one: _Open, agent_id: str, schema_id: str, hour: int, like: Minute) -> Joined:
-    times_ns, columns = _in_order(one.times_ns, one.columns)
+def _closed(
+    one: _Open,
+    in_order: tuple[list[int], list[array[float]]],
+    agent_id: str,
+    schema_id: str,
+    hour: int,
+    *,
+    like: Minute,
+    figures: array[float],
+) -> Joined:
+    times_ns, columns = in_order
     joined = Hour(
         agent_id=agent_id,
         schema_id=schema_id,
@@ -129,7 +158,20 @@ def _closed(one: _Open, agent_id: str, schema_id: str, hour: int, like: Minute) 
         ticks=len(times_ns),
         block=codec.encode(times_ns, columns),
     )
-    return Joined(joined, one.ticks_before, tuple(one.minutes))
+    return Joined(joined, one.ticks_before, tuple(one.minutes), figures)
+
+
+def _together(
+    parts: Sequence[tuple[Sequence[int], Sequence[array[float]]]], width: int
+) -> tuple[list[int], list[array[float]]]:
+    """One part as it is, mostly; several behind each other."""
+    times_ns: list[int] = []
+    columns = [array("d") for _ in range(width)]
+    for part_times_ns, part_columns in parts:
+        times_ns += part_times_ns
+        for mine, more in zip(columns, part_columns, strict=True):
+            mine.extend(more)
+    return times_ns, columns
 
 
 def _in_order(times_ns: list[int], columns: list[array[float]]) -> tuple[list[int], list[array[float]]]:

@@ -18,6 +18,7 @@ from sitewarden_collector.store import (
     idempotency,
     lock,
     observations,
+    sample_days,
     sample_hours,
     samples,
     sessions,
@@ -55,5 +56,6 @@ def step(tx: Connection, policy: Retention, *, now_ns: int) -> int:
     return (
         samples.forget_old(tx, before_ns=oldest_sample_ns, limit=ROWS_PER_STEP)
         + sample_hours.forget_old(tx, before_ns=oldest_sample_ns, limit=ROWS_PER_STEP)
+        + sample_days.forget_old(tx, before_ns=now_ns - int(policy.rollups_days * _DAY_NS), limit=ROWS_PER_STEP)
         + observations.forget_old(tx, before_ns=oldest_ns, limit=ROWS_PER_STEP)
     )

@@ -129,6 +129,19 @@ def series_of(tx: Connection, agent_id: str, schema_ids: Collection[str]) -> dic
     return {row.schema_id: _parse(row.series) for row in tx.execute(query)}
 
 
+def told_by(tx: Connection, name: str) -> dict[tuple[str, str], tuple[int, tuple[tuple[int, Series], ...]]]:
+    """By agent and schema: how many series it has, and those called `name` with their places. Equal texts of schemas
+    are read once: hosts of one kind tell the same."""
+    read: dict[str, tuple[int, tuple[tuple[int, Series], ...]]] = {}
+    found = {}
+    for agent_id, schema_id, text in tx.execute(select(schemas.c.agent_id, schemas.c.schema_id, schemas.c.series)):
+        if text not in read:
+            told = _parse(text) if name in text else ()
+            read[text] = len(told), tuple((place, one) for place, one in enumerate(told) if one.name == name)
+        found[agent_id, schema_id] = read[text]
+    return found
+
+
 def of_rows(tx: Connection, rows: Sequence[Row[Any]]) -> Mapping[tuple[str, Key], Samples]:
     """The samples that belong to observations' rows, by agent and key."""
     wanted: dict[tuple[str, str], set[int]] = {}
@@ -159,6 +172,24 @@ def last(tx: Connection, *, site_id: str | None = None, name: str | None = None)
         for one, number in zip(_parse(row.series), numbers, strict=True):
             if number is not None and name in (None, one.name):
                 newest[row.agent_id, one] = Last(row.agent_id, row.site_id, one, row.at_ns, number)
+    return list(newest.values())
+
+
+def last_of(tx: Connection, name: str, *, since_ns: int) -> list[Last]:
+    """The newest numbers of one series' name over all sites, not older than a time."""
+    told = told_by(tx, name)
+    newest: dict[tuple[str, Series], Last] = {}
+    columns = (last_values.c.agent_id, last_values.c.schema_id, last_values.c.site_id, last_values.c.at_ns)
+    query = select(*columns, last_values.c.numbers).where(last_values.c.at_ns >= since_ns)
+    for agent_id, schema_id, site_id, at_ns, text in tx.execute(query.order_by(last_values.c.at_ns)):
+        _, places = told.get((agent_id, schema_id), (0, ()))
+        if not places:
+            continue
+        numbers = msgspec.json.decode(text, type=list[float | None])
+        for place, one in places:
+            number = numbers[place]
+            if number is not None:
+                newest[agent_id, one] = Last(agent_id, site_id, one, at_ns, number)
     return list(newest.values())
 
 

@@ -23,9 +23,9 @@ DISK = cast.DISK.name
 class Host:
     """One host of acme-berlin that sends blocks of samples, which rules see at once."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, site: str = cast.ACME_BERLIN) -> None:
         self.db = db
-        self.agent = db.write_now(cast.settle_agent)
+        self.agent = db.write_now(cast.settle_agent, site=site)
         self.seq = 0
 
     def sends(self, *blocks: RawBlock, evaluated: bool = True) -> None:

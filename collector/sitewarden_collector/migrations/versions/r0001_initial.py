@@ -917,6 +917,20 @@ def upgrade() -> None:
     op.create_index("ix_observations_received", "observations", ["received_ns"], unique=False)
     op.create_index("ix_observations_site_wall", "observations", ["site_id", "wall_ns"], unique=False)
     op.create_table(
+        "sample_days",
+        sa.Column("agent_id", sa.String(length=36), nullable=False),
+        sa.Column("schema_id", sa.String(length=16), nullable=False),
+        sa.Column("site_id", sa.String(length=36), nullable=False),
+        sa.Column("day", sa.BigInteger(), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("whole", sa.LargeBinary(), nullable=False),
+        sa.Column("hours", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["agent_id"], ["agents.id"], name=op.f("fk_sample_days_agent_id_agents")),
+        sa.PrimaryKeyConstraint("agent_id", "schema_id", "site_id", "day", name=op.f("pk_sample_days")),
+    )
+    op.create_index("ix_sample_days_day", "sample_days", ["day"], unique=False)
+    op.create_index("ix_sample_days_site_day", "sample_days", ["site_id", "day"], unique=False)
+    op.create_table(
         "sample_hours",
         sa.Column("agent_id", sa.String(length=36), nullable=False),
         sa.Column("schema_id", sa.String(length=16), nullable=False),
