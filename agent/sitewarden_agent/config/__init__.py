@@ -4,6 +4,7 @@ Promises: a key that is not known is refused with the nearest one that is; every
 where it can, the key, and what to do.
 
     settings    what can be configured
+    site        the part of it that is about the host, the product's processes and versions, and changes
     complaints  what is wrong with a file, in words for its author
 """
 
@@ -29,14 +30,18 @@ from sitewarden_agent.config.settings import (
     Spool,
     TcpProbe,
 )
+from sitewarden_agent.config.site import Changes, Component, Inventory, WatchedFiles, WatchedProcess
 from sitewarden_agent.errors import ConfigError
 
 __all__ = [
     "DEFAULT_PATH",
+    "Changes",
+    "Component",
     "Config",
     "Folder",
     "Health",
     "HttpProbe",
+    "Inventory",
     "Link",
     "Log",
     "Probe",
@@ -44,6 +49,8 @@ __all__ = [
     "Redact",
     "Spool",
     "TcpProbe",
+    "WatchedFiles",
+    "WatchedProcess",
     "load",
     "load_or_defaults",
     "parse",

@@ -51,6 +51,8 @@ class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=
     """Patterns of file names or whole paths that are not read."""
     format: Literal["auto"] = "auto"
     """How records look. Every common format is recognised by itself."""
+    encoding: Literal["auto", "utf-8", "utf-16-le", "utf-16-be", "gb18030", "latin-1"] = "auto"
+    """How text is written. All but latin-1 is recognised by itself, file by file."""
     min_severity: Severity = "warning"
     """Records below this stay here."""
     start: Literal["end", "start"] = "end"
