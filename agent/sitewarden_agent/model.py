@@ -88,6 +88,7 @@ class OutcomeState(Enum):
     FAILED = "failed"
     EXPIRED = "expired"
     REFUSED = "refused"
+    APPLYING = "applying"
 
 
 class Outcome(msgspec.Struct, frozen=True, tag="outcome"):
@@ -155,6 +156,14 @@ class SiteNotice(msgspec.Struct, frozen=True):
     reference: str
     received_ns: int
     expires_ns: int
+
+
+class ConfigOffer(msgspec.Struct, frozen=True):
+    """A configuration that headquarters wants here; `observe` decides what becomes of it."""
+
+    action_id: str
+    version: int
+    text: str
 
 
 def shed_class(what: What) -> ShedClass:

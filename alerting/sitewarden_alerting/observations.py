@@ -88,7 +88,7 @@ class Change:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     action_id: str
-    state: Literal["received", "done", "failed", "expired", "refused"]
+    state: Literal["received", "done", "failed", "expired", "refused", "applying"]
     detail: str
 
 

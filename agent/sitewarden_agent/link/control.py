@@ -158,6 +158,11 @@ class Control:
             notice = wire.site_notice(action, received_ns=self.clock.wall_ns())
             shown = Outcome(action_id, OutcomeState.DONE, "shown in `sitewarden-agent notices`")
             self.spool.add_notice(notice, outcome=shown)
+        elif action.WhichOneof("kind") == "config":
+            try:
+                self.spool.offer_config(wire.config_offer(action))
+            except ValueError as error:
+                self.spool.finish_action(Outcome(action_id, OutcomeState.REFUSED, str(error)))
         else:
             detail = "this version of the agent does not know this kind of action; update the agent"
             self.spool.finish_action(Outcome(action_id, OutcomeState.REFUSED, detail))

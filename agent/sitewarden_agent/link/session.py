@@ -15,7 +15,7 @@ from sitewarden_agent.errors import IdentityError
 from sitewarden_agent.link.identity import write_private
 from sitewarden_protos.v1 import common_pb2
 
-CAPABILITIES = ("notice", "watch_levels")
+CAPABILITIES = ("notice", "site_config", "watch_levels")
 _PURPOSE = b"sitewarden-machine-v1"
 _MACHINE_IDS = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 _NETWORK = Path("/sys/class/net")

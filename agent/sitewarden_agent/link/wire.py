@@ -16,6 +16,7 @@ import zstandard
 
 from sitewarden_agent.model import (
     Change,
+    ConfigOffer,
     Gap,
     GapReason,
     LogEvent,
@@ -40,6 +41,7 @@ BODY_MAX = 16_000
 NAME_MAX = 200
 """Characters of what headquarters says: a sentence, the body of a notice, a name. The rest is cut off."""
 WATCH_LEVELS_MAX = 256
+CONFIG_MAX_BYTES = 64 * 1024
 _COMPRESS_FROM_BYTES = 256  # below, the frame costs more than it saves
 
 _PART = {
@@ -53,6 +55,7 @@ _STATE = {
     OutcomeState.FAILED: observation_pb2.OUTCOME_STATE_FAILED,
     OutcomeState.EXPIRED: observation_pb2.OUTCOME_STATE_EXPIRED,
     OutcomeState.REFUSED: observation_pb2.OUTCOME_STATE_REFUSED,
+    OutcomeState.APPLYING: observation_pb2.OUTCOME_STATE_APPLYING,
 }
 _GAP_REASON = {
     GapReason.SHED: observation_pb2.GAP_REASON_SHED,
@@ -131,6 +134,17 @@ def site_notice(action: control_pb2.Action, *, received_ns: int) -> SiteNotice:
         received_ns=received_ns,
         expires_ns=action.expires_unix_ns,
     )
+
+
+def config_offer(action: control_pb2.Action) -> ConfigOffer:
+    """The configuration, whole and as it was sent. Raises ValueError, which says what is wrong with it."""
+    config = action.config
+    raw = config.document.encode()
+    if len(raw) > CONFIG_MAX_BYTES:
+        raise ValueError(f"the configuration has {len(raw)} bytes, {CONFIG_MAX_BYTES} are taken; shorten it")
+    if hashlib.sha256(raw).digest() != config.sha256:
+        raise ValueError("the configuration's SHA-256 is another than stated; send it again")
+    return ConfigOffer(str(uuid.UUID(bytes=action.action_id)), config.version, config.document)
 
 
 def said(text: str, most: int = SAID_MAX) -> str:

@@ -153,6 +153,10 @@ class Books:
     def settle(self, outcome: Outcome) -> None:
         """Keep the outcome of an action, and report it. Raises SpoolFull: actions come from outside, without end."""
         desk.settle(self._connection, outcome)
+        self.report(outcome)
+
+    def report(self, outcome: Outcome) -> None:
+        """Report how far an action is. Raises SpoolFull."""
         row = rows.row(self._seen(outcome))
         _, shed = room.make_room(self._connection, [row], capacity=self.capacity())
         for kind, taken in shed.taken.items():

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from sitewarden_agent.model import FileMark, Outcome, SiteNotice
+from sitewarden_agent.model import ConfigOffer, FileMark, Outcome, SiteNotice
 from sitewarden_agent.spool import rows
 from sitewarden_agent.spool.words import WatchLevel
 
@@ -25,6 +25,7 @@ _pack = msgspec.msgpack.Encoder().encode
 _unpack_mark = msgspec.msgpack.Decoder(FileMark).decode
 _unpack_levels = msgspec.msgpack.Decoder(tuple[WatchLevel, ...]).decode
 _unpack_notice = msgspec.msgpack.Decoder(SiteNotice).decode
+_unpack_offer = msgspec.msgpack.Decoder(ConfigOffer).decode
 _unpack_outcome = msgspec.msgpack.Decoder(Outcome).decode
 
 
@@ -64,6 +65,20 @@ def set_watch_levels(tx: sqlite3.Connection, levels: Iterable[WatchLevel]) -> No
 def watch_levels(tx: sqlite3.Connection) -> tuple[WatchLevel, ...]:
     packed = rows.get(tx, "watch_levels")
     return () if packed is None else _unpack_levels(packed)
+
+
+def set_offer(tx: sqlite3.Connection, offer: ConfigOffer) -> None:
+    rows.put(tx, "config_offer", _pack(offer))
+
+
+def offer(tx: sqlite3.Connection) -> ConfigOffer | None:
+    """The configuration that headquarters wants here, as long as it has no outcome."""
+    packed = rows.get(tx, "config_offer")
+    if packed is None:
+        return None
+    found = _unpack_offer(packed)
+    open_still = "SELECT 1 FROM actions WHERE action_id = ? AND outcome IS NULL"
+    return found if tx.execute(open_still, (found.action_id,)).fetchone() else None
 
 
 @dataclass(frozen=True, slots=True)

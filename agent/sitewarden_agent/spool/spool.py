@@ -24,11 +24,9 @@ from sitewarden_agent.model import (
     Gap,
     GapReason,
     Observation,
-    Outcome,
-    OutcomeState,
-    SiteNotice,
 )
 from sitewarden_agent.spool import batches, desk, file, room, rows
+from sitewarden_agent.spool.actions import ActionsHere
 from sitewarden_agent.spool.bell import Bell
 from sitewarden_agent.spool.books import Books
 from sitewarden_agent.spool.file import QUEUES, Commit
@@ -45,7 +43,7 @@ from sitewarden_agent.spool.words import (
 OBSERVATION_MAX_BYTES = 1024 * 1024
 
 
-class Spool:
+class Spool(ActionsHere):
     """Everything that waits for headquarters. Make one with `open`."""
 
     def __init__(
@@ -262,47 +260,6 @@ class Spool:
         """A batch was too large: number its halves anew. False when it can't be split: park it then."""
         with self._writing("split") as tx:
             return batches.split(tx, seq)
-
-    # Actions from headquarters.
-
-    def begin_action(self, action_id: str) -> bool:
-        """Remember durably that this action begins. False when it began before: its outcome is reported again then.
-
-        One that began and has no outcome was cut short by a stop of the agent; it is reported as failed, not repeated.
-        """
-        with self._writing("begin_action") as tx:
-            known = desk.begin(tx, action_id, wall_ns=self._clock.wall_ns())
-            if known is None:
-                return True
-            outcome = known.outcome or Outcome(
-                action_id, OutcomeState.FAILED, "the agent stopped while this was being done; it is not repeated"
-            )
-            self._books.settle(outcome)
-        self.bell.ring()
-        return False
-
-    def finish_action(self, outcome: Outcome) -> None:
-        """Store the outcome of an action and report it, once and for all: a later, other outcome changes nothing."""
-        with self._writing("finish_action") as tx:
-            known = desk.begin(tx, outcome.action_id, wall_ns=self._clock.wall_ns())
-            self._books.settle(outcome if known is None or known.outcome is None else known.outcome)
-        self.bell.ring()
-
-    def add_notice(self, notice: SiteNotice, *, outcome: Outcome) -> bool:
-        """Keep a notice for the site and report its outcome, in one transaction. False when it was here before."""
-        with self._writing("add_notice") as tx:
-            known = desk.begin(tx, notice.action_id, wall_ns=self._clock.wall_ns())
-            settled = known.outcome if known is not None else None
-            if settled is None:
-                desk.put_notice(tx, notice)
-            self._books.settle(settled or outcome)
-        self.bell.ring()
-        return settled is None
-
-    def notices(self) -> tuple[SiteNotice, ...]:
-        """What headquarters told this site, oldest first."""
-        with self._reading() as tx:
-            return desk.notices(tx)
 
     # For status.
 

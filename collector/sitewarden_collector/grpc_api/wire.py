@@ -46,12 +46,13 @@ WINDOW_MAX_BYTES = 8 * 1024 * 1024
 _FIRST_TAG = 0x0A  # ObservationList.observations, length-delimited
 
 _PARTS: dict[int, Literal["whole", "head", "full"]] = {1: "whole", 2: "head", 3: "full"}
-_OUTCOMES: dict[int, Literal["received", "done", "failed", "expired", "refused"]] = {
+_OUTCOMES: dict[int, Literal["received", "done", "failed", "expired", "refused", "applying"]] = {
     1: "received",
     2: "done",
     3: "failed",
     4: "expired",
     5: "refused",
+    6: "applying",
 }
 _SCHEMA_ID = re.compile(r"[0-9a-f]{16}")
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from sitewarden_protos.v1 import common_pb2 as sitewarden__protos_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"sitewarden_protos/v1/control.proto\x12\rsitewarden.v1\x1a!sitewarden_protos/v1/common.proto\"\xa0\x01\n\x0e\x43ontrolRequest\x12,\n\x05hello\x18\x01 \x01(\x0b\x32\x1b.sitewarden.v1.ControlHelloH\x00\x12-\n\theartbeat\x18\x02 \x01(\x0b\x32\x18.sitewarden.v1.HeartbeatH\x00\x12)\n\x07goodbye\x18\x03 \x01(\x0b\x32\x16.sitewarden.v1.GoodbyeH\x00\x42\x06\n\x04step\"7\n\x0c\x43ontrolHello\x12\'\n\x07session\x18\x01 \x01(\x0b\x32\x16.sitewarden.v1.Session\"Q\n\tHeartbeat\x12\x1a\n\x12\x61gent_time_unix_ns\x18\x01 \x01(\x03\x12(\n\x05spool\x18\x02 \x01(\x0b\x32\x19.sitewarden.v1.SpoolState\"r\n\nSpoolState\x12\r\n\x05\x62ytes\x18\x01 \x01(\x03\x12\x11\n\tbytes_max\x18\x02 \x01(\x03\x12\x0c\n\x04held\x18\x03 \x01(\x03\x12\x0c\n\x04shed\x18\x04 \x01(\x03\x12\x0e\n\x06parked\x18\x05 \x01(\x03\x12\x16\n\x0eoldest_unix_ns\x18\x06 \x01(\x03\"\x16\n\x07Goodbye\x12\x0b\n\x03why\x18\x01 \x01(\t\"\xe0\x02\n\x0f\x43ontrolResponse\x12.\n\x0bserver_time\x18\x01 \x01(\x0b\x32\x19.sitewarden.v1.ServerTime\x12\x30\n\x07welcome\x18\x02 \x01(\x0b\x32\x1d.sitewarden.v1.ControlWelcomeH\x00\x12\x32\n\theartbeat\x18\x03 \x01(\x0b\x32\x1d.sitewarden.v1.HeartbeatReplyH\x00\x12\'\n\x06\x61\x63tion\x18\x04 \x01(\x0b\x32\x15.sitewarden.v1.ActionH\x00\x12\x32\n\x0cwatch_levels\x18\x05 \x01(\x0b\x32\x1a.sitewarden.v1.WatchLevelsH\x00\x12\'\n\x06pacing\x18\x06 \x01(\x0b\x32\x15.sitewarden.v1.PacingH\x00\x12)\n\x07\x63losing\x18\x07 \x01(\x0b\x32\x16.sitewarden.v1.RefusalH\x00\x42\x06\n\x04step\"J\n\x0e\x43ontrolWelcome\x12%\n\x06pacing\x18\x01 \x01(\x0b\x32\x15.sitewarden.v1.Pacing\x12\x11\n\tendpoints\x18\x02 \x03(\t\"\x10\n\x0eHeartbeatReply\"i\n\x06\x41\x63tion\x12\x11\n\taction_id\x18\x01 \x01(\x0c\x12\x17\n\x0f\x65xpires_unix_ns\x18\x02 \x01(\x03\x12+\n\x06notice\x18\n \x01(\x0b\x32\x19.sitewarden.v1.SiteNoticeH\x00\x42\x06\n\x04kind\"P\n\nSiteNotice\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x03 \x01(\t\x12\x11\n\treference\x18\x04 \x01(\t\"8\n\x0bWatchLevels\x12)\n\x06levels\x18\x01 \x03(\x0b\x32\x19.sitewarden.v1.WatchLevel\"`\n\nWatchLevel\x12\x0e\n\x06series\x18\x01 \x01(\t\x12\r\n\x05\x61\x62ove\x18\x02 \x01(\x01\x12\r\n\x05\x62\x65low\x18\x03 \x01(\x01\x12\x11\n\thas_above\x18\x04 \x01(\x08\x12\x11\n\thas_below\x18\x05 \x01(\x08\x32^\n\x0e\x43ontrolService\x12L\n\x07\x43ontrol\x12\x1d.sitewarden.v1.ControlRequest\x1a\x1e.sitewarden.v1.ControlResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"sitewarden_protos/v1/control.proto\x12\rsitewarden.v1\x1a!sitewarden_protos/v1/common.proto\"\xa0\x01\n\x0e\x43ontrolRequest\x12,\n\x05hello\x18\x01 \x01(\x0b\x32\x1b.sitewarden.v1.ControlHelloH\x00\x12-\n\theartbeat\x18\x02 \x01(\x0b\x32\x18.sitewarden.v1.HeartbeatH\x00\x12)\n\x07goodbye\x18\x03 \x01(\x0b\x32\x16.sitewarden.v1.GoodbyeH\x00\x42\x06\n\x04step\"7\n\x0c\x43ontrolHello\x12\'\n\x07session\x18\x01 \x01(\x0b\x32\x16.sitewarden.v1.Session\"Q\n\tHeartbeat\x12\x1a\n\x12\x61gent_time_unix_ns\x18\x01 \x01(\x03\x12(\n\x05spool\x18\x02 \x01(\x0b\x32\x19.sitewarden.v1.SpoolState\"r\n\nSpoolState\x12\r\n\x05\x62ytes\x18\x01 \x01(\x03\x12\x11\n\tbytes_max\x18\x02 \x01(\x03\x12\x0c\n\x04held\x18\x03 \x01(\x03\x12\x0c\n\x04shed\x18\x04 \x01(\x03\x12\x0e\n\x06parked\x18\x05 \x01(\x03\x12\x16\n\x0eoldest_unix_ns\x18\x06 \x01(\x03\"\x16\n\x07Goodbye\x12\x0b\n\x03why\x18\x01 \x01(\t\"\xe0\x02\n\x0f\x43ontrolResponse\x12.\n\x0bserver_time\x18\x01 \x01(\x0b\x32\x19.sitewarden.v1.ServerTime\x12\x30\n\x07welcome\x18\x02 \x01(\x0b\x32\x1d.sitewarden.v1.ControlWelcomeH\x00\x12\x32\n\theartbeat\x18\x03 \x01(\x0b\x32\x1d.sitewarden.v1.HeartbeatReplyH\x00\x12\'\n\x06\x61\x63tion\x18\x04 \x01(\x0b\x32\x15.sitewarden.v1.ActionH\x00\x12\x32\n\x0cwatch_levels\x18\x05 \x01(\x0b\x32\x1a.sitewarden.v1.WatchLevelsH\x00\x12\'\n\x06pacing\x18\x06 \x01(\x0b\x32\x15.sitewarden.v1.PacingH\x00\x12)\n\x07\x63losing\x18\x07 \x01(\x0b\x32\x16.sitewarden.v1.RefusalH\x00\x42\x06\n\x04step\"J\n\x0e\x43ontrolWelcome\x12%\n\x06pacing\x18\x01 \x01(\x0b\x32\x15.sitewarden.v1.Pacing\x12\x11\n\tendpoints\x18\x02 \x03(\t\"\x10\n\x0eHeartbeatReply\"\x96\x01\n\x06\x41\x63tion\x12\x11\n\taction_id\x18\x01 \x01(\x0c\x12\x17\n\x0f\x65xpires_unix_ns\x18\x02 \x01(\x03\x12+\n\x06notice\x18\n \x01(\x0b\x32\x19.sitewarden.v1.SiteNoticeH\x00\x12+\n\x06\x63onfig\x18\x0b \x01(\x0b\x32\x19.sitewarden.v1.SiteConfigH\x00\x42\x06\n\x04kind\"P\n\nSiteNotice\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x03 \x01(\t\x12\x11\n\treference\x18\x04 \x01(\t\"?\n\nSiteConfig\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x10\n\x08\x64ocument\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\x0c\"8\n\x0bWatchLevels\x12)\n\x06levels\x18\x01 \x03(\x0b\x32\x19.sitewarden.v1.WatchLevel\"`\n\nWatchLevel\x12\x0e\n\x06series\x18\x01 \x01(\t\x12\r\n\x05\x61\x62ove\x18\x02 \x01(\x01\x12\r\n\x05\x62\x65low\x18\x03 \x01(\x01\x12\x11\n\thas_above\x18\x04 \x01(\x08\x12\x11\n\thas_below\x18\x05 \x01(\x08\x32^\n\x0e\x43ontrolService\x12L\n\x07\x43ontrol\x12\x1d.sitewarden.v1.ControlRequest\x1a\x1e.sitewarden.v1.ControlResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,14 +48,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONTROLWELCOME']._serialized_end=960
   _globals['_HEARTBEATREPLY']._serialized_start=962
   _globals['_HEARTBEATREPLY']._serialized_end=978
-  _globals['_ACTION']._serialized_start=980
-  _globals['_ACTION']._serialized_end=1085
-  _globals['_SITENOTICE']._serialized_start=1087
-  _globals['_SITENOTICE']._serialized_end=1167
-  _globals['_WATCHLEVELS']._serialized_start=1169
-  _globals['_WATCHLEVELS']._serialized_end=1225
-  _globals['_WATCHLEVEL']._serialized_start=1227
-  _globals['_WATCHLEVEL']._serialized_end=1323
-  _globals['_CONTROLSERVICE']._serialized_start=1325
-  _globals['_CONTROLSERVICE']._serialized_end=1419
+  _globals['_ACTION']._serialized_start=981
+  _globals['_ACTION']._serialized_end=1131
+  _globals['_SITENOTICE']._serialized_start=1133
+  _globals['_SITENOTICE']._serialized_end=1213
+  _globals['_SITECONFIG']._serialized_start=1215
+  _globals['_SITECONFIG']._serialized_end=1278
+  _globals['_WATCHLEVELS']._serialized_start=1280
+  _globals['_WATCHLEVELS']._serialized_end=1336
+  _globals['_WATCHLEVEL']._serialized_start=1338
+  _globals['_WATCHLEVEL']._serialized_end=1434
+  _globals['_CONTROLSERVICE']._serialized_start=1436
+  _globals['_CONTROLSERVICE']._serialized_end=1530
 # @@protoc_insertion_point(module_scope)

@@ -244,23 +244,27 @@ class Action(_message.Message):
     ACTION_ID_FIELD_NUMBER: _builtins.int
     EXPIRES_UNIX_NS_FIELD_NUMBER: _builtins.int
     NOTICE_FIELD_NUMBER: _builtins.int
+    CONFIG_FIELD_NUMBER: _builtins.int
     action_id: _builtins.bytes
     """16 bytes, UUIDv7"""
     expires_unix_ns: _builtins.int
     @_builtins.property
     def notice(self) -> Global___SiteNotice: ...
+    @_builtins.property
+    def config(self) -> Global___SiteConfig: ...
     def __init__(
         self,
         *,
         action_id: _builtins.bytes = ...,
         expires_unix_ns: _builtins.int = ...,
         notice: Global___SiteNotice | None = ...,
+        config: Global___SiteConfig | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "notice", b"notice"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "kind", b"kind", "notice", b"notice"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action_id", b"action_id", "expires_unix_ns", b"expires_unix_ns", "kind", b"kind", "notice", b"notice"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action_id", b"action_id", "config", b"config", "expires_unix_ns", b"expires_unix_ns", "kind", b"kind", "notice", b"notice"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["notice"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["notice", "config"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -295,6 +299,40 @@ class SiteNotice(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SiteNotice: _TypeAlias = SiteNotice  # noqa: Y015
+
+@_typing.final
+class SiteConfig(_message.Message):
+    """A configuration for the agent: applied only within what the site's own file allows, only as a whole, and kept only
+    when the agent runs well with it. The outcome states: RECEIVED; REFUSED, with each key and why; APPLYING, while it is on
+    trial; DONE, when it is applied for good; FAILED, with the error and the end of the agent's log, when the last good one
+    was taken again.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """for people; which is the newest, the order of actions says"""
+    document: _builtins.str
+    """TOML in the shape of the agent's file, at most 64 KiB; empty: the site's own file alone"""
+    sha256: _builtins.bytes
+    """of the document"""
+    def __init__(
+        self,
+        *,
+        version: _builtins.int = ...,
+        document: _builtins.str = ...,
+        sha256: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "sha256", b"sha256", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SiteConfig: _TypeAlias = SiteConfig  # noqa: Y015
 
 @_typing.final
 class WatchLevels(_message.Message):

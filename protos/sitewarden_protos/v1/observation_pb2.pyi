@@ -80,6 +80,7 @@ class _OutcomeStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OutcomeS
     OUTCOME_STATE_FAILED: _OutcomeState.ValueType  # 3
     OUTCOME_STATE_EXPIRED: _OutcomeState.ValueType  # 4
     OUTCOME_STATE_REFUSED: _OutcomeState.ValueType  # 5
+    OUTCOME_STATE_APPLYING: _OutcomeState.ValueType  # 6
 
 class OutcomeState(_OutcomeState, metaclass=_OutcomeStateEnumTypeWrapper): ...
 
@@ -89,6 +90,7 @@ OUTCOME_STATE_DONE: OutcomeState.ValueType  # 2
 OUTCOME_STATE_FAILED: OutcomeState.ValueType  # 3
 OUTCOME_STATE_EXPIRED: OutcomeState.ValueType  # 4
 OUTCOME_STATE_REFUSED: OutcomeState.ValueType  # 5
+OUTCOME_STATE_APPLYING: OutcomeState.ValueType  # 6
 Global___OutcomeState: _TypeAlias = OutcomeState  # noqa: Y015
 
 class _GapReason:
