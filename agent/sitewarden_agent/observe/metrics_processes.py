@@ -121,7 +121,7 @@ class Processes:
             self._known[pid] = self._judged(pid, seen, then if same else None, now_s)
             name = "kernel" if seen.kernel else seen.name
             if spent_s > 0:
-                ticks = seen.ticks - (then.seen.ticks if same and then is not None else 0)
+                ticks = seen.ticks - (then.seen.ticks if same and then is not None else _spent_before(seen, spent_s))
                 cpu[name] = cpu.get(name, 0) + max(0, ticks)
             memory[name] = memory.get(name, 0) + seen.resident
         if self._ranks and spent_s > 0:
@@ -253,7 +253,7 @@ class _Group:
         self._count_handles(members)
         up_s = 0.0
         if self._main is not None and members:
-            up_s = max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - self._main[1] / TICKS_A_SECOND)
+            up_s = max(0.0, _up_s() - self._main[1] / TICKS_A_SECOND)
         values.append((self._uptime, up_s))
         if self._group is not None:
             values.extend(self._group(now_s))
@@ -279,7 +279,7 @@ class _Group:
         spent_s = 0.0 if self._before_s is None else now_s - self._before_s
         ticks = 0
         for pid, each in members.items():
-            started, then = self._before.get(pid, (each.started, 0))
+            started, then = self._before.get(pid, (each.started, _spent_before(each, spent_s)))
             ticks += max(0, each.ticks - (then if started == each.started else 0))
         share = ticks / TICKS_A_SECOND / spent_s / cpus if spent_s > 0 else 0.0
         self._before = {pid: (each.started, each.ticks) for pid, each in members.items()}
@@ -307,6 +307,15 @@ class _Group:
         elif members:
             self.values.append((self._handles, float(total)))
             self.values.append((self._handles_share, fullest))
+
+
+def _up_s() -> float:
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+def _spent_before(seen: Process, spent_s: float) -> int:
+    """What a process that was not looked at before had spent then: nothing if it is new, else nobody knows: all."""
+    return 0 if _up_s() - seen.started / TICKS_A_SECOND <= spent_s + 1 else seen.ticks
 
 
 def handles(kernel: Kernel, pid: str) -> int | None:
