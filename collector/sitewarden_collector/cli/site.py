@@ -1,4 +1,4 @@
-"""`sitewarden site list | show | revoke`: the sites, their agents, and shutting one out."""
+"""`sitewarden site list | show | growth | revoke`: the sites, their agents, what grows, and shutting one out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from sitewarden_collector.cli import _common
+from sitewarden_collector.cli import _common, _site_growth
 from sitewarden_collector.services import enrolment
 from sitewarden_collector.store import agents, certificates, sites
 from sitewarden_collector.store.agents import Agent
@@ -28,7 +28,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     revoke.add_argument("agent", metavar="AGENT", help="its id, as `site show` prints it")
     revoke.add_argument("--why", default="revoked by an operator", metavar="TEXT")
     revoke.set_defaults(run=run_revoke)
-    for one in (listing, show, revoke):
+    for one in (listing, show, revoke, _site_growth.register(actions)):
         _common.add_config_option(one)
         _common.add_json_option(one)
 

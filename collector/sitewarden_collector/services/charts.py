@@ -80,13 +80,15 @@ def charts(
     wanted = {KINDS[kind].series: kind for kind in kinds}
     hosts = {agent.id: agent.hostname or agent.id for agent in agents.of_site(tx, site_id)}
     of_kind: dict[str, list[Track]] = {kind: [] for kind in kinds}
-    for track in _tracks(tx, site_id, wanted, since_ns=since_ns, until_ns=until_ns):
+    for track in tracks_between(tx, site_id, wanted, since_ns=since_ns, until_ns=until_ns):
         if not agent_ids or track.agent_id in agent_ids:
             of_kind[wanted[track.series.name]].append(track)
     return {kind: _chart(kind, found, hosts, since_ns=since_ns, until_ns=until_ns) for kind, found in of_kind.items()}
 
 
-def _tracks(tx: Connection, site_id: str, names: Collection[str], *, since_ns: int, until_ns: int) -> list[Track]:
+def tracks_between(
+    tx: Connection, site_id: str, names: Collection[str], *, since_ns: int, until_ns: int
+) -> list[Track]:
     """Every sample of a few days; of more the lowest and the highest of each hour, and samples where it is not summed
     up yet."""
     if until_ns - since_ns <= SAMPLES_SPAN_NS:

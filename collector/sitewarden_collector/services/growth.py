@@ -5,26 +5,27 @@ Takes one summary a host and day, never a block of samples. Not here: forecasts 
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from sitewarden_alerting.observations import Series
 from sitewarden_collector.errors import Invalid
-from sitewarden_collector.store import sample_days, samples
+from sitewarden_collector.store import agents, listings, sample_days, samples
+from sitewarden_collector.store.listings import Narrowed
 
 DAY_NS = 86_400 * 1_000_000_000
 DAYS_MAX = 730
 COUNT_MAX = 1_000
+EVERYTHING = Narrowed()
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
     """By how much a series of an agent grew from the end of a day until its newest value. `share`: of what it was."""
 
-    site_id: str
-    agent_id: str
+    site: str
+    hostname: str
     series: Series
     before: float
     now: float
@@ -39,9 +40,9 @@ class Growth:
 
 
 def top(
-    tx: Connection, name: str, *, days: int, count: int, now_ns: int, site_ids: Collection[str] | None = None
+    tx: Connection, name: str, *, days: int, count: int, now_ns: int, narrowed: Narrowed = EVERYTHING
 ) -> list[Growth]:
-    """The series called `name` that grew most within `days`, the most first; of some sites or of all.
+    """The series called `name` that grew most within `days`, the most first, of the sites that may be seen.
 
     Raises Invalid outside of the bounds. A series without samples on that day, or silent for a day, is left out.
     """
@@ -51,9 +52,12 @@ def top(
     before = {(one.agent_id, one.series): one.number for one in sample_days.of_day(tx, name, day, sample_days.LAST)}
     if not before:
         return []
-    grown = [
-        Growth(one.site_id, one.agent_id, one.series, before[one.agent_id, one.series], one.number)
-        for one in samples.last_of(tx, name, since_ns=now_ns - DAY_NS)
-        if (one.agent_id, one.series) in before and (site_ids is None or one.site_id in site_ids)
+    fresh = samples.last_of(tx, name, since_ns=now_ns - DAY_NS)
+    names = listings.site_names(tx, narrowed=narrowed)
+    grown = [one for one in fresh if (one.agent_id, one.series) in before and one.site_id in names]
+    grown.sort(key=lambda one: before[one.agent_id, one.series] - one.number)
+    hosts = agents.hostnames(tx, {one.agent_id for one in grown[:count]})
+    return [
+        Growth(names[one.site_id], hosts[one.agent_id], one.series, before[one.agent_id, one.series], one.number)
+        for one in grown[:count]
     ]
-    return sorted(grown, key=lambda one: -one.by)[:count]

@@ -6,7 +6,7 @@ enrolled again).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +71,12 @@ def of_site(tx: Connection, site_id: str) -> list[Agent]:
     """Every agent that a site ever had, the newest last."""
     rows = tx.execute(select(agents).where(agents.c.site_id == site_id).order_by(agents.c.id))
     return [Agent(**row._mapping) for row in rows]
+
+
+def hostnames(tx: Connection, agent_ids: Collection[str]) -> dict[str, str]:
+    """What the hosts of these agents are called, by agent."""
+    found = tx.execute(select(agents.c.id, agents.c.hostname).where(agents.c.id.in_(list(agent_ids))))
+    return {row.id: row.hostname for row in found}
 
 
 def active(tx: Connection) -> list[Agent]:

@@ -51,6 +51,12 @@ class CustomerRow:
     sites: int
 
 
+def site_names(tx: Connection, *, narrowed: Narrowed) -> dict[str, str]:
+    """The names of all sites that may be seen, by id."""
+    found = tx.execute(_narrowed(select(sites.c.id, sites.c.name, sites.c.customer_id), narrowed))
+    return {row.id: row.name for row in found}
+
+
 def sites_page(
     tx: Connection, window: Window, *, narrowed: Narrowed, customer: str = "", name: str = "", text: str = ""
 ) -> list[SiteRow]:

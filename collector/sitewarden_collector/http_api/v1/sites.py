@@ -22,9 +22,10 @@ from sitewarden_collector.http_api.shapes import (
     nanoseconds,
     narrowed,
 )
+from sitewarden_collector.services import charts
 from sitewarden_collector.services.access import Principal
 from sitewarden_collector.services.once import Tx
-from sitewarden_collector.store import agents, listings, samples, sites, tracks
+from sitewarden_collector.store import agents, listings, samples, sites
 from sitewarden_collector.store.listings import SiteRow
 from sitewarden_collector.store.pages import Window
 from sitewarden_collector.web.context import context
@@ -102,7 +103,8 @@ async def get_site(request: Request, who: SitesReader, name: Name) -> Any:
     "/{name}/series",
     operation_id="getSiteSeries",
     summary="A site's health over time, for charts",
-    description=f"At most 31 days, {TRACKS_MAX} lines and {POINTS_MAX} points a line: of more, every n-th is given.",
+    description=f"At most 31 days, {TRACKS_MAX} lines and {POINTS_MAX} points a line: of more, the lowest and the highest "
+    "of equal stretches of time; of more than three days, those of each hour.",
     response_model=list[TrackOut],
 )
 async def get_series(
@@ -150,10 +152,9 @@ def _tracks(tx: Tx, name: str, series: str, who: Principal, *, since_ns: int, un
     site = sites.by_id(tx, _must_find(tx, name, who).id)
     hosts = {agent.id: agent.hostname for agent in agents.of_site(tx, site.id)}
     found = []
-    for track in tracks.series(tx, site.id, series, since_ns, until_ns=until_ns)[:TRACKS_MAX]:
-        step = -(-len(track.times_ns) // POINTS_MAX) or 1
-        pairs = zip(track.times_ns[::step], track.numbers[::step], strict=True)
-        points = [(at_ns // 1_000_000, number) for at_ns, number in pairs if math.isfinite(number)]
+    for track in charts.tracks_between(tx, site.id, {series}, since_ns=since_ns, until_ns=until_ns)[:TRACKS_MAX]:
+        points = charts.thinned(track.times_ns, track.numbers, points=POINTS_MAX)
+        points = tuple(point for point in points if math.isfinite(point[1]))
         found.append(
             TrackOut(
                 hostname=hosts.get(track.agent_id, ""),
