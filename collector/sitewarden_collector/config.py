@@ -112,7 +112,6 @@ class Triage(Table, frozen=True):
 class Retention(Table, frozen=True):
     samples_days: float = 30.0
     rollups_days: float = 730.0  # what each hour and day came to
-    rollups_days: float = 730.0  # what each hour and day came to
     observations_days: float = 90.0  # evidence of an open ticket is kept longer
     evidence_days: float = 365.0  # of a ticket, after it was closed
     correspondence_days: float = 1095.0  # comments and attachments of a ticket, after it was closed
