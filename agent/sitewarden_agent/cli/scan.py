@@ -22,10 +22,11 @@ from typing import BinaryIO, cast
 from sitewarden_agent import config as configuration
 from sitewarden_agent.config import Config, Log
 from sitewarden_agent.observe import discovery, redaction, sitekey
+from sitewarden_agent.observe.decoding import assembler_for
 from sitewarden_agent.observe.records import zone
 from sitewarden_alerting.reading import event, header
 from sitewarden_alerting.reading.event import Event
-from sitewarden_alerting.reading.lines import Assembler, Record
+from sitewarden_alerting.reading.lines import Record
 from sitewarden_alerting.reading.redact import RedactionError, Redactor
 from sitewarden_alerting.reading.severity import Severity
 
@@ -89,6 +90,7 @@ class Scan:
         self._now_ns = now_ns
         self._min_severity = Severity[log.min_severity.upper()] if log else Severity.WARNING
         self._zone: tzinfo = zone(log.zone if log else "local")
+        self._encoding = log.encoding if log else "auto"
         self.dropped = 0
 
     def every(self) -> Iterator[Found]:
@@ -123,7 +125,7 @@ class Scan:
             return None
 
     def _records(self) -> Iterator[Record]:
-        assembler = Assembler()
+        assembler = assembler_for(self._encoding, 0)
         with _opened(self._name) as file:
             while data := file.read(CHUNK_BYTES):
                 yield from assembler.feed(data)

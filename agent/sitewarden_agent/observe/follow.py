@@ -25,6 +25,7 @@ from sitewarden_agent.observe.samefile import (
     Signature,
     by_inode,
     copy_of,
+    encoding_of,
     file_id,
     holds,
     may_be_rotation,
@@ -193,7 +194,7 @@ class Follower:
         mark = None
         if copy:
             mark = FileMark(self.log.name, seen.path, file_id(seen.key, born_ns), seen.size)
-        elif at_end and (start := start_of_last_line(seen.path)):
+        elif at_end and (start := start_of_last_line(seen.path, self._encoding(seen.path))):
             mark = FileMark(self.log.name, seen.path, file_id(seen.key, born_ns), start)
         file = self._open(seen.path, key=seen.key, born_ns=born_ns, mark=mark)
         if file is not None:
@@ -235,11 +236,16 @@ class Follower:
             born_ns=born_ns,
             descriptor=descriptor,
             offset=mark.offset if mark else 0,
+            encoding=self._encoding(path) if mark and mark.offset else self.log.encoding,
             head_sent=mark.head_sent if mark else False,
             signature=Signature(mark.signature, mark.signature_bytes) if mark and signed else signature_of(descriptor),
             grown_ns=self._clock.monotonic_ns(),
             due_ns=0,
         )
+
+    def _encoding(self, path: str) -> str:
+        """The encoding that is set, else the one that the file's first bytes show."""
+        return self.log.encoding if self.log.encoding != "auto" else encoding_of(path)
 
     def _shown(self, path: str) -> str:
         """The path as headquarters may see it."""

@@ -17,6 +17,7 @@ import os
 from dataclasses import dataclass, field
 
 from sitewarden_agent.model import FileMark, LogEvent, RecordPart
+from sitewarden_agent.observe.decoding import Assembling, Undecided, assembler_for
 from sitewarden_agent.observe.records import Reader
 from sitewarden_agent.observe.samefile import (
     HEAD_BYTES,
@@ -29,7 +30,7 @@ from sitewarden_agent.observe.samefile import (
     read_at,
     signature_of,
 )
-from sitewarden_alerting.reading.lines import Assembler, Record
+from sitewarden_alerting.reading.lines import Record
 
 TURN_BYTES = 128 * 1024
 RECORD_SILENCE_NS = 250_000_000
@@ -72,6 +73,8 @@ class LogFile:
     born_ns: int
     descriptor: int
     offset: int = 0
+    encoding: str = "auto"
+    """How its text is written; `auto` until that is recognised."""
     signature: Signature = field(default_factory=Signature)
     head_sent: bool = False
     ending: bool = False
@@ -90,14 +93,14 @@ class LogFile:
     lost_bytes: int = 0
     """After FileCut: how many bytes were seen to be there and not read before the cut."""
     position: int = field(init=False)
-    _assembler: Assembler = field(init=False)
+    _assembler: Assembling = field(init=False)
     _head: _Head | None = field(init=False, default=None)
     _tail: bytes = field(init=False, default=b"")
     _packed: gzip.GzipFile | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.position = self.offset
-        self._assembler = Assembler(offset=self.offset)
+        self._assembler = assembler_for(self.encoding, self.offset)
         if self.head_sent:
             self._head = _Head(self.offset, None)
         self.given = self.mark
@@ -158,6 +161,8 @@ class LogFile:
             if self.signature.size < HEAD_BYTES and not self.final:
                 self.signature = signature_of(self.descriptor)
             events += [self._closed(record, wall_ns) for record in self._assembler.feed(data)]
+            if isinstance(self._assembler, Undecided) and self._assembler.settled is not None:
+                self.encoding, self._assembler = self._assembler.settled
         if len(data) == TURN_BYTES:
             return self._done(events, len(data), again_ns=0)
         again_ns = self._at_the_end(events, now_ns, wall_ns)
@@ -217,7 +222,7 @@ class LogFile:
     def _at_the_end(self, events: list[LogEvent | None], now_ns: int, wall_ns: int) -> int | None:
         """Everything there is was read: send heads, close what is silent. Returns when to look again."""
         silent_ns = now_ns - self.grown_ns
-        partial = self._partial
+        partial = self._assembler.partial
         pending = self._assembler.pending
         if pending is not None and silent_ns >= (LINE_SILENCE_NS if partial else RECORD_SILENCE_NS):
             record = self._assembler.flush()
@@ -234,17 +239,12 @@ class LogFile:
                 events.append(self._heading(self._partial_record(), wall_ns))
         return None
 
-    @property
-    def _partial(self) -> bool:
-        """Whether the last line lacks its end."""
-        return bool(self._tail) and not self._tail.endswith(b"\n") and not self._tail.endswith(b"\0")
-
     def _partial_record(self) -> Record | None:
         """The unterminated last line as a record of its own, without taking it from the assembler."""
         start = self._assembler.resume_offset
         if self._packed is not None:
             return None  # compressed files end: `finish` takes the line
-        peek = Assembler(offset=start)
+        peek = assembler_for(self.encoding, start)
         peek.feed(read_at(self.descriptor, min(self.position - start, TURN_BYTES), offset=start))
         return peek.flush(partial=True)
 

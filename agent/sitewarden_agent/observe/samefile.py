@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sitewarden_agent.observe import decoding
+
 HEAD_BYTES = 1024
 TAIL_BYTES = 64
 LAST_LINE_BYTES = 64 * 1024
@@ -92,13 +94,13 @@ def may_be_rotation(path: str, *, of: str) -> bool:
     return os.path.dirname(path) == os.path.dirname(of) and is_rotation_of(os.path.basename(path), os.path.basename(of))
 
 
-def start_of_last_line(path: str) -> int:
+def start_of_last_line(path: str, encoding: str) -> int:
     """Where a last line without its end begins, else the end of the file."""
     with contextlib.suppress(OSError), open(path, "rb") as file:
         size = file.seek(0, os.SEEK_END)
         start = max(0, size - LAST_LINE_BYTES)
         file.seek(start)
-        return start + file.read().rfind(b"\n") + 1
+        return start + decoding.line_start(encoding, file.read(), at=start)
     return 0
 
 
@@ -181,6 +183,13 @@ def _rotations(path: str) -> Iterator[str]:
                     found.append((entry.stat().st_mtime_ns, entry.path))
     for _, candidate in sorted(found, reverse=True)[:_CANDIDATES]:
         yield candidate
+
+
+def encoding_of(path: str) -> str:
+    """The encoding of the text in the file at `path`, packed or not; `auto` when its first bytes do not tell yet."""
+    with contextlib.suppress(OSError, EOFError, gzip.BadGzipFile):
+        return decoding.recognised(_head(path))
+    return "auto"
 
 
 def _head(path: str) -> bytes:

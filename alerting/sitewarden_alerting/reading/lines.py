@@ -7,6 +7,7 @@ and counted.
 Not here: finding, opening and following files (the agent's tail), and what a record says (`event`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from sitewarden_alerting.reading import continuation
@@ -33,13 +34,23 @@ class Assembler:
     """Cuts one file's bytes into records.
 
     Life: `feed` any number of times, `flush` when the file has been silent or ends; both may alternate for ever.
-    After a rotation or a truncation make a new one. `offset` is where in the file the first fed byte stands.
+    After a rotation or a truncation make a new one. `offset` is where in the file the first fed byte stands; `decode`
+    makes text of a line, of UTF-8 unless told otherwise; `line_end` is the one byte that ends one.
     """
 
-    def __init__(self, offset: int = 0, max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES) -> None:
+    def __init__(
+        self,
+        offset: int = 0,
+        max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
+        *,
+        decode: Callable[[bytes], str] | None = None,
+        line_end: bytes = b"\n",
+    ) -> None:
         if max_record_bytes < 16:
             raise ValueError(f"max_record_bytes is {max_record_bytes}; give at least 16")
         self._max = max_record_bytes
+        self._decode = decode or _decode
+        self._line_end = line_end
         self._next = offset  # the file offset of the next byte to be fed
         self._line = bytearray()  # the unterminated last line, as far as it is kept
         self._line_start = offset
@@ -58,8 +69,8 @@ class Assembler:
         """Take the next bytes of the file; return the records which these bytes prove to be complete."""
         records: list[Record] = []
         start = 0
-        find = data.find
-        while (stop := find(b"\n", start)) >= 0:
+        find, line_end = data.find, self._line_end
+        while (stop := find(line_end, start)) >= 0:
             if self._line or self._line_lost or data.startswith(b"\0", start) or stop - start > self._max:
                 self._keep(data[start:stop])
                 line, lost, at = bytes(self._line), self._line_lost, self._line_start
@@ -77,6 +88,11 @@ class Assembler:
             self._keep(data[start:])
             self._next += len(data) - start
         return records
+
+    @property
+    def partial(self) -> bool:
+        """Whether the last line lacks its end."""
+        return bool(self._line or self._line_lost)
 
     @property
     def pending(self) -> Record | None:
@@ -101,7 +117,7 @@ class Assembler:
             if (
                 self._open is not None
                 and line.strip()
-                and not continuation.continues(replace(self._open), _decode(line))
+                and not continuation.continues(replace(self._open), self._decode(line))
             ):
                 return self._close()
             self._line.clear()
@@ -136,7 +152,7 @@ class Assembler:
                 self._open.blank = True
                 self._end = end
             return None
-        text = _decode(line)
+        text = self._decode(line)
         if self._open is not None and continuation.continues(self._open, text):
             self._add(text, len(line), lost)
             self._end = end

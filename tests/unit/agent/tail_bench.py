@@ -75,7 +75,14 @@ class MemoryStore:
 class Site:
     """A folder of logs and an agent that follows it, restarted at will."""
 
-    def __init__(self, folder: Path, *patterns: str, start: str = "start", min_severity: str = "debug") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *patterns: str,
+        start: str = "start",
+        min_severity: str = "debug",
+        encoding: str = "auto",
+    ) -> None:
         self.folder = folder
         self.store = MemoryStore()
         self.clock = HandClock()
@@ -85,6 +92,7 @@ class Site:
             start=start,  # type: ignore[arg-type]
             min_severity=min_severity,  # type: ignore[arg-type]
             zone="UTC",
+            encoding=encoding,  # type: ignore[arg-type]
         )
         self.tail: Tail | None = None
         self.redact = lambda text: text
