@@ -1,6 +1,6 @@
 """What of headquarters' configurations lies in the state folder: the received, the running and the last good one.
 
-Promises: each is a file of its own, replaced as a whole and on the disk when `write` returns, so that a kill at any step
+Promises: each is a file of its own, replaced as a whole, and on the disk when `write` returns: a kill at any step
 leaves the old one or the new one; a file that is damaged counts as none. Only documents are kept, never the result of
 merging one: what runs is merged with the local file as it is at each start. Not here: what follows (`observe.trial`).
 """
@@ -44,6 +44,8 @@ class Owed(msgspec.Struct, frozen=True):
     action_id: str
     state: str
     detail: str
+    settles: bool = True
+    """Whether it is the outcome of the action; else it says what came later, after that."""
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -52,6 +54,8 @@ class Running(msgspec.Struct, frozen=True):
     document: Document | None = None
     trial: Trial | None = None
     owed: tuple[Owed, ...] = ()
+    withdrawn: bool = False
+    """The local file does not allow it any more, which headquarters was told; it is applied again when it does."""
 
 
 class Received(msgspec.Struct, frozen=True):

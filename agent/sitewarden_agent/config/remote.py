@@ -20,7 +20,8 @@ import msgspec
 from msgspec.structs import replace
 
 from sitewarden_agent.config.allowed import SEVERITIES, Allowed, inside
-from sitewarden_agent.config.settings import Config, Health, HttpProbe, Log, Probe, Redact
+from sitewarden_agent.config.probes import HttpProbe, Probe
+from sitewarden_agent.config.settings import Config, Health, Log, Redact
 
 DOCUMENT_MAX_BYTES = 64 * 1024
 SLOWEST_S = 3_600.0
@@ -316,7 +317,7 @@ def _seconds(value: Any, fastest_s: float, mine_s: float) -> float:
 
 
 def _shorter(value: Any, probe: Probe) -> float:
-    found = float(_as(value, HttpProbe, "timeout_s"))
+    found = float(_as(value, type(probe), "timeout_s"))
     if not (math.isfinite(found) and 0.1 <= found <= probe.timeout_s):
         raise _No(f"the local file allows from 0.1 to {probe.timeout_s:g} seconds")
     return found

@@ -20,25 +20,40 @@ from sitewarden_agent.observe.jobs.health import Health
 from sitewarden_agent.observe.jobs.job import Ground, Job, keep_going
 from sitewarden_agent.observe.jobs.logs import Logs
 from sitewarden_agent.observe.jobs.probing import Probing
+from sitewarden_agent.observe.jobs.remote import RemoteConfiguration
 from sitewarden_agent.observe.jobs.status import NOTE, Status
+from sitewarden_agent.observe.trial import Configured
 from sitewarden_agent.spool import Spool
 
 
-def jobs(ground: Ground, *, about: dict[str, Any]) -> list[Job]:
+def jobs(ground: Ground, *others: Job, about: dict[str, Any]) -> list[Job]:
     """Everything that goes on in this process; the status comes last, because it tells of the others at the end."""
-    working: list[Job] = [Logs(ground), *(Probing(ground, probe) for probe in ground.config.probes)]
+    working: list[Job] = [Logs(ground), *(Probing(ground, probe) for probe in ground.config.probes), *others]
     working.append(Health(ground, tuple(working)))
     working.append(Status(ground, tuple(working), about=about))
     return working
 
 
 async def run(config: Config, spool: Spool, clock: Clock, stop: asyncio.Event) -> None:
-    """Observe until `stop` is set. Raises ConfigError and SpoolDamaged; everything else is said in the status."""
+    """Observe until `stop` is set, with what headquarters configured within the local `config`; sets it when that has
+    changed. Raises ConfigError and SpoolDamaged; everything else is said in the status."""
+    configured = await asyncio.to_thread(Configured.begin, config, boot_id=clock.boot_id())
+    try:
+        await _observe(configured, spool, clock, stop)
+    except Exception as error:
+        if not await asyncio.to_thread(configured.broke, error):
+            raise
+    else:
+        await asyncio.to_thread(configured.ended_well)
+
+
+async def _observe(configured: Configured, spool: Spool, clock: Clock, stop: asyncio.Event) -> None:
+    config = configured.config
     key = await asyncio.to_thread(sitekey.read_or_make, config.state_dir)
     ground = Ground(config, spool, clock, redaction.redactor(config.redact, key=key).redact)
     about = {"boot_id": clock.boot_id(), "version": version(), "since_ns": clock.wall_ns()}
     await _started(ground)
-    working = jobs(ground, about=about)
+    working = jobs(ground, RemoteConfiguration(ground, configured, stop), about=about)
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(keep_going(job)) for job in working]

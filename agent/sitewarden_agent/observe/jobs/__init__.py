@@ -4,6 +4,7 @@
     logs     follows the logs
     health   samples of the host and of whatever else has samples, closed into blocks
     probing  the probes' looks
+    remote   a configuration from headquarters, from its coming to its outcome
     status   the note that `sitewarden-agent status` shows
 
 A new job is one class here and one line in `process.jobs`.
