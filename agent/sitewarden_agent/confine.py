@@ -2,9 +2,9 @@
 
 Promises: after `enter` this process and all it starts can only do what the rules say, whatever happens in it: law 7,
 held by the kernel. `link` can read the Python installation, names and certificates of the system and its own state
-folder, and can execute nothing; `observe` can read everywhere, write to its state folder alone, execute nothing, and,
-where the kernel knows how, connect to the ports of its probes alone. Without Landlock the answer says so and nothing
-else changes: there the service manager's sandbox holds the line. Interface: linux/landlock.h, through ctypes; Linux.
+folder, and can execute nothing; `observe` can read everywhere, write to its state folder alone, execute nothing that
+the local file does not name, and, where the kernel knows how, connect to the ports of its probes alone. Without
+Landlock the answer says so and nothing else changes: there the service manager's sandbox holds the line. Interface: linux/landlock.h, through ctypes; Linux.
 """
 
 from __future__ import annotations
@@ -14,11 +14,21 @@ import os
 import struct
 import sys
 import sysconfig
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from sitewarden_agent.config import Config, HttpProbe, ProcessProbe, TcpProbe
+from sitewarden_agent import programs
+from sitewarden_agent.config import Config
+from sitewarden_agent.config.probes import (
+    CommandProbe,
+    HttpProbe,
+    PrometheusProbe,
+    SqlProbe,
+    TcpProbe,
+    UnitProbe,
+    port_of,
+)
 
 _PR_SET_NO_NEW_PRIVS = 38
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
@@ -60,19 +70,43 @@ def for_link(config: Config) -> Rules:
 
 
 def for_observe(config: Config) -> Rules:
-    """Everything to read, nothing to write but its own state, and no road to headquarters: the probes' ports alone."""
-    ports = {_DNS}
+    """Everything to read, nothing to write but its own state, and no road to headquarters: the probes' ports alone.
+
+    Nothing to execute either, unless the local file names a command, a unit or a database: then what that needs.
+    """
+    return Rules(
+        read=(Path("/"),),
+        read_and_write=(config.state_dir, Path("/dev/null")),
+        execute=programs.needed(_commands(config)),
+        connect_ports=tuple(sorted({_DNS, *_ports(config)})),
+    )
+
+
+def _ports(config: Config) -> Iterator[int]:
     for probe in config.probes:
         match probe:
-            case HttpProbe():
-                url = urlsplit(probe.url)
-                ports.add(url.port or (443 if url.scheme == "https" else 80))
+            case HttpProbe() | PrometheusProbe():
+                yield port_of(probe.url)
             case TcpProbe():
-                ports.add(int(probe.address.rpartition(":")[2]))
-            case ProcessProbe():
-                pass
-    writable = (config.state_dir, Path("/dev/null"))
-    return Rules(read=(Path("/"),), read_and_write=writable, connect_ports=tuple(sorted(ports)))
+                yield int(probe.address.rpartition(":")[2])
+            case SqlProbe() if probe.connects_to is not None:
+                yield probe.connects_to
+            case CommandProbe():
+                yield from probe.ports
+
+
+def _commands(config: Config) -> Iterator[str]:
+    """The programs that the local file makes observe start."""
+    for probe in config.probes:
+        match probe:
+            case CommandProbe():
+                yield from (probe.command[0], *probe.may_execute)
+            case UnitProbe() if systemctl := programs.find("systemctl"):
+                yield systemctl
+            case SqlProbe():
+                yield sys.executable
+    for component in config.components:
+        yield from component.version_command[:1]
 
 
 def enter(rules: Rules) -> Confinement:

@@ -4,6 +4,7 @@ Promises: a key that is not known is refused with the nearest one that is; every
 where it can, the key, and what to do.
 
     settings    what can be configured
+    probes      the part of it that is about probes
     site        the part of it that is about the host, the product's processes and versions, and changes
     complaints  what is wrong with a file, in words for its author
 """
@@ -17,18 +18,25 @@ from typing import Any
 import msgspec
 
 from sitewarden_agent.config import complaints
+from sitewarden_agent.config.probes import (
+    CommandProbe,
+    FileProbe,
+    HttpProbe,
+    Probe,
+    ProcessProbe,
+    PrometheusProbe,
+    SqlProbe,
+    TcpProbe,
+    UnitProbe,
+)
 from sitewarden_agent.config.settings import (
     Config,
     Folder,
     Health,
-    HttpProbe,
     Link,
     Log,
-    Probe,
-    ProcessProbe,
     Redact,
     Spool,
-    TcpProbe,
 )
 from sitewarden_agent.config.site import Changes, Component, Inventory, WatchedFiles, WatchedProcess
 from sitewarden_agent.errors import ConfigError
@@ -36,8 +44,10 @@ from sitewarden_agent.errors import ConfigError
 __all__ = [
     "DEFAULT_PATH",
     "Changes",
+    "CommandProbe",
     "Component",
     "Config",
+    "FileProbe",
     "Folder",
     "Health",
     "HttpProbe",
@@ -46,9 +56,12 @@ __all__ = [
     "Log",
     "Probe",
     "ProcessProbe",
+    "PrometheusProbe",
     "Redact",
     "Spool",
+    "SqlProbe",
     "TcpProbe",
+    "UnitProbe",
     "WatchedFiles",
     "WatchedProcess",
     "load",

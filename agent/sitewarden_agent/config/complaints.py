@@ -79,6 +79,8 @@ def _struct_of(kind: Any, raw: Any) -> Any:
         return kind if structs and isinstance(raw, list) else None
     if typing.get_origin(kind) is tuple:
         return _struct_of(arguments[0], raw)
+    if typing.get_origin(kind) is dict:  # its keys are the author's own
+        return None
     return (
         kind
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct)

@@ -20,7 +20,7 @@ import msgspec
 from msgspec.structs import replace
 
 from sitewarden_agent.config.allowed import SEVERITIES, Allowed, inside
-from sitewarden_agent.config.probes import HttpProbe, Probe
+from sitewarden_agent.config.probes import Probe
 from sitewarden_agent.config.settings import Config, Health, Log, Redact
 
 DOCUMENT_MAX_BYTES = 64 * 1024

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from msgspec import Meta, Struct
 
 from sitewarden_agent.config.allowed import RemoteConfig
+from sitewarden_agent.config.probes import Probe, check_address
 from sitewarden_agent.config.site import Changes, Component, Inventory, WatchedFiles, WatchedProcess
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_. \-]{0,63}$")]
@@ -37,7 +38,7 @@ class Link(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if self.proxy is not None and urlsplit(self.proxy).scheme != "http":
             raise ValueError(f"proxy must be a URL like http://proxy.example:3128, not {self.proxy!r}")
         for endpoint in self.endpoints:
-            _check_address("endpoints", endpoint)
+            check_address("endpoints", endpoint)
 
 
 class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"start": "from"}):
@@ -97,59 +98,6 @@ class Health(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether the programs that take the most of the host are told, by their short names."""
     processes: tuple[WatchedProcess, ...] = ()
     """Programs of the product that are sampled each on its own."""
-
-
-class _ProbeBase(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
-    name: Name
-    """What the probe is called in tickets."""
-    interval_s: Annotated[float, Meta(ge=0.1)] = 15.0
-    """Time between two looks."""
-    timeout_s: Seconds = 5.0
-    """A look that takes longer has failed."""
-    failures_needed: Annotated[int, Meta(ge=1)] = 2
-    """Failures in a row before the state turns red; one success turns it green."""
-
-
-class HttpProbe(_ProbeBase, frozen=True, kw_only=True, tag="http"):
-    """[[probes]] with kind = "http"."""
-
-    url: str
-    """http:// or https://, without user and password."""
-    expect_status: tuple[Annotated[int, Meta(ge=100, le=599)], ...] = (200, 204)
-    """Statuses that count as healthy. Redirects are followed on the same host and port."""
-    expect_text: str = ""
-    """Text that the first 64 KiB of the answer must hold."""
-    verify: bool = True
-    """Whether an https certificate must be valid for its name."""
-
-    def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
-            raise ValueError(
-                f"url must be like http://localhost:8080/health, without user and password, not {self.url!r}"
-            )
-
-
-class TcpProbe(_ProbeBase, frozen=True, kw_only=True, tag="tcp"):
-    """[[probes]] with kind = "tcp"."""
-
-    address: str
-    """host:port that must accept a connection."""
-
-    def __post_init__(self) -> None:
-        _check_address("address", self.address)
-
-
-class ProcessProbe(_ProbeBase, frozen=True, kw_only=True, tag="process"):
-    """[[probes]] with kind = "process"."""
-
-    process: str
-    """Name of a program that must run, or a part of its command line."""
-    at_least: Annotated[int, Meta(ge=1)] = 1
-    """How many of them."""
-
-
-Probe = HttpProbe | TcpProbe | ProcessProbe
 
 
 class Redact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -231,12 +179,6 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         _check_unique("health.folders", [folder.name for folder in self.health.folders])
         _check_unique("health.processes", [process.name for process in self.health.processes])
         _check_unique("components", [component.name for component in self.components])
-
-
-def _check_address(key: str, address: str) -> None:
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise ValueError(f"{key} must be like host:port, not {address!r}")
 
 
 def _check_unique(section: str, names: list[str]) -> None:

@@ -24,6 +24,8 @@ import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sitewarden_agent.programs import PATH
+
 AT_ONCE_MAX = 2
 OUTPUT_MAX_BYTES = 64 * 1024
 NICE = 10
@@ -36,7 +38,6 @@ _FLOOD_BYTES = 4 * 1024 * 1024
 _LINGER_S = 0.25
 _CHUNK_BYTES = 64 * 1024
 _MARK = "SITEWARDEN_COMMAND"
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _IOPRIO_SET = {"x86_64": 251, "aarch64": 30}
 _IOPRIO_GROUP, _IOPRIO_LAST = 2, (2 << 13) | 7
 
@@ -71,7 +72,7 @@ async def run_command(
                 None, b"", b"", f"{len(_stuck)} commands before it cannot be ended; look for a dead disk", False, 0
             )
         mark = uuid.uuid4().hex
-        known = {"PATH": _PATH, "LC_ALL": "C.UTF-8", "HOME": "/", **(environment or {}), _MARK: mark}
+        known = {"PATH": PATH, "LC_ALL": "C.UTF-8", "HOME": "/", **(environment or {}), _MARK: mark}
         try:
             child = subprocess.Popen(  # noqa: ASYNC220 - comes back when the program is loaded
                 list(argv),

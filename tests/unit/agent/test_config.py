@@ -13,11 +13,12 @@ import msgspec.structs
 import pytest
 
 from sitewarden_agent import config
-from sitewarden_agent.config import Config, HttpProbe, ProcessProbe, TcpProbe, settings
+from sitewarden_agent.config import Config, HttpProbe, probes, settings
 from sitewarden_agent.errors import ConfigError
 
 EXAMPLE = Path(__file__).parents[3] / "deploy/agent/agent.example.toml"
 PATH = Path("/etc/agent.toml")
+PROBE = '[[probes]]\nname = "x"\n'
 LOG = '[[logs]]\nname = "a"\npaths = ["/var/log/a.log"]\n'
 
 
@@ -41,6 +42,22 @@ def complaint(text: str) -> str:
         ('[[probes]]\nkind = "http"\nname = "x"\nurl = "ftp://x"\n', "must be like http://localhost:8080/health"),
         ('[[probes]]\nkind = "tcp"\nname = "x"\naddress = "x"\n', "must be like host:port"),
         ('[[probes]]\nkind = "ping"\nname = "x"\n', "probes[0].kind: invalid value 'ping'"),
+        (
+            PROBE + 'kind = "http"\nurl = "http://x"\nexpect_pattern = "("\n',
+            "expect_pattern is not a regular expression",
+        ),
+        (PROBE + 'kind = "http"\nurl = "http://x"\nexpect_json = {"a..b" = 1}\n', "must be steps with dots"),
+        (PROBE + 'kind = "http"\nurl = "http://x:99999"\n', "url has a port that is none"),
+        (PROBE + 'kind = "unit"\nunit = "x"\n', "probes[0].unit"),
+        (PROBE + 'kind = "file"\npath = "x"\nmax_age_h = 1\n', "path must be an absolute path, not 'x'"),
+        (PROBE + 'kind = "sql"\nengine = "oracle"\nuser = "x"\n', "probes[0].engine"),
+        (PROBE + 'kind = "sql"\nengine = "mysql"\nuser = "x"\npassword = "x"\n', "did you mean 'password_file'?"),
+        (PROBE + 'kind = "sql"\nengine = "mysql"\nuser = "x"\nhost = "mysql://x"\n', "host must be a name"),
+        (PROBE + 'kind = "command"\ncommand = "check_disk"\n', "probes[0].command: expected a list"),
+        (PROBE + 'kind = "command"\ncommand = ["check_disk"]\n', "command must be an absolute path, not 'check_disk'"),
+        (PROBE + 'kind = "command"\ncommand = ["/x"]\nports = [0]\n', "probes[0].ports[0]"),
+        (PROBE + 'kind = "prometheus"\nurl = "http://x/metrics"\nseries = []\n', "probes[0].series"),
+        (PROBE + 'kind = "prometheus"\nurl = "http://x/metrics"\nseries = ["a{b=1}"]\n', "probes[0].series[0]"),
         ("[[health.folders]]\nname = 'x'\npath = '/x'\nlimit = 1\n", "line 4: health.folders[0].limit"),
         (LOG.replace("/var/log", "log"), "paths must be absolute"),
         (LOG + 'zone = "Mars/Base"\n', "zone 'Mars/Base' is not known"),
@@ -80,7 +97,8 @@ def test_the_example_can_be_used_and_has_every_key() -> None:
     text = EXAMPLE.read_text()
     example = config.load(EXAMPLE)
     # Keys that are commented out count as present, and must work when they are not.
-    shown = re.sub(r"^# (proxy|literals_file) =", r"\1 =", text, flags=re.M)
+    hidden = "proxy|literals_file|latency_max_s|ca_file|port|password_file|at_least|at_most"
+    shown = re.sub(rf"^# ({hidden}) =", r"\1 =", text, flags=re.M)
     raw = tomllib.loads(shown)
     config.parse(shown, PATH)
     assert set(raw) == keys_of(Config)
@@ -90,9 +108,9 @@ def test_the_example_can_be_used_and_has_every_key() -> None:
     assert set(raw["health"]["folders"][0]) == keys_of(config.Folder)
     assert set(raw["redact"]) == keys_of(config.Redact)
     assert set(raw["spool"]) == keys_of(config.Spool)
-    for kind, probe in zip((HttpProbe, TcpProbe, ProcessProbe), raw["probes"], strict=True):
+    for kind, probe in zip(typing.get_args(config.Probe), raw["probes"], strict=True):
         assert set(probe) == keys_of(kind) | {"kind"}
-    assert {type(probe) for probe in example.probes} == {HttpProbe, TcpProbe, ProcessProbe}
+    assert {type(probe) for probe in example.probes} == set(typing.get_args(config.Probe))
 
 
 def test_the_example_shows_the_defaults() -> None:
@@ -106,9 +124,9 @@ def test_the_example_shows_the_defaults() -> None:
 
 
 def test_every_setting_says_what_it_is_where_it_is_declared() -> None:
-    tree = ast.parse(inspect.getsource(settings))
+    body = [*ast.parse(inspect.getsource(settings)).body, *ast.parse(inspect.getsource(probes)).body]
     silent = []
-    for kind in (node for node in tree.body if isinstance(node, ast.ClassDef)):
+    for kind in (node for node in body if isinstance(node, ast.ClassDef)):
         for field, after in zip(kind.body, [*kind.body[1:], None], strict=True):
             documented = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
             if isinstance(field, ast.AnnAssign) and not documented:
@@ -118,8 +136,7 @@ def test_every_setting_says_what_it_is_where_it_is_declared() -> None:
 
 def test_numbers_carry_their_unit_in_their_name() -> None:
     units = ("_s", "_h", "_bytes", "_share", "_max", "_needed", "at_least", "_status")
-    for name in ("Link", "Health", "Folder", "HttpProbe", "TcpProbe", "ProcessProbe", "Spool"):
-        kind = getattr(config, name)
+    for kind in (config.Link, config.Health, config.Folder, config.Spool, *typing.get_args(config.Probe)):
         for field, hint in typing.get_type_hints(kind).items():
             if hint in (int, float):
-                assert field.endswith(units), f"{name}.{field}"
+                assert field.endswith(units), f"{kind.__name__}.{field}"
