@@ -18,6 +18,7 @@ from sitewarden_agent.observe import discovery
 from sitewarden_agent.observe.gathered import Gathered
 from sitewarden_agent.observe.logfile import FileCut, LogFile, Turn
 from sitewarden_agent.observe.marks import done, is_done, known, marks_of_lives
+from sitewarden_agent.observe.packed import is_packed
 from sitewarden_agent.observe.records import Reader
 from sitewarden_agent.observe.samefile import (
     FileKey,
@@ -38,6 +39,7 @@ NANOSECONDS = 1_000_000_000
 BROKEN_REST_NS = 60 * NANOSECONDS
 """A file that something unforeseen happened with is left alone for so long."""
 CONCERNS_KEPT = 4_096
+TRIES = 2
 COPYING_NS = 10 * NANOSECONDS
 """A copy that changed within this time may still be growing."""
 
@@ -125,8 +127,10 @@ class Follower:
     def _read_rest_in_a_copy(self, key: FileKey, born_ns: int, *, mark: FileMark) -> None:
         """The file of `mark` is gone or was cut while nobody looked: the rest may be in a copy, else it is lost."""
         signature = Signature(mark.signature, mark.signature_bytes)
-        found = copy_of(mark.path, signature=signature, size=mark.offset, not_key=key)
-        if found is not None:
+        for _ in range(TRIES):  # a copy may be packed at this very moment
+            found = copy_of(mark.path, signature=signature, size=mark.offset, not_key=key)
+            if found is None:
+                break
             file = self._open(found.path, key=found.key, born_ns=born_ns, mark=mark, known_as=key)
             if file is not None:
                 if self._go_on_in(file, found):
@@ -153,8 +157,8 @@ class Follower:
                 self._end(file)
                 replaced.append(file)
         for key, seen in found.items():
-            if key in self._live:
-                continue
+            if key in self._live or is_packed(seen.path):
+                continue  # an archive is the rest of a file that was followed, or old
             if again := next((file for file in self._ending if file.key == key and not file.final), None):
                 self._ending.remove(again)  # renamed back into the patterns
                 again.ending, again.path = False, seen.path
@@ -312,6 +316,8 @@ class Follower:
     def _finish(self, file: LogFile) -> None:
         """Nothing follows any more: close the last record, forget the file."""
         self._gather(file, file.finish(self._clock.wall_ns()))
+        if file.torn:
+            self._lost(file.path, f"{file.torn}; read up to byte {file.position}")
         self._gathered.mark(done(file.mark))
         self._let_go(file)
         self._gathered.forget(self.log.name, file.file_id)

@@ -12,12 +12,12 @@ what a rename or a cut means (`tail`).
 from __future__ import annotations
 
 import contextlib
-import gzip
 import os
 from dataclasses import dataclass, field
 
 from sitewarden_agent.model import FileMark, LogEvent, RecordPart
 from sitewarden_agent.observe.decoding import Assembling, Undecided, assembler_for
+from sitewarden_agent.observe.packed import Packed
 from sitewarden_agent.observe.records import Reader
 from sitewarden_agent.observe.samefile import (
     HEAD_BYTES,
@@ -92,11 +92,13 @@ class LogFile:
     seen_changed_ns: int = 0
     lost_bytes: int = 0
     """After FileCut: how many bytes were seen to be there and not read before the cut."""
+    torn: str = ""
+    """Why the rest could not be read of an archive."""
     position: int = field(init=False)
     _assembler: Assembling = field(init=False)
     _head: _Head | None = field(init=False, default=None)
     _tail: bytes = field(init=False, default=b"")
-    _packed: gzip.GzipFile | None = field(init=False, default=None)
+    _packed: Packed | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.position = self.offset
@@ -179,13 +181,14 @@ class LogFile:
         """Read the rest in a copy of this file. Raises OSError when it cannot be opened."""
         descriptor = os.open(found.path, os.O_RDONLY | os.O_CLOEXEC)
         if found.compressed:
+            packed = Packed(descriptor)
             try:
-                self._packed = gzip.GzipFile(fileobj=os.fdopen(os.dup(descriptor), "rb"))
-                self._packed.seek(self.position)
-            except (OSError, EOFError) as error:
+                packed.skip(self.position)
+            except OSError:
+                packed.close()
                 os.close(descriptor)
-                self._packed = None
-                raise OSError(f"{found.path} is not whole: {error}") from error
+                raise
+            self._packed = packed
         os.close(self.descriptor)
         self.descriptor = descriptor
         self.ending = self.final = True
@@ -216,8 +219,9 @@ class LogFile:
         assert self._packed is not None
         try:
             return self._packed.read(TURN_BYTES)
-        except (OSError, EOFError):
-            return b""  # the end of a file that was cut off while it was compressed
+        except OSError as error:
+            self.torn = str(error)
+            return b""
 
     def _at_the_end(self, events: list[LogEvent | None], now_ns: int, wall_ns: int) -> int | None:
         """Everything there is was read: send heads, close what is silent. Returns when to look again."""

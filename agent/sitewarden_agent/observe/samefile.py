@@ -8,7 +8,6 @@ following files (`logfile`), deciding what a change means (`tail`).
 from __future__ import annotations
 
 import contextlib
-import gzip
 import hashlib
 import os
 import re
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sitewarden_agent.observe import decoding
+from sitewarden_agent.observe.packed import Packed, is_packed
 
 HEAD_BYTES = 1024
 TAIL_BYTES = 64
@@ -137,19 +137,19 @@ def holds(path: str, *, key: FileKey, signature: Signature, size: int, tail: byt
 
 
 def copy_of(path: str, *, signature: Signature, size: int, not_key: FileKey, tail: bytes = b"") -> Found | None:
-    """A copy of the file that was at `path`, plain or gzipped, of at least `size` bytes, beside it.
+    """A copy of the file that was at `path`, of at least `size` bytes, beside it: a plain one before a packed one.
 
     `tail` is what stood before byte `size`, when that is known. Needs a signature: an empty file has no copies.
     """
     if signature.size == 0:
         return None
-    for candidate in _rotations(path):
-        with contextlib.suppress(OSError, EOFError, gzip.BadGzipFile):
+    for candidate in sorted(_rotations(path), key=is_packed):
+        with contextlib.suppress(OSError):
             status = os.stat(candidate)
             key = FileKey.of(status)
             if key == not_key or not stat.S_ISREG(status.st_mode):
                 continue
-            compressed = candidate.endswith(".gz")
+            compressed = is_packed(candidate)
             if not signature.matches(_head(candidate)):
                 continue
             if not compressed and status.st_size < size:
@@ -161,14 +161,13 @@ def copy_of(path: str, *, signature: Signature, size: int, not_key: FileKey, tai
 
 
 def rotations_after(path: str, *, changed_ns: int) -> list[Found]:
-    """What rotation made of `path` and that changed after `changed_ns`, plain or gzipped, the oldest first."""
+    """What rotation made of `path` and that changed after `changed_ns`, plain or packed, the oldest first."""
     found: list[Found] = []
     for candidate in _rotations(path):
         with contextlib.suppress(OSError):
             status = os.stat(candidate)
-            plain = not candidate.endswith((".bz2", ".xz", ".zst"))
-            if status.st_mtime_ns > changed_ns and stat.S_ISREG(status.st_mode) and plain:
-                found.append(Found(candidate, candidate.endswith(".gz"), FileKey.of(status), status.st_size))
+            if status.st_mtime_ns > changed_ns and stat.S_ISREG(status.st_mode):
+                found.append(Found(candidate, is_packed(candidate), FileKey.of(status), status.st_size))
     return found[::-1]
 
 
@@ -187,7 +186,7 @@ def _rotations(path: str) -> Iterator[str]:
 
 def encoding_of(path: str) -> str:
     """The encoding of the text in the file at `path`, packed or not; `auto` when its first bytes do not tell yet."""
-    with contextlib.suppress(OSError, EOFError, gzip.BadGzipFile):
+    with contextlib.suppress(OSError):
         return decoding.recognised(_head(path))
     return "auto"
 
@@ -197,12 +196,12 @@ def _head(path: str) -> bytes:
 
 
 def _slice(path: str, *, offset: int, size: int) -> bytes:
-    if path.endswith(".gz"):
-        with gzip.open(path, "rb") as packed:
-            packed.seek(offset)
-            return packed.read(size)
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        return read_at(descriptor, size, offset=offset)
+        if not is_packed(path):
+            return read_at(descriptor, size, offset=offset)
+        with contextlib.closing(Packed(descriptor)) as packed:
+            packed.skip(offset)
+            return packed.read(size)
     finally:
         os.close(descriptor)
