@@ -74,12 +74,59 @@ class ProbeResult(msgspec.Struct, frozen=True, tag="probe"):
 
 
 class Change(msgspec.Struct, frozen=True, tag="change"):
-    """A change at the site: agent_started, reboot, clock_step, config, version, shedding, redaction_error."""
+    """A change at the site: agent_started, reboot, clock_step, config, version, packages, process_restarted, shedding,
+    redaction_error. `detail` is what takes more than a line: a redacted diff."""
 
     kind: str
     subject: str = ""
     before: str = ""
     after: str = ""
+    detail: str = ""
+
+
+class Disk(msgspec.Struct, frozen=True):
+    mountpoint: str
+    device: str = ""
+    file_system: str = ""
+    size_bytes: int = 0
+
+
+class NetworkCard(msgspec.Struct, frozen=True):
+    """`addresses` are pseudonyms, and there only where the local file allows it. Speed 0: not known."""
+
+    name: str
+    speed_mbit: int = 0
+    addresses: tuple[str, ...] = ()
+
+
+class Component(msgspec.Struct, frozen=True):
+    """A part of the product. `source` is file, command or package; without a version `trouble` says why."""
+
+    name: str
+    version: str = ""
+    source: str = ""
+    trouble: str = ""
+
+
+class Inventory(msgspec.Struct, frozen=True, tag="inventory"):
+    """What a host is."""
+
+    hostname: str
+    kernel: str = ""
+    distribution: str = ""
+    architecture: str = ""
+    cpus: int = 0
+    cpu_model: str = ""
+    memory_bytes: int = 0
+    swap_bytes: int = 0
+    virtualisation: str = ""
+    container: str = ""
+    agent_version: str = ""
+    python_version: str = ""
+    time_zone: str = ""
+    disks: tuple[Disk, ...] = ()
+    cards: tuple[NetworkCard, ...] = ()
+    components: tuple[Component, ...] = ()
 
 
 class OutcomeState(Enum):
@@ -118,7 +165,7 @@ class Gap(msgspec.Struct, frozen=True, tag="gap"):
     detail: str = ""
 
 
-What = LogEvent | SampleBlock | ProbeResult | Change | Outcome | Gap
+What = LogEvent | SampleBlock | ProbeResult | Change | Inventory | Outcome | Gap
 
 
 class Observation(msgspec.Struct, frozen=True):
@@ -135,6 +182,7 @@ class FileMark(msgspec.Struct, frozen=True):
 
     `offset` is the start of the record that is still open (or of a partial line); `head_sent` says that its HEAD is
     already in the spool. `signature` is a hash over the first `signature_bytes` of the file, against inode reuse.
+    `counted` are records before `offset` that were counted in a storm and not told yet: one stands for `count` of them.
     """
 
     source: str
@@ -144,6 +192,7 @@ class FileMark(msgspec.Struct, frozen=True):
     head_sent: bool = False
     signature: str = ""
     signature_bytes: int = 0
+    counted: tuple[LogEvent, ...] = ()
 
 
 class SiteNotice(msgspec.Struct, frozen=True):
@@ -174,7 +223,7 @@ def shed_class(what: What) -> ShedClass:
             return ShedClass.PROBES
         case LogEvent():
             return ShedClass.LOGS
-        case Change():
+        case Change() | Inventory():
             return ShedClass.CHANGES
         case Outcome() | Gap():
             return ShedClass.OUTCOMES

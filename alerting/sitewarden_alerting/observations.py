@@ -79,10 +79,62 @@ class ProbeResult:
 
 @dataclass(frozen=True, slots=True)
 class Change:
+    """`detail` is what takes more than a line: a diff, redacted at the site."""
+
     kind: str
     subject: str
     before: str
     after: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    mountpoint: str
+    device: str = ""
+    file_system: str = ""
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkCard:
+    """Addresses are pseudonyms. Speed 0: not known."""
+
+    name: str
+    speed_mbit: int = 0
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A part of the product; without a version `trouble` says why."""
+
+    name: str
+    version: str = ""
+    source: str = ""
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What a host is."""
+
+    hostname: str
+    kernel: str = ""
+    distribution: str = ""
+    architecture: str = ""
+    cpus: int = 0
+    cpu_model: str = ""
+    memory_bytes: int = 0
+    swap_bytes: int = 0
+    virtualisation: str = ""
+    container: str = ""
+    agent_version: str = ""
+    python_version: str = ""
+    time_zone: str = ""
+    disks: tuple[Disk, ...] = ()
+    cards: tuple[NetworkCard, ...] = ()
+    components: tuple[Component, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +164,7 @@ class Unknown:
     raw: bytes
 
 
-What = LogEvent | Samples | ProbeResult | Change | Outcome | Gap | Unknown
+What = LogEvent | Samples | ProbeResult | Change | Inventory | Outcome | Gap | Unknown
 
 
 @dataclass(frozen=True, slots=True)

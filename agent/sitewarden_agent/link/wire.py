@@ -12,14 +12,19 @@ import json
 import uuid
 from collections.abc import Iterable, Sequence
 
+import msgspec
 import zstandard
 
 from sitewarden_agent.model import (
     Change,
+    Component,
     ConfigOffer,
+    Disk,
     Gap,
     GapReason,
+    Inventory,
     LogEvent,
+    NetworkCard,
     Observation,
     Outcome,
     OutcomeState,
@@ -189,9 +194,9 @@ def _put(message: observation_pb2.Observation, what: What, known: set[str]) -> N
         case ProbeResult():
             message.probe.CopyFrom(_probe(what))
         case Change():
-            message.change.CopyFrom(
-                observation_pb2.Change(kind=what.kind, subject=what.subject, before=what.before, after=what.after)
-            )
+            message.change.CopyFrom(observation_pb2.Change(**msgspec.structs.asdict(what)))
+        case Inventory():
+            message.inventory.CopyFrom(_inventory(what))
         case Outcome():
             message.outcome.CopyFrom(
                 observation_pb2.Outcome(
@@ -239,6 +244,27 @@ def _probe(what: ProbeResult) -> observation_pb2.ProbeResult:
         detail=what.detail,
         target=what.target,
         certificate_expires_unix_ns=what.certificate_expires_ns,
+    )
+
+
+def _inventory(what: Inventory) -> observation_pb2.Inventory:
+    told = {name: value for name, value in msgspec.structs.asdict(what).items() if not isinstance(value, tuple)}
+    return observation_pb2.Inventory(
+        **told,
+        disks=[observation_pb2.Disk(**msgspec.structs.asdict(each)) for each in what.disks],
+        cards=[observation_pb2.NetworkCard(**msgspec.structs.asdict(each)) for each in what.cards],
+        components=[observation_pb2.Component(**msgspec.structs.asdict(each)) for each in what.components],
+    )
+
+
+def _inventory_back(told: observation_pb2.Inventory) -> Inventory:
+    lists = ("disks", "cards", "components")
+    plain = {name: getattr(told, name) for name in Inventory.__struct_fields__ if name not in lists}
+    return Inventory(
+        **plain,
+        disks=tuple(Disk(each.mountpoint, each.device, each.file_system, each.size_bytes) for each in told.disks),
+        cards=tuple(NetworkCard(each.name, each.speed_mbit, tuple(each.addresses)) for each in told.cards),
+        components=tuple(Component(each.name, each.version, each.source, each.trouble) for each in told.components),
     )
 
 
@@ -291,7 +317,9 @@ def _what_back(message: observation_pb2.Observation, known: dict[str, tuple[Seri
         return ProbeResult(probe.probe, probe.kind, probe.target, probe.ok, probe.latency_us, probe.detail, expires)
     if kind == "change":
         change = message.change
-        return Change(change.kind, change.subject, change.before, change.after)
+        return Change(change.kind, change.subject, change.before, change.after, change.detail)
+    if kind == "inventory":
+        return _inventory_back(message.inventory)
     if kind == "outcome":
         outcome = message.outcome
         return Outcome(str(uuid.UUID(bytes=outcome.action_id)), _STATE_BACK[outcome.state], outcome.detail)

@@ -18,8 +18,12 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from sitewarden_alerting.observations import (
     Change,
+    Component,
+    Disk,
     Gap,
+    Inventory,
     LogEvent,
+    NetworkCard,
     Outcome,
     ProbeResult,
     Series,
@@ -40,6 +44,7 @@ TEXT_MAX = 65_536  # messages and templates; the agent cuts them earlier
 NAME_MAX = 4_096
 KEY_MAX = 128  # what is indexed
 VALUES_MAX = 1_000_000  # numbers in the blocks of one batch
+LISTED_MAX = 1_000  # of an inventory: disks, cards, components
 INT64_MAX = 2**63 - 1
 TIME_MAX = 2**62  # the year 2116
 WINDOW_MAX_BYTES = 8 * 1024 * 1024
@@ -174,7 +179,10 @@ def _what(one: observation_pb2.Observation, *, clock_offset_ns: int, latest_ns: 
                 _text(change.subject, "change.subject", NAME_MAX),
                 _text(change.before, "change.before", TEXT_MAX),
                 _text(change.after, "change.after", TEXT_MAX),
+                _text(change.detail, "change.detail", TEXT_MAX),
             )
+        case "inventory":
+            return _inventory(one.inventory)
         case "outcome":
             state = _OUTCOMES.get(one.outcome.state)
             if state is None:  # from a newer agent
@@ -222,6 +230,46 @@ def _probe(probe: observation_pb2.ProbeResult) -> ProbeResult:
         latency_us=_whole(probe.latency_us, "probe.latency_us"),
         detail=_text(probe.detail, "probe.detail", TEXT_MAX),
         certificate_expires_ns=expires_ns,
+    )
+
+
+def _inventory(told: observation_pb2.Inventory) -> Inventory:
+    for field in ("disks", "cards", "components"):
+        if (count := len(getattr(told, field))) > LISTED_MAX:
+            raise Refused("TOO_LARGE", f"an inventory of {count} {field}; {LISTED_MAX} are allowed")
+    words = ("hostname", "kernel", "distribution", "architecture", "cpu_model", "virtualisation", "container")
+    words += ("agent_version", "python_version", "time_zone")
+    return Inventory(
+        **{field: _text(getattr(told, field), f"inventory.{field}", 256) for field in words},
+        cpus=told.cpus,
+        memory_bytes=_whole(told.memory_bytes, "inventory.memory_bytes"),
+        swap_bytes=_whole(told.swap_bytes, "inventory.swap_bytes"),
+        disks=tuple(
+            Disk(
+                _text(disk.mountpoint, "disk.mountpoint", NAME_MAX),
+                _text(disk.device, "disk.device", NAME_MAX),
+                _text(disk.file_system, "disk.file_system", KEY_MAX),
+                _whole(disk.size_bytes, "disk.size_bytes"),
+            )
+            for disk in told.disks
+        ),
+        cards=tuple(
+            NetworkCard(
+                _text(card.name, "card.name", KEY_MAX),
+                _whole(card.speed_mbit, "card.speed_mbit"),
+                tuple(_text(address, "card.address", KEY_MAX) for address in card.addresses[:LISTED_MAX]),
+            )
+            for card in told.cards
+        ),
+        components=tuple(
+            Component(
+                _text(part.name, "component.name", KEY_MAX),
+                _text(part.version, "component.version", KEY_MAX),
+                _text(part.source, "component.source", KEY_MAX),
+                _text(part.trouble, "component.trouble", NAME_MAX),
+            )
+            for part in told.components
+        ),
     )
 
 

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from sitewarden_alerting.observations import What
+from sitewarden_alerting.observations import Inventory, What
 from sitewarden_collector.errors import Refused
-from sitewarden_collector.store import agents, observations, samples, spools
+from sitewarden_collector.services.inventories import differences
+from sitewarden_collector.store import agents, inventories, observations, samples, spools
+from sitewarden_collector.store.agents import Agent
 from sitewarden_collector.store.observations import Arrived
 from sitewarden_collector.store.samples import RawBlock
 
@@ -45,7 +47,11 @@ def accept(tx: Connection, agent_id: str, *, batch: Decoded, now_ns: int) -> Acc
     if not _take(tx, agent_id, batch.epoch, seq=batch.seq, previous_seq=batch.previous_seq, now_ns=now_ns):
         return Accepted(spools.last_seq(tx, agent_id, batch.epoch), repeat=True, observations=0)
     _check_schemas(tx, agent_id, batch.arrived)
-    observations.add(tx, agent, epoch=batch.epoch, seq=batch.seq, arrived=batch.arrived, received_ns=now_ns)
+    seen = [item for item in batch.arrived if not isinstance(item.what, Inventory)]
+    observations.add(tx, agent, epoch=batch.epoch, seq=batch.seq, arrived=seen, received_ns=now_ns)
+    for item in batch.arrived:
+        if isinstance(item.what, Inventory):
+            _keep(tx, agent, item.what, at_ns=item.wall_ns, now_ns=now_ns)
     return Accepted(batch.seq, repeat=False, observations=len(batch.arrived))
 
 
@@ -62,6 +68,13 @@ def note(tx: Connection, agent_id: str, what: What, *, now_ns: int) -> None:
     _take(tx, agent_id, spools.COLLECTOR_EPOCH, seq=before + 1, previous_seq=before, now_ns=now_ns)
     arrived = [Arrived(0, now_ns, what)]
     observations.add(tx, agent, epoch=spools.COLLECTOR_EPOCH, seq=before + 1, arrived=arrived, received_ns=now_ns)
+
+
+def _keep(tx: Connection, agent: Agent, inventory: Inventory, *, at_ns: int, now_ns: int) -> None:
+    """An inventory is no event: it is kept for itself, and what differs from the one before is noted as changes."""
+    before = inventories.tell(tx, agent, inventory, at_ns=at_ns)
+    for change in differences(before, inventory) if before is not None else ():
+        note(tx, agent.id, change, now_ns=now_ns)
 
 
 def _take(tx: Connection, agent_id: str, epoch: str, *, seq: int, previous_seq: int, now_ns: int) -> bool:

@@ -147,6 +147,7 @@ class Observation(_message.Message):
     CHANGE_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     GAP_FIELD_NUMBER: _builtins.int
+    INVENTORY_FIELD_NUMBER: _builtins.int
     wall_unix_ns: _builtins.int
     """the agent's wall clock"""
     boot_id: _builtins.bytes
@@ -164,6 +165,8 @@ class Observation(_message.Message):
     def outcome(self) -> Global___Outcome: ...
     @_builtins.property
     def gap(self) -> Global___Gap: ...
+    @_builtins.property
+    def inventory(self) -> Global___Inventory: ...
     def __init__(
         self,
         *,
@@ -176,12 +179,13 @@ class Observation(_message.Message):
         change: Global___Change | None = ...,
         outcome: Global___Outcome | None = ...,
         gap: Global___Gap | None = ...,
+        inventory: Global___Inventory | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "gap", b"gap", "kind", b"kind", "log", b"log", "outcome", b"outcome", "probe", b"probe", "samples", b"samples"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "gap", b"gap", "inventory", b"inventory", "kind", b"kind", "log", b"log", "outcome", b"outcome", "probe", b"probe", "samples", b"samples"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["boot_id", b"boot_id", "change", b"change", "gap", b"gap", "kind", b"kind", "log", b"log", "monotonic_ns", b"monotonic_ns", "outcome", b"outcome", "probe", b"probe", "samples", b"samples", "wall_unix_ns", b"wall_unix_ns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["boot_id", b"boot_id", "change", b"change", "gap", b"gap", "inventory", b"inventory", "kind", b"kind", "log", b"log", "monotonic_ns", b"monotonic_ns", "outcome", b"outcome", "probe", b"probe", "samples", b"samples", "wall_unix_ns", b"wall_unix_ns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["log", "samples", "probe", "change", "outcome", "gap"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["log", "samples", "probe", "change", "outcome", "gap", "inventory"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -381,11 +385,14 @@ class Change(_message.Message):
     SUBJECT_FIELD_NUMBER: _builtins.int
     BEFORE_FIELD_NUMBER: _builtins.int
     AFTER_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
-    """agent_started, reboot, clock_step, config, version, shedding, redaction_error"""
+    """agent_started, reboot, clock_step, config, version, packages, process_restarted, shedding, ..."""
     subject: _builtins.str
     before: _builtins.str
     after: _builtins.str
+    detail: _builtins.str
+    """more than a line: a redacted diff"""
     def __init__(
         self,
         *,
@@ -393,14 +400,174 @@ class Change(_message.Message):
         subject: _builtins.str = ...,
         before: _builtins.str = ...,
         after: _builtins.str = ...,
+        detail: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "kind", b"kind", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "detail", b"detail", "kind", b"kind", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Change: _TypeAlias = Change  # noqa: Y015
+
+@_typing.final
+class Inventory(_message.Message):
+    """What a host is. Told at start, when it changed, and once a day."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOSTNAME_FIELD_NUMBER: _builtins.int
+    KERNEL_FIELD_NUMBER: _builtins.int
+    DISTRIBUTION_FIELD_NUMBER: _builtins.int
+    ARCHITECTURE_FIELD_NUMBER: _builtins.int
+    CPUS_FIELD_NUMBER: _builtins.int
+    CPU_MODEL_FIELD_NUMBER: _builtins.int
+    MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    SWAP_BYTES_FIELD_NUMBER: _builtins.int
+    VIRTUALISATION_FIELD_NUMBER: _builtins.int
+    CONTAINER_FIELD_NUMBER: _builtins.int
+    AGENT_VERSION_FIELD_NUMBER: _builtins.int
+    PYTHON_VERSION_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    DISKS_FIELD_NUMBER: _builtins.int
+    CARDS_FIELD_NUMBER: _builtins.int
+    COMPONENTS_FIELD_NUMBER: _builtins.int
+    hostname: _builtins.str
+    kernel: _builtins.str
+    distribution: _builtins.str
+    architecture: _builtins.str
+    cpus: _builtins.int
+    cpu_model: _builtins.str
+    memory_bytes: _builtins.int
+    swap_bytes: _builtins.int
+    virtualisation: _builtins.str
+    """empty: none seen"""
+    container: _builtins.str
+    """empty: not in one"""
+    agent_version: _builtins.str
+    python_version: _builtins.str
+    time_zone: _builtins.str
+    @_builtins.property
+    def disks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Disk]: ...
+    @_builtins.property
+    def cards(self) -> _containers.RepeatedCompositeFieldContainer[Global___NetworkCard]: ...
+    @_builtins.property
+    def components(self) -> _containers.RepeatedCompositeFieldContainer[Global___Component]: ...
+    def __init__(
+        self,
+        *,
+        hostname: _builtins.str = ...,
+        kernel: _builtins.str = ...,
+        distribution: _builtins.str = ...,
+        architecture: _builtins.str = ...,
+        cpus: _builtins.int = ...,
+        cpu_model: _builtins.str = ...,
+        memory_bytes: _builtins.int = ...,
+        swap_bytes: _builtins.int = ...,
+        virtualisation: _builtins.str = ...,
+        container: _builtins.str = ...,
+        agent_version: _builtins.str = ...,
+        python_version: _builtins.str = ...,
+        time_zone: _builtins.str = ...,
+        disks: _abc.Iterable[Global___Disk] | None = ...,
+        cards: _abc.Iterable[Global___NetworkCard] | None = ...,
+        components: _abc.Iterable[Global___Component] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_version", b"agent_version", "architecture", b"architecture", "cards", b"cards", "components", b"components", "container", b"container", "cpu_model", b"cpu_model", "cpus", b"cpus", "disks", b"disks", "distribution", b"distribution", "hostname", b"hostname", "kernel", b"kernel", "memory_bytes", b"memory_bytes", "python_version", b"python_version", "swap_bytes", b"swap_bytes", "time_zone", b"time_zone", "virtualisation", b"virtualisation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Inventory: _TypeAlias = Inventory  # noqa: Y015
+
+@_typing.final
+class Disk(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MOUNTPOINT_FIELD_NUMBER: _builtins.int
+    DEVICE_FIELD_NUMBER: _builtins.int
+    FILE_SYSTEM_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    mountpoint: _builtins.str
+    device: _builtins.str
+    file_system: _builtins.str
+    size_bytes: _builtins.int
+    def __init__(
+        self,
+        *,
+        mountpoint: _builtins.str = ...,
+        device: _builtins.str = ...,
+        file_system: _builtins.str = ...,
+        size_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "file_system", b"file_system", "mountpoint", b"mountpoint", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Disk: _TypeAlias = Disk  # noqa: Y015
+
+@_typing.final
+class NetworkCard(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SPEED_MBIT_FIELD_NUMBER: _builtins.int
+    ADDRESSES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    speed_mbit: _builtins.int
+    """0: not known"""
+    @_builtins.property
+    def addresses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """pseudonyms, and only where the site allows it"""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        speed_mbit: _builtins.int = ...,
+        addresses: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "name", b"name", "speed_mbit", b"speed_mbit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NetworkCard: _TypeAlias = NetworkCard  # noqa: Y015
+
+@_typing.final
+class Component(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    TROUBLE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    version: _builtins.str
+    """empty: not known"""
+    source: _builtins.str
+    """file, command, package"""
+    trouble: _builtins.str
+    """why the version is not known"""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        version: _builtins.str = ...,
+        source: _builtins.str = ...,
+        trouble: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "source", b"source", "trouble", b"trouble", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Component: _TypeAlias = Component  # noqa: Y015
 
 @_typing.final
 class Outcome(_message.Message):

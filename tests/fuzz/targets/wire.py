@@ -36,6 +36,14 @@ _OBSERVATIONS = tuple(
         model.SampleBlock(_SERIES, _BLOCK, 6),
         model.ProbeResult("web", "http", "http://localhost/health", ok=False, latency_us=12, detail="500"),
         model.Change("agent_started"),
+        model.Change("config", "/etc/app.conf", "1a2b", "3c4d", "-a = 1\n+a = 2\n"),
+        model.Inventory(
+            "web1",
+            cpus=4,
+            disks=(model.Disk("/", "sda1", "ext4", 9),),
+            cards=(model.NetworkCard("eth0", 1000),),
+            components=(model.Component("app", "1.2"),),
+        ),
         model.Outcome("01939f7e-0000-7000-8000-000000000001", model.OutcomeState.DONE),
         model.Gap(model.GapReason.SHED, "samples", 12),
     )

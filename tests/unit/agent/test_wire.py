@@ -15,9 +15,13 @@ from hypothesis import strategies as st
 from sitewarden_agent.link import wire
 from sitewarden_agent.model import (
     Change,
+    Component,
+    Disk,
     Gap,
     GapReason,
+    Inventory,
     LogEvent,
+    NetworkCard,
     Observation,
     Outcome,
     OutcomeState,
@@ -54,7 +58,20 @@ whats = st.one_of(
     ),
     st.builds(SampleBlock, series, st.binary(max_size=60), st.integers(0, 2**32 - 1), st.booleans()),
     st.builds(ProbeResult, text, text, text, st.booleans(), int64, text, st.none() | int64),
-    st.builds(Change, text, text, text, text),
+    st.builds(Change, text, text, text, text, text),
+    st.builds(
+        Inventory,
+        text,
+        text,
+        cpus=st.integers(0, 2**32 - 1),
+        memory_bytes=int64,
+        time_zone=text,
+        disks=st.lists(st.builds(Disk, text, text, text, int64), max_size=2).map(tuple),
+        cards=st.lists(st.builds(NetworkCard, text, int64, st.lists(text, max_size=2).map(tuple)), max_size=2).map(
+            tuple
+        ),
+        components=st.lists(st.builds(Component, text, text, text, text), max_size=2).map(tuple),
+    ),
     st.builds(Outcome, st.uuids().map(str), st.sampled_from(OutcomeState), text),
     st.builds(Gap, st.sampled_from(GapReason), text, int64, int64, int64, seq, seq, text),
 )

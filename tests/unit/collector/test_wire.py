@@ -11,7 +11,19 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sitewarden_alerting.observations import Change, Gap, LogEvent, Outcome, ProbeResult, Series, Unknown
+from sitewarden_alerting.observations import (
+    Change,
+    Component,
+    Disk,
+    Gap,
+    Inventory,
+    LogEvent,
+    NetworkCard,
+    Outcome,
+    ProbeResult,
+    Series,
+    Unknown,
+)
 from sitewarden_collector.config import Limits
 from sitewarden_collector.errors import Refused
 from sitewarden_collector.grpc_api import wire
@@ -74,6 +86,19 @@ def test_every_kind_arrives_as_it_was_sent() -> None:
     assert _one(probe=probe).certificate_expires_ns == NOON
     change = observation_pb2.Change(kind="reboot", subject="s", before="b", after="a")
     assert _one(change=change) == Change("reboot", "s", "b", "a")
+    change.detail = "-a\n+b"
+    assert _one(change=change).detail == "-a\n+b"
+    inventory = observation_pb2.Inventory(
+        hostname="h", cpus=4, disks=[{"mountpoint": "/", "size_bytes": 9}], cards=[{"name": "eth0", "speed_mbit": 10}]
+    )
+    inventory.components.add(name="shop", version="1.2", source="file")
+    assert _one(inventory=inventory) == Inventory(
+        "h",
+        cpus=4,
+        disks=(Disk("/", size_bytes=9),),
+        cards=(NetworkCard("eth0", 10),),
+        components=(Component("shop", "1.2", "file"),),
+    )
     action = uuid.uuid4()
     outcome = observation_pb2.Outcome(action_id=action.bytes, state=observation_pb2.OUTCOME_STATE_DONE, detail="shown")
     assert _one(outcome=outcome) == Outcome(str(action), "done", "shown")

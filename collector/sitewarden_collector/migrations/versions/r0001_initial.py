@@ -864,6 +864,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("ticket_id", "entry", name=op.f("pk_evidence")),
     )
     op.create_table(
+        "inventories",
+        sa.Column("agent_id", sa.String(length=36), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("site_id", sa.String(length=36), nullable=False),
+        sa.Column("since_ns", sa.BigInteger(), nullable=False),
+        sa.Column("last_ns", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["agent_id"], ["agents.id"], name=op.f("fk_inventories_agent_id_agents")),
+        sa.PrimaryKeyConstraint("agent_id", "number", name=op.f("pk_inventories")),
+    )
+    op.create_index("ix_inventories_site", "inventories", ["site_id"], unique=False)
+    op.create_table(
         "last_values",
         sa.Column("agent_id", sa.String(length=36), nullable=False),
         sa.Column("schema_id", sa.String(length=16), nullable=False),
