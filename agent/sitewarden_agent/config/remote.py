@@ -14,6 +14,7 @@ import tomllib
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -283,8 +284,12 @@ def _with(section: S, key: str, value: Any) -> S:
 
 def _as(value: Any, kind: type, field: str) -> Any:
     """The value as that field of a section takes it."""
-    hints = typing.get_type_hints(kind, include_extras=True)
-    return msgspec.convert(value, hints[field], strict=True)
+    return msgspec.convert(value, _hints(kind)[field], strict=True)
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind, include_extras=True)
 
 
 def _words(value: Any, kind: type, field: str, most: int = WORDS_MAX) -> tuple[str, ...]:
