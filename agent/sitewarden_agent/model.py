@@ -181,7 +181,8 @@ class FileMark(msgspec.Struct, frozen=True):
     """Where reading of one log file must resume. Written in the transaction of the observations before it.
 
     `offset` is the start of the record that is still open (or of a partial line); `head_sent` says that its HEAD is
-    already in the spool. `signature` is a hash over the first `signature_bytes` of the file, against inode reuse.
+    already in the spool. `signature` is a hash over the first `signature_bytes` of the file, `before` one
+    over what stands right before `offset`: another file that got the inode, or that was written anew, is told by them.
     `counted` are records before `offset` that were counted in a storm and not told yet: one stands for `count` of them.
     """
 
@@ -192,6 +193,7 @@ class FileMark(msgspec.Struct, frozen=True):
     head_sent: bool = False
     signature: str = ""
     signature_bytes: int = 0
+    before: str = ""
     counted: tuple[LogEvent, ...] = ()
 
 

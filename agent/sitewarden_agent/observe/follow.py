@@ -110,9 +110,9 @@ class Follower:
         """Go on in that very file, under its path or another beside it. False when it is not there any more."""
         signature = Signature(mark.signature, mark.signature_bytes)
         path = mark.path
-        if not holds(path, key=key, signature=signature, size=mark.offset):
+        if not holds(path, key=key, signature=signature, size=mark.offset, before=mark.before):
             found = by_inode(os.path.dirname(path), key, signature=signature)
-            if found is None or not holds(found, key=key, signature=signature, size=mark.offset):
+            if found is None or not holds(found, key=key, signature=signature, size=mark.offset, before=mark.before):
                 return False
             path = found
         file = self._open(path, key=key, born_ns=born_ns, mark=mark)
@@ -128,7 +128,7 @@ class Follower:
         """The file of `mark` is gone or was cut while nobody looked: the rest may be in a copy, else it is lost."""
         signature = Signature(mark.signature, mark.signature_bytes)
         for _ in range(TRIES):  # a copy may be packed at this very moment
-            found = copy_of(mark.path, signature=signature, size=mark.offset, not_key=key)
+            found = copy_of(mark.path, signature=signature, size=mark.offset, not_key=key, before=mark.before)
             if found is None:
                 break
             file = self._open(found.path, key=found.key, born_ns=born_ns, mark=mark, known_as=key)

@@ -26,6 +26,7 @@ from sitewarden_agent.observe.samefile import (
     Found,
     Signature,
     file_id,
+    hash_before,
     holds,
     read_at,
     signature_of,
@@ -98,6 +99,7 @@ class LogFile:
     _assembler: Assembling = field(init=False)
     _head: _Head | None = field(init=False, default=None)
     _tail: bytes = field(init=False, default=b"")
+    _hashed: tuple[int, str] = field(init=False, default=(0, ""))
     _packed: Packed | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -290,7 +292,18 @@ class LogFile:
             head_sent=self._head is not None and self._head.offset == offset,
             signature=self.signature.text,
             signature_bytes=self.signature.size,
+            before=self._before(offset),
         )
+
+    def _before(self, offset: int) -> str:
+        """The hash of what stands before `offset`, of the very bytes that were read where they are still here."""
+        if offset != self._hashed[0]:
+            if offset == self.position and len(self._tail) == min(TAIL_BYTES, offset):
+                text = Signature.of(self._tail).text
+            else:  # in an archive there is no reading back
+                text = "" if self._packed is not None else hash_before(self.descriptor, offset)
+            self._hashed = (offset, text)
+        return self._hashed[1]
 
 
 def _first_line(record: Record) -> Record:

@@ -64,6 +64,12 @@ class Signature:
         return self.size == 0 or (len(head) >= self.size and Signature.of(head[: self.size]) == self)
 
 
+def hash_before(descriptor: int, offset: int) -> str:
+    """A hash over the TAIL_BYTES before `offset`; empty where nothing stands before it."""
+    size = min(TAIL_BYTES, offset)
+    return Signature.of(read_at(descriptor, size, offset=offset - size)).text if size else ""
+
+
 def read_at(descriptor: int, size: int, *, offset: int) -> bytes:
     """Up to `size` bytes; fewer only at the end of the file."""
     data = os.pread(descriptor, size, offset)
@@ -125,21 +131,27 @@ def by_inode(directory: str, key: FileKey, *, signature: Signature) -> str | Non
     return None
 
 
-def holds(path: str, *, key: FileKey, signature: Signature, size: int, tail: bytes = b"") -> bool:
-    """Whether the file at `path` is that of `key`, with the signed head, `size` bytes or more, `tail` ending there."""
+def holds(path: str, *, key: FileKey, signature: Signature, size: int, tail: bytes = b"", before: str = "") -> bool:
+    """Whether the file at `path` is that of `key`, with the signed head, `size` bytes or more, `tail` ending there.
+
+    `before` is the hash of such a tail.
+    """
     try:
         status = os.stat(path)
         if FileKey.of(status) != key or status.st_size < size or not signature.matches(_head(path)):
             return False
-        return not tail or _slice(path, offset=size - len(tail), size=len(tail)) == tail
+        return _reads(path, size=size, tail=tail, before=before)
     except OSError:
         return False
 
 
-def copy_of(path: str, *, signature: Signature, size: int, not_key: FileKey, tail: bytes = b"") -> Found | None:
+def copy_of(
+    path: str, *, signature: Signature, size: int, not_key: FileKey, tail: bytes = b"", before: str = ""
+) -> Found | None:
     """A copy of the file that was at `path`, of at least `size` bytes, beside it: a plain one before a packed one.
 
-    `tail` is what stood before byte `size`, when that is known. Needs a signature: an empty file has no copies.
+    `tail` is what stood before byte `size`, `before` a hash of that, when it is known. Needs a signature: an empty file
+    has no copies.
     """
     if signature.size == 0:
         return None
@@ -154,10 +166,18 @@ def copy_of(path: str, *, signature: Signature, size: int, not_key: FileKey, tai
                 continue
             if not compressed and status.st_size < size:
                 continue
-            if tail and _slice(candidate, offset=size - len(tail), size=len(tail)) != tail:
+            if not _reads(candidate, size=size, tail=tail, before=before):
                 continue
             return Found(candidate, compressed, key, status.st_size)
     return None
+
+
+def _reads(path: str, *, size: int, tail: bytes, before: str) -> bool:
+    """Whether what stands before byte `size` is `tail`, or has the hash `before`."""
+    if tail:
+        return _slice(path, offset=size - len(tail), size=len(tail)) == tail
+    start = max(0, size - TAIL_BYTES)
+    return not before or Signature.of(_slice(path, offset=start, size=size - start)).text == before
 
 
 def rotations_after(path: str, *, changed_ns: int) -> list[Found]:
