@@ -290,9 +290,13 @@ def _name(table: dict[str, Any]) -> str:
 
 LOGS = st.lists(tables(LOG, name=st.sampled_from(["app", "audit", "new"])), max_size=2, unique_by=_name)
 PROBES = st.lists(tables(PROBE, name=st.sampled_from(["web", "db"])), max_size=2, unique_by=_name)
-DOCUMENTS = st.fixed_dictionaries(
+DOCUMENTS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {},
     optional={"health": tables({"interval_s": SECONDS}), "redact": tables(REDACT), "logs": LOGS, "probes": PROBES},
+)
+# One log alone, which is where most can be widened.
+DOCUMENTS |= st.builds(
+    lambda log, name: {"logs": [{"name": name, **log}]}, tables(LOG), st.sampled_from(["app", "new"])
 )
 MORE = ["logs.paths", "logs.min_severity:info", "logs.keep", "logs.storm"]
 ALLOW = st.sets(st.sampled_from([*ALL, *MORE])) | st.sets(st.sampled_from(MORE)).map(lambda more: more | set(ALL))
