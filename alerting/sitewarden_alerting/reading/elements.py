@@ -19,7 +19,7 @@ PARTS = ("STATEMENT", "DETAIL", "HINT", "CONTEXT", "QUERY")
 _ANY_CASE = "(?i:NOTE|" + re.sub(r"\|(?:LOG|CONFIG|AUDIT|STATEMENT|DETAIL|HINT|CONTEXT|QUERY)\b", "", _LEVEL) + ")"
 
 # Before the first stamp: things no sentence starts with.
-PRIORITY = re.compile(r"<(\d{1,3})>(?:1 (?=\d{4}-|- ))?")
+PRIORITY = re.compile(r"<([0-9]{1,3})>(?:1 (?=\d{4}-|- ))?")
 RFC5424 = re.compile(r"\s*(\S+) (\S+) (\S+) (\S+) (?:-|(?:\[(?:[^\]\\]|\\.)*\])+)(?: \ufeff?|$)")
 NUMBERED_RECORD = re.compile(r"\d+ (?P<names>(?:[^\s=]+ ){1,4}?)(?=1\d{9} )")  # a number, names, then epoch seconds
 LEAD = re.compile(r"""(?:(?![\s])(?:[^\s\w]*\w*[\d.:_/\\@\-][^\s\[]*|[-|*+>])[ \t|]+){1,3}[\[(]?""")
@@ -34,8 +34,8 @@ HERE = re.compile(  # a level word which cannot be the beginning of a sentence
     |(?P<upper>{_LEVEL})(?=[\s:|,;\]]|$)(?::(?=\s|$))?
     |(?P<lower>{_ANY_CASE})(?=\s{{2,}}|\t|\s*[|]|\s-\s|:\s|\]|,\s)(?::(?=\s))?
     |[a-z]+\.(?P<channel>{_LEVEL}):(?=\s)
-    |(?P<letter>[VDIWEFTC])(?=\s[\w.$-]+\s*:\s|\s?\||\s{{2,}}|/\S|\s-\s|\s[A-Z]+\s{{2,}}\[)
-    |(?P<glog>[IWEFD])(?=\s\S+:\d+\]\s)""",
+    |(?P<letter>[VDIWEFTC])(?=[ \t][\w.$-]+\s*:\s|[ \t]?\||[ \t]{{2}}|/\S|[ \t]-\s|[ \t][A-Z]+\s{{2,}}\[)
+    |(?P<glog>[IWEFD])(?=[ \t]\S+:[0-9]+\][ \t])""",
     re.VERBOSE,
 )
 SAID_BY = re.compile(  # `category: level: message`, `program(user)<session>: level: message`
@@ -52,12 +52,12 @@ AHEAD = re.compile(
     rf"(?:(?P<upper>{_LEVEL})(?=[\s:|,;\]]|$):?|\[(?P<bracketed>{_ANY_CASE})\]|<(?P<angled>{_ANY_CASE})>)"
 )
 THREADTIME = re.compile(
-    r"(?:\S+\s+)?\d+[\s-]+\d+\s+(?:\S+\s+)?(?P<letter>[VDIWEF])\s+(?=\S)"
+    r"(?:\S+\s+)?[0-9]+[ \t-]+[0-9]+[ \t]+(?:\S+[ \t]+)?(?P<letter>[VDIWEF])[ \t]+(?=\S)"
 )  # logcat: pid tid level tag
 LOGCAT_TAG = re.compile(r"(?P<name>[^\s:]+)\s*:\s*(?=\S)")
-MARK = re.compile(r"\s(?P<mark>[.*#-])\s(?=\S)")  # Redis writes one sign for the level
+MARK = re.compile(r" (?P<mark>[.*#-]) (?=\S)")  # Redis writes one sign for the level
 MARKS = {".": Severity.DEBUG, "-": Severity.DEBUG, "*": Severity.INFO, "#": Severity.WARNING}
-MARKED = re.compile(r"\d+:[A-Z] \d{1,2} [A-Z][a-z]{2} ")
+MARKED = re.compile(r"[0-9]+:[A-Z] [0-9]{1,2} [A-Z][a-z]{2} ")
 BRACKET = re.compile(
     r"\[(?P<inner>(?:[^\[\]]|\[[^\[\]]{0,80}\]){0,240})\](?::(?=\s))?|<\d[\d.]*>|\(\w*\d[\w-]*\)|\d+\#\d+:|\*\d+(?=\s)"
 )
@@ -97,10 +97,10 @@ BARE = re.compile(
 )
 KERNEL = re.compile(r"\[\s*\d+\.\d{6}\](?:\[\s*[TC]\d+\])?\s+")
 GLOG = re.compile(
-    r"(?P<letter>[IWEFD])(?:(?P<year>\d{4})(?=\d{4}\s))?(?P<month>\d\d)(?P<day>\d\d)\s+(?P<clock>\d\d:\d\d:\d\d(?:\.\d+)?)\s+(?:\d+\s+)?"
+    r"(?P<letter>[IWEFD])(?:(?P<year>[0-9]{4})(?=[0-9]{4}[ \t]))?(?P<month>[0-9]{2})(?P<day>[0-9]{2})[ \t]+(?P<clock>\d\d:\d\d:\d\d(?:\.\d+)?)\s+(?:\d+\s+)?"
 )
 STREAM = re.compile(r"\s(?:stdout|stderr) [FP] ")
-ACCESS = re.compile(r'"(?P<request>[^"]*)"\s+(?P<status>[1-5]\d\d)\s')
+ACCESS = re.compile(r'"(?P<request>[^"]*)"[ \t]+(?P<status>[1-5][0-9]{2})\s')
 WHOLE_ACCESS = re.compile(r"(?P<client>\S+)\s(?P<ident>\S+)\s(?P<user>\S+|\"[^\"]*\")\s\[")
 
 
@@ -113,7 +113,7 @@ WORD_NAME = re.compile(r"(?<![^\s\[(|])[A-Za-z_][A-Za-z_.$]*(?![^\s\])|:,])")
 class Cursor:
     """One line being read: the position and what was found so far."""
 
-    __slots__ = ("component", "line", "now_ns", "pos", "severity", "time_ns", "zone")
+    __slots__ = ("component", "line", "now_ns", "pos", "severity", "stamps", "time_ns", "zone")
 
     def __init__(self, line: str, zone: tzinfo, now_ns: int) -> None:
         self.line = line
@@ -123,6 +123,8 @@ class Cursor:
         self.time_ns: int | None = None
         self.severity: Severity | None = None
         self.component = ""
+        self.stamps: list[tuple[int, int, str]] = []
+        """Start, end and form of each stamp that was taken."""
 
     def stamp(self) -> bool:
         """Take a time stamp at the position, with the bracket around it."""
@@ -135,6 +137,7 @@ class Cursor:
         if self.time_ns is None or found.lastgroup not in ("epoch", "clock"):
             at = times.resolve(found.lastgroup, found[0], default_zone=self.zone, now_ns=self.now_ns)
             self.time_ns = at if at is not None else self.time_ns
+        self.stamps.append((found.start(), found.end(), found.lastgroup))
         self.pos = found.end()
         if line.startswith((":",), self.pos) and pos == found.start():
             self.pos += 1

@@ -29,7 +29,7 @@ _JUL = re.compile(r"(?P<level>SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): ")
 _JUL_PLACE = re.compile(r"[\w$.]+ [\w$<>]+\s*$")
 
 _STATUS = re.compile(
-    r"\bstatus(?:[ _]?code)?[\"']?\s?[:=]\s?[\"']?(?P<status>5\d\d)\b|HTTP/\d(?:\.\d)?\"\s(?P<access>5\d\d)\s"
+    r"\bstatus(?:[ _]?code)?[\"']?\s?[:=]\s?[\"']?(?P<status>5[0-9]{2})\b|HTTP/\d(?:\.\d)?\"[ \t](?P<access>5[0-9]{2})\s"
 )
 
 
@@ -49,10 +49,11 @@ class Header:
     details: str = ""
 
 
-def read(text: str, *, default_zone: tzinfo, now_ns: int) -> Header:
+def read(text: str, *, default_zone: tzinfo, now_ns: int, stamps: list[tuple[int, int, str]] | None = None) -> Header:
     """Read the header of a record (of its first line).
 
     `default_zone` holds for stamps without a zone; `now_ns` (UTC nanoseconds) settles the year of stamps without one.
+    Start, end and form of each stamp are added to `stamps`.
     """
     line, newline, rest = text.partition("\n")
     fields = structured.read(line)
@@ -61,8 +62,10 @@ def read(text: str, *, default_zone: tzinfo, now_ns: int) -> Header:
         rest = newline = ""
     if fields is not None:
         return _structured(fields, newline + rest, default_zone, now_ns)
-    cursor = Cursor(line[:MAX_HEADER_CHARS], default_zone, now_ns)
+    cursor = Cursor(severities.whole_words(line, MAX_HEADER_CHARS), default_zone, now_ns)
     peel.peel(cursor)
+    if stamps is not None:
+        stamps += cursor.stamps
     start = cursor.pos
     message = line[start:].strip()
     if not message:
@@ -82,7 +85,7 @@ def read(text: str, *, default_zone: tzinfo, now_ns: int) -> Header:
 def _inferred(message: str, rest: str) -> Severity:
     found = severities.evident(message)
     if found is None and rest:
-        found = severities.evident(rest[:400])
+        found = severities.evident(rest)
     if found is None and ("HTTP/" in message or "status" in message) and _STATUS.search(message) is not None:
         found = Severity.ERROR
     return found if found is not None else Severity.INFO
@@ -91,13 +94,13 @@ def _inferred(message: str, rest: str) -> Severity:
 def _structured(fields: structured.Fields, rest: str, zone: tzinfo, now_ns: int) -> Header:
     level = fields.level.strip().strip('"')
     severity = severities.of_word(level)
-    if severity is None and level.isdigit():
+    if severity is None and len(level) <= 4 and level.isascii() and level.isdigit():
         severity = severities.of_number(int(level))
     if severity is None and len(level) == 1:
         severity = severities.of_letter(level)
     time_ns = None
     stamp = fields.time.strip()
-    if stamp.isdigit() and len(stamp) in (16, 19):
+    if len(stamp) in (16, 19) and stamp.isascii() and stamp.isdigit():
         time_ns = int(stamp.ljust(19, "0"))
     else:
         found = times.STAMP.match(stamp)

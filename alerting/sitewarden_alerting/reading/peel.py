@@ -57,6 +57,7 @@ def _access(cursor: Cursor) -> bool:
     access = elements.ACCESS.search(cursor.line, cursor.pos) if cursor.stamp() else None
     if access is None:
         cursor.pos, cursor.time_ns = start, None
+        cursor.stamps.clear()
         return False
     cursor.pos = access.start()
     if cursor.severity is None:

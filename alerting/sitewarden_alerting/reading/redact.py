@@ -19,7 +19,7 @@ import re
 from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
-from sitewarden_alerting.reading import redact_personal, redact_secrets, redact_values
+from sitewarden_alerting.reading import redact_personal, redact_secrets, redact_values, shapes
 
 KINDS = ("secret", "literal", "mail", "phone", "id", "ip", "user")
 
@@ -60,6 +60,11 @@ class Redactor:
         self._user_keys = redact_values.Keys(redact_values.USER_KEYS)
         self._user_needles = redact_values.USER_NEEDLES if "user" in kinds else ()
         self._personal = redact_personal.Finder(kinds)
+        self._never_inert = any(c.isdigit() for key in extra for c in key)
+        self._numbered_needles = tuple(
+            shapes.masked(needle).decode("utf-8", "surrogatepass")
+            for needle in (*self._literals.needles, *redact_secrets.NEEDLES)
+        )
 
     def redact(self, text: str) -> str:
         """`text` with every finding replaced by its pseudonym. Raises RedactionError."""
@@ -78,6 +83,18 @@ class Redactor:
             return self._personal.replace(text, lowered, self._token)
         except Exception as error:  # noqa: BLE001 - whatever it is, the record stays here
             raise RedactionError(f"redaction failed ({type(error).__name__}); the record was not kept") from None
+
+    __call__ = redact
+
+    def hinges_on_digits(self, text: str) -> bool:
+        """Whether a text that differs from `text` in digits alone may be redacted otherwise; False only where not."""
+        shape = shapes.masked(text).decode("utf-8", "surrogatepass")
+        return (
+            redact_personal.HINGES_ON_DIGITS.search(shape) is not None
+            or shape.count(":") >= 7
+            or self._never_inert
+            or _any_in(self._numbered_needles, shape.lower())
+        )
 
     def _token(self, kind: str, value: str) -> str:
         message = f"{kind}\0{value}".encode("utf-8", "surrogatepass")
@@ -107,10 +124,10 @@ class _Literals:
         self._plain, self._encoded = plain, encoded
         self._any_case = _alternatives(plain, re.IGNORECASE)
         self._same_case = _alternatives(encoded, 0)
-        self._needles = tuple(plain) + tuple(form.lower() for form in encoded)
+        self.needles = tuple(plain) + tuple(form.lower() for form in encoded)
 
     def in_text(self, lowered: str) -> bool:
-        return _any_in(self._needles, lowered)
+        return _any_in(self.needles, lowered)
 
     def replace(self, text: str, token: Callable[[str, str], str]) -> str:
         if self._any_case is not None:

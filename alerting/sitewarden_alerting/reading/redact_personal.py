@@ -67,6 +67,8 @@ _IPV6: Final = re.compile(
     r"(?<![\w:.])(?=[0-9A-Fa-f:]{0,40}[0-9])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?:\d{1,3}(?:\.\d{1,3}){3})?(?![\w:]|\.\d)"
 )
 _PRIVATE: Final = re.compile(r"(?:10|127|192\.168|172\.(?:1[6-9]|2\d|3[01])|169\.254)\.")
+# Where every digit is 0: what a number or an address could be made of, whichever its digits are.
+HINGES_ON_DIGITS: Final = re.compile(r"0{11}|0{3,4}[ \-]0{3,4}|0{3}-00-0{4}|\+\d|0\.0{1,3}\.0{1,3}\.0|::|ip-0", re.I)
 _USER_IN_WORDS: Final = re.compile(
     r"(\b(?:(?:invalid|illegal|unknown|for) user"
     r"|(?:password|publickey|keyboard-interactive/pam|hostbased) for(?: invalid user)?+) )"

@@ -58,6 +58,8 @@ _SHAPES: Final = tuple(
         ("{ssha", r"\{SSHA\d{0,3}\}[A-Za-z0-9+/=]{20,255}+"),
     )
 )
+NEEDLES: Final = tuple(needle for needle, _ in _SHAPES)
+"""One of these is in each text in which a token is found that shows what it is."""
 _BEARER: Final = re.compile(
     r"(?<![A-Za-z0-9])(bearer[ ]{1,4})(?=[A-Za-z_.~+/=-]{0,400}[0-9])([A-Za-z0-9_.~+/=-]{12,4000}+)", re.I
 )
