@@ -31,6 +31,7 @@ _AGENT = """
 name = "ledger"
 paths = ["{logs}/ledger.log*"]
 from = "start"
+storm_per_minute = 0  # every record is looked for
 
 [health]
 interval_s = 0.5

@@ -60,6 +60,8 @@ class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=
     """Where to begin in files that are there when this log is first watched. Later files are always read whole."""
     zone: str = "local"
     """Time zone of times written without one: local, or a name like Asia/Shanghai."""
+    storm_per_minute: Annotated[int, Meta(ge=0)] = 20
+    """So many records of one fingerprint go one by one in a minute; the others are counted. 0: all go."""
 
     def __post_init__(self) -> None:
         for path in self.paths:

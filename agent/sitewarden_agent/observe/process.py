@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.metadata
 import socket
 from typing import Any
 
@@ -23,6 +22,7 @@ from sitewarden_agent.observe.jobs.probing import Probing
 from sitewarden_agent.observe.jobs.remote import RemoteConfiguration
 from sitewarden_agent.observe.jobs.status import NOTE, Status
 from sitewarden_agent.observe.trial import Configured
+from sitewarden_agent.release import version
 from sitewarden_agent.spool import Spool
 
 
@@ -50,7 +50,7 @@ async def run(config: Config, spool: Spool, clock: Clock, stop: asyncio.Event) -
 async def _observe(configured: Configured, spool: Spool, clock: Clock, stop: asyncio.Event) -> None:
     config = configured.config
     key = await asyncio.to_thread(sitekey.read_or_make, config.state_dir)
-    ground = Ground(config, spool, clock, redaction.redactor(config.redact, key=key).redact)
+    ground = Ground(config, spool, clock, redaction.redactor(config.redact, key=key))
     about = {"boot_id": clock.boot_id(), "version": version(), "since_ns": clock.wall_ns()}
     await _started(ground)
     working = jobs(ground, RemoteConfiguration(ground, configured, stop), about=about)
@@ -76,11 +76,3 @@ async def _started(ground: Ground) -> None:
     if before.get("boot_id", boot_id) != boot_id:
         changes.append(Change("reboot", socket.gethostname(), before["boot_id"], boot_id))
     await ground.append(*changes)
-
-
-def version() -> str:
-    """The version of this agent."""
-    for name in ("sitewarden-agent", "sitewarden"):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            return importlib.metadata.version(name)
-    return "0"

@@ -1,8 +1,9 @@
 """A log record to the event that may leave: read, redacted, fingerprinted, or kept back because it is not bad enough.
 
 Promises: what `event` returns went through redaction; a record whose redaction fails is dropped and counted, and the
-caller says so in a gap. The costly part runs only for records that are bad enough to be sent. The same reading as
-`sitewarden-agent scan`. Not here: where records come from (`logfile`), where they go (`tail`).
+caller says so in a gap. The costly part runs only for records that are bad enough to be sent, and that are not merely
+counted in a storm. The same reading as `sitewarden-agent scan`. Not here: where records come from (`logfile`), where
+they go (`tail`), how a storm is told (`storms`).
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import contextlib
 import os
 import zoneinfo
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from sitewarden_agent.config import Log
 from sitewarden_agent.model import LogEvent, RecordPart
-from sitewarden_alerting.reading import event, header
+from sitewarden_agent.observe.storms import Counted, Storms, sample_of
+from sitewarden_alerting.reading.familiar import Familiar, Memories, Seen
 from sitewarden_alerting.reading.lines import Record
 from sitewarden_alerting.reading.redact import RedactionError
 from sitewarden_alerting.reading.severity import Severity
@@ -41,31 +43,50 @@ def zone(name: str) -> tzinfo:
 
 @dataclass(slots=True)
 class Reader:
-    """Reads records of one log. `dropped` counts records that redaction failed on."""
+    """Reads records of one log. `dropped` counts records that redaction failed on.
+
+    `redact` is the site's Redactor, or any function.
+    """
 
     source: str
     min_severity: Severity
     default_zone: tzinfo
     redact: Callable[[str], str]
+    storm_per_minute: int = 0
     dropped: int = 0
+    _familiar: Familiar = field(init=False)
+    _storms: Storms = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._familiar = Familiar(self.redact, default_zone=self.default_zone, memories=_memories(self.redact))
+        self._storms = Storms(self.storm_per_minute)
 
     @classmethod
     def of(cls, log: Log, redact: Callable[[str], str]) -> Reader:
-        return cls(log.name, Severity[log.min_severity.upper()], zone(log.zone), redact)
+        return cls(log.name, Severity[log.min_severity.upper()], zone(log.zone), redact, log.storm_per_minute)
 
     def event(
         self, record: Record, part: RecordPart, *, file: str, file_id: str, now_ns: int, whatever: bool = False
     ) -> LogEvent | None:
-        """The event of `record`, or None when it stays here. With `whatever` its severity does not matter."""
-        severity = header.read(record.text, default_zone=self.default_zone, now_ns=now_ns).severity
-        if severity < self.min_severity and not whatever:
+        """The event of `record`, or None when it stays here. With `whatever` its severity does not matter.
+
+        In a storm a WHOLE becomes Counted, and a HEAD waits for its WHOLE; a FULL always goes, for its HEAD went.
+        """
+        seen = self._familiar.look(record.text, now_ns=now_ns)
+        if seen.severity < self.min_severity and not whatever:
             return None
+        counts = part is not RecordPart.FULL
+        if counts and seen.fingerprint is not None and self._storms.holds(seen.fingerprint, now_ns):
+            if part is RecordPart.HEAD:
+                return None
+            if not self._storms.wants_sample(seen.fingerprint, file_id, now_ns):
+                return self._counted(record, seen, file=file, file_id=file_id)
         try:
-            read = event.read(record, redact=self.redact, default_zone=self.default_zone, now_ns=now_ns)
+            read = self._familiar.read(record, seen, now_ns=now_ns)
         except RedactionError:
             self.dropped += 1
             return None
-        return LogEvent(
+        event = LogEvent(
             source=self.source,
             file=file,
             file_id=file_id,
@@ -80,3 +101,36 @@ class Reader:
             logged_ns=read.time_ns if read.time_ns is not None and 0 < read.time_ns <= _LATEST_NS else 0,
             truncated=record.truncated > 0 or len(read.message) > _TEXT_MAX,
         )
+        if not counts:
+            return event
+        if not self._storms.holds(read.fingerprint, now_ns):
+            self._storms.told(read.fingerprint, now_ns)
+            return event
+        return None if part is RecordPart.HEAD else sample_of(event)
+
+    def _counted(self, record: Record, seen: Seen, *, file: str, file_id: str) -> Counted:
+        """One more, under the fingerprint that the last record of its shape had."""
+        assert seen.fingerprint is not None
+        return Counted(
+            source=self.source,
+            file=file,
+            file_id=file_id,
+            offset=record.offset,
+            part=RecordPart.WHOLE,
+            severity=int(seen.severity),
+            component=seen.shown_component[:_COMPONENT_MAX],
+            message=seen.template[:_TEXT_MAX],
+            template=seen.template[:_TEXT_MAX],
+            fingerprint=seen.fingerprint,
+        )
+
+
+_known: tuple[Callable[[str], str], Memories] | None = None
+
+
+def _memories(redact: Callable[[str], str]) -> Memories:
+    """The memories of all logs are the same: a process has one redactor, and bounded memory."""
+    global _known
+    if _known is None or _known[0] is not redact:
+        _known = (redact, Memories())
+    return _known[1]

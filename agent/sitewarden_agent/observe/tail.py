@@ -50,9 +50,12 @@ class Tail:
         """Go on where the last run stopped."""
         with self._lock:
             self._closed = False
+            self._gathered.begin()
             for follower in self._followers:
                 follower.close()
-                follower.restore(self._store.marks(follower.log.name))
+                marks = self._store.marks(follower.log.name)
+                self._gathered.recall(marks)
+                follower.restore(marks)
 
     def look_anew(self) -> None:
         """With the next turn look which files there are. May be called while a turn runs."""
@@ -86,6 +89,8 @@ class Tail:
             for file in follower.files:
                 if file.due_ns is not None:
                     again_ns = min(again_ns, max(file.due_ns, file.rests_until_ns))
+        if self._gathered.due_ns is not None:
+            again_ns = min(again_ns, self._gathered.due_ns)
         return max(0, again_ns - now_ns) / NANOSECONDS
 
     def close(self) -> None:

@@ -82,6 +82,7 @@ class Site:
         start: str = "start",
         min_severity: str = "debug",
         encoding: str = "auto",
+        storm_per_minute: int = 0,
     ) -> None:
         self.folder = folder
         self.store = MemoryStore()
@@ -93,6 +94,7 @@ class Site:
             min_severity=min_severity,  # type: ignore[arg-type]
             zone="UTC",
             encoding=encoding,  # type: ignore[arg-type]
+            storm_per_minute=storm_per_minute,
         )
         self.tail: Tail | None = None
         self.redact = lambda text: text
