@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
-from sitewarden_agent import confine
+from sitewarden_agent import confine, lean
 from sitewarden_agent.clock import Clock, SystemClock
 from sitewarden_agent.config import Config
 from sitewarden_agent.errors import ConfigError, Transient
@@ -21,6 +21,8 @@ from sitewarden_agent.spool import Spool, SpoolLimits
 
 SPOOL = "spool.db"
 LOCK_WAIT_S = 10.0
+SETTLE_S = 8.0
+"""After this long a process has loaded what it needs."""
 OPEN_FILES = 8_192
 """Each followed log file is held open."""
 
@@ -130,4 +132,8 @@ async def _until_told(config: Config, spool: Spool, clock: Clock, process: Proce
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await process(config, spool, clock, stop)
+    settling = loop.call_later(SETTLE_S, lean.settle)
+    try:
+        await process(config, spool, clock, stop)
+    finally:
+        settling.cancel()

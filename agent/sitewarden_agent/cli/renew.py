@@ -19,6 +19,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Asks headquarters for a new certificate, also with one that has just expired.",
     )
     parser.add_argument("--if-due", action="store_true", help="only when two thirds of its life are over")
+    parser.add_argument("--serial", metavar="HEX", help="only while the certificate in use has this serial")
     parser.add_argument("--collector", metavar="HOST:PORT", action="append", default=[], help="enrolment port to use")
     parser.add_argument("--config", type=Path, help=f"configuration file (default {config.DEFAULT_PATH})")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -28,7 +29,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     settings, clock = config.load_or_defaults(arguments.config), SystemClock()
     current = identity.load(settings.state_dir)
-    renewed = not arguments.if_due or clock.wall_ns() >= identity.renewal_due_ns(current)
+    is_due = not arguments.if_due or clock.wall_ns() >= identity.renewal_due_ns(current)
+    renewed = is_due and arguments.serial in (None, current.serial)  # else it was renewed meanwhile
     if renewed:
         # Loaded here, so that no other command loads cryptography.
         from sitewarden_agent.link import renewal

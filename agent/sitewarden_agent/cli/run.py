@@ -1,19 +1,16 @@
-"""`run`: be the agent. Without a name it supervises; with one it is that process, as the service units start it."""
+"""`run`: be the agent. Without a name it supervises; with one it is that process, as the service units start it.
+
+These processes stay: what they import is chosen here, before the rest of the agent is.
+"""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import contextlib
-import logging
-import signal
 from pathlib import Path
 
-from sitewarden_agent import app, supervise
-from sitewarden_agent import config as configuration
-from sitewarden_agent.clock import SystemClock
-from sitewarden_agent.config import Config
-from sitewarden_agent.link import identity
+from sitewarden_agent import lean, supervise
+
+DEFAULT_PATH = Path("/etc/sitewarden-agent/agent.toml")
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -25,43 +22,37 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "process", nargs="?", choices=["observe", "link"], help="only this one of the two, in this process"
     )
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE", help=f"configuration file (default {configuration.DEFAULT_PATH})"
-    )
-    parser.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--config", type=Path, metavar="FILE", help=f"configuration file (default {DEFAULT_PATH})")
+    parser.add_argument("--supervised", type=int, metavar="PID", help=argparse.SUPPRESS)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    config = configuration.load_or_defaults(arguments.config)
     if arguments.supervised:
-        supervise.end_with_parent()
+        supervise.end_with_parent(arguments.supervised)
+    if arguments.process is not None:
+        lean.begin(tls=_speaks_tls(arguments.config or DEFAULT_PATH))
+    from sitewarden_agent import app, config
+
+    settings = config.load_or_defaults(arguments.config)
     match arguments.process:
         case "observe":
-            return app.observe(config)
+            return app.observe(settings)
         case "link":
-            return app.link(config)
+            return app.link(settings)
         case _:
-            return _supervise(config, arguments.config)
+            from sitewarden_agent.clock import SystemClock
+
+            with app.opened_spool(settings, SystemClock()):
+                pass  # what is wrong with it is said here and now, not by a child again and again
+            supervise.become(str(arguments.config or ""), str(settings.state_dir))
+            return 0
 
 
-def _supervise(config: Config, path: Path | None) -> int:
-    logging.basicConfig(level=logging.INFO, format="agent: %(levelname)s %(message)s")
-    with app.opened_spool(config, SystemClock()) as spool:
-
-        def renewal_due() -> str | None:
-            note = spool.notes().get("renew_due", {})
-            serial = identity.load(config.state_dir).serial
-            return serial if note.get("due") and note.get("serial") == serial else None  # else it was renewed since
-
-        asyncio.run(_until_told(path, renewal_due))
-    return 0
-
-
-async def _until_told(path: Path | None, renewal_due: supervise.RenewalDue) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    with contextlib.suppress(asyncio.CancelledError):
-        await supervise.run(path, renewal_due, stop)
+def _speaks_tls(path: Path) -> bool:
+    """Whether anything in the configuration could need Python's own TLS: a probe, a dead-man's switch."""
+    try:
+        text = path.read_text(encoding="utf-8").lower()
+        return "https" in text or "tls" in text
+    except (OSError, UnicodeDecodeError):
+        return False  # whoever loads it says what is wrong with it

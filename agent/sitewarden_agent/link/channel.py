@@ -12,7 +12,7 @@ import os
 import grpc
 
 from sitewarden_agent.link.identity import Identity
-from sitewarden_agent.link.session import agent_version
+from sitewarden_agent.release import version
 
 MESSAGE_MAX_BYTES = 4 * 1024 * 1024
 _PING_EVERY_MS = 330_000
@@ -33,7 +33,7 @@ def options(*, proxy: str | None) -> Options:
         ("grpc.enable_retries", 0),
         # Each try is a connection of its own: with shared ones gRPC's own backoff would answer instead of the network.
         ("grpc.use_local_subchannel_pool", 1),
-        ("grpc.primary_user_agent", f"sitewarden-agent/{agent_version()}"),
+        ("grpc.primary_user_agent", f"sitewarden-agent/{version()}"),
         ("grpc.enable_http_proxy", 1 if proxy else 0),
     ]
     if proxy:

@@ -2,7 +2,7 @@
 
 It promises: it runs until it is told to stop, whatever headquarters or the network do; what the state is, and what a
 person can do about it, stands in the spool's note `link`; a new certificate is taken up without a restart; when a
-renewal is due that stands in the note `renew_due`, because this process can start no other.
+renewal is due that stands in the note `renew_due`, because this process can start no other, and in `renew.due`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import grpc.aio
 
 from sitewarden_agent.clock import Clock
 from sitewarden_agent.errors import AgentError, IdentityError
-from sitewarden_agent.link import channel, deadman, identity
+from sitewarden_agent.link import channel, identity
 from sitewarden_agent.link.backoff import Backoff
 from sitewarden_agent.link.connection import Connection
 from sitewarden_agent.link.control import Offset
@@ -33,6 +33,10 @@ from sitewarden_agent.link.wake import watching
 from sitewarden_agent.spool import Spool
 
 LOOK_FOR_IDENTITY_S = 2.0
+LOOK_FOR_OTHER_S = 10.0
+"""For another identity, while there is one that works."""
+RENEWAL_DUE = "renew.due"
+"""In the state folder, for the supervisor: the serial of the certificate to renew."""
 SLOW_LOOK_S = 60.0
 
 log = logging.getLogger("sitewarden.link")
@@ -94,6 +98,8 @@ async def run(config: Config, spool: Spool, clock: Clock, stop: asyncio.Event) -
 
 
 async def _watch_headquarters(link: _Link, url: str) -> None:
+    from sitewarden_agent.link import deadman  # with an HTTP client and TLS, which few agents need
+
     def who() -> tuple[str, str]:
         return ("", "") if link.identity is None else (link.identity.agent_id, link.identity.site_name)
 
@@ -244,7 +250,7 @@ class _Link:
     async def _until_other_identity(self, current: Identity) -> None:
         """Return when the identity on the disk is another one. Notes a renewal that falls due meanwhile."""
         while identity.version(self.config.state_dir) == self.version:
-            await self.clock.sleep(LOOK_FOR_IDENTITY_S)
+            await self.clock.sleep(LOOK_FOR_OTHER_S)
             await self._note_renewal(current)
 
     async def _pause(self, wait_s: float | None) -> None:
@@ -262,8 +268,9 @@ class _Link:
         if self.renewal_noted in ((current.serial, due), (current.serial, True)):
             return
         note = {"due": due, "serial": current.serial, "why": why or ("most of its life is over" if due else "")}
-        with contextlib.suppress(AgentError):
+        with contextlib.suppress(AgentError, OSError):
             await asyncio.to_thread(self.spool.note, "renew_due", note)
+            await asyncio.to_thread(_ask_for_renewal, self.config.state_dir, serial=current.serial if due else "")
             self.renewal_noted = current.serial, due
 
     async def _note_ending(self, ending: Ending, *, endpoint: str, wait_s: float) -> None:
@@ -278,3 +285,12 @@ class _Link:
             keep_credential=ending.keep_credential,
             retry_at_ns=self.clock.wall_ns() + int(wait_s * 1e9),
         )
+
+
+def _ask_for_renewal(state_dir: Path, *, serial: str) -> None:
+    """Leave the serial for the supervisor, or take away what was left. What cannot be written is tried again."""
+    path = state_dir / RENEWAL_DUE
+    if serial:
+        identity.write_private(path, serial.encode(), like=state_dir)
+    else:
+        path.unlink(missing_ok=True)

@@ -7,9 +7,9 @@ import hashlib
 import os
 import socket
 import struct
-from importlib import metadata
 from pathlib import Path
 
+from sitewarden_agent import release
 from sitewarden_agent.clock import Clock
 from sitewarden_agent.errors import IdentityError
 from sitewarden_agent.link.identity import write_private
@@ -32,21 +32,11 @@ def session(session_id: bytes, clock: Clock, *, fingerprint: str) -> common_pb2.
         session_id=session_id,
         boot_id=bytes.fromhex(clock.boot_id()),
         machine_fingerprint=fingerprint,
-        agent_version=agent_version(),
+        agent_version=release.version(),
         hostname=socket.gethostname()[:255],
         agent_time_unix_ns=clock.wall_ns(),
         capabilities=CAPABILITIES,
     )
-
-
-def agent_version() -> str:
-    """The version of the installed package, whichever of the two wheels it came in."""
-    for name in ("sitewarden-agent", "sitewarden"):
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return "0"
 
 
 def machine_fingerprint(state_dir: Path) -> str:

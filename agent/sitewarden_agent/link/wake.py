@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from sitewarden_agent.clock import Clock
 from sitewarden_agent.spool import Spool
 
-LOOK_EVERY_S = 0.25
+LOOK_EVERY_S = 10.0
 """The bell carries the speed; looking is for rings that got lost, and where there are no named pipes."""
 LOOK_EVERY_WITHOUT_BELL_S = 0.05
 

@@ -16,7 +16,6 @@ import psutil
 import pytest
 
 from sitewarden_agent import config as configuration
-from sitewarden_agent import supervise
 from sitewarden_agent.app import SPOOL
 from sitewarden_agent.cli import main
 from sitewarden_agent.clock import SystemClock
@@ -225,32 +224,6 @@ async def test_a_second_agent_on_the_same_state_is_refused(site: Path, monkeypat
     finally:
         agent.terminate()
         await asyncio.to_thread(agent.wait, DEADLINE_S)
-
-
-async def test_a_renewal_that_is_due_is_started_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[list[str]] = []
-    stop = asyncio.Event()
-
-    async def run_once(arguments: list[str], stop: asyncio.Event, *, timeout_s: float | None) -> int:
-        started.append(arguments)
-        if arguments[0] == "run":
-            await stop.wait()
-        return 0
-
-    monkeypatch.setattr(supervise, "_run_once", run_once)
-    monkeypatch.setattr(supervise, "RENEW_LOOK_S", 0.01)
-    due: list[str] = []
-    running = asyncio.create_task(supervise.run(tmp_path / "a.toml", lambda: due[0] if due else None, stop))
-    await asyncio.sleep(0.05)
-    due.append("01")
-    await until(lambda: any(arguments[0] == "renew" for arguments in started))
-    await asyncio.sleep(0.05)
-    stop.set()
-    await running
-    assert [arguments for arguments in started if arguments[0] == "renew"] == [
-        ["renew", "--config", str(tmp_path / "a.toml")]
-    ]
-    assert [arguments[:2] for arguments in started if arguments[0] == "run"] == [["run", "observe"], ["run", "link"]]
 
 
 # The commands that look at a state folder.
