@@ -14,6 +14,8 @@ from sitewarden_agent.observe.samefile import FileKey
 
 FILES_MAX = 1_000
 FOLDERS_MAX = 1_000
+NAMED_KEPT = 4_096
+FRESH_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,39 @@ def names(log: Log, path: str) -> bool:
     if excluded(path, log.exclude):
         return False
     return any(fnmatch.fnmatchcase(path, pattern) for pattern in log.paths)
+
+
+class Named:
+    """`names` for one log, which remembers its answers: the same paths are asked about with every change of a file."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._known: dict[str, bool] = {}
+
+    def __call__(self, path: str) -> bool:
+        known = self._known.get(path)
+        if known is None:
+            if len(self._known) >= NAMED_KEPT:
+                self._known.clear()
+            known = self._known[path] = names(self._log, path)
+        return known
+
+
+class LookedInto:
+    """Folders and when they had changed, as far as that was seen."""
+
+    def __init__(self) -> None:
+        self._changed_ns: dict[str, int] = {}
+
+    def changed(self, folders: set[str], now_ns: int) -> set[str]:
+        """Those of `folders` that changed since they were asked about. What is not asked about is forgotten."""
+        changed_ns: dict[str, int] = {}
+        for folder in folders:
+            with contextlib.suppress(OSError):
+                changed_ns[folder] = os.stat(folder).st_mtime_ns
+        before, self._changed_ns = self._changed_ns, changed_ns
+        # What changes twice within a tick of the clock has the same time.
+        return {folder for folder, at in changed_ns.items() if at > now_ns - FRESH_NS or before.get(folder) != at}
 
 
 def may_lie_at(log: Log, path: str) -> bool:

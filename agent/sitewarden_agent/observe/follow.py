@@ -38,7 +38,6 @@ from sitewarden_agent.observe.samefile import (
 NANOSECONDS = 1_000_000_000
 BROKEN_REST_NS = 60 * NANOSECONDS
 """A file that something unforeseen happened with is left alone for so long."""
-CONCERNS_KEPT = 4_096
 TRIES = 2
 COPYING_NS = 10 * NANOSECONDS
 """A copy that changed within this time may still be growing."""
@@ -56,8 +55,9 @@ class Follower:
         self._reader = Reader.of(log, redact)
         self._live: dict[FileKey, LogFile] = {}
         self._ending: list[LogFile] = []
-        self._concerned: dict[str, bool] = {}
+        self._named = discovery.Named(log)
         self._behind_links: set[str] = set()
+        self._looked_into = discovery.LookedInto()
         self._seen_before = False
         """Whether this log was followed before: a file that is new was then made since, and is read whole."""
 
@@ -67,12 +67,7 @@ class Follower:
 
     def concerns(self, path: str) -> bool:
         """Whether a change of `path` is a reason to look: a name of this log, or what a link of that name leads to."""
-        known = self._concerned.get(path)
-        if known is None:
-            if len(self._concerned) >= CONCERNS_KEPT:
-                self._concerned.clear()
-            known = self._concerned[path] = discovery.names(self.log, path)
-        return known or path in self._behind_links
+        return self._named(path) or path in self._behind_links
 
     def close(self) -> None:
         for file in self.files:
@@ -148,14 +143,12 @@ class Follower:
     def discover(self) -> None:
         """Look for files that are new, and for those that went away or got another name."""
         found, self.complaints = discovery.files(self.log)
-        replaced: list[LogFile] = []
         for key, file in list(self._live.items()):
             if key in found:
                 file.path = found[key].path
             else:
                 del self._live[key]
                 self._end(file)
-                replaced.append(file)
         for key, seen in found.items():
             if key in self._live or is_packed(seen.path):
                 continue  # an archive is the rest of a file that was followed, or old
@@ -165,13 +158,21 @@ class Follower:
                 self._live[key] = again
             else:
                 self._begin(seen, at_end=not self._seen_before and self.log.start == "end")
-        for file in replaced:
+        for file in self._latest_ending():
             self._read_between(file.path, file)
         self._behind_links = {os.path.realpath(seen.path) for seen in found.values() if seen.is_link}
         if not self._seen_before:
             # Said even when there is no file yet: one that is made before the next start is then read whole.
             self._gathered.mark(known(self.log.name))
             self._seen_before = True
+
+    def _latest_ending(self) -> list[LogFile]:
+        """Of each path that led elsewhere the file of last time, where its folder changed since it was looked at."""
+        latest = {file.path: file for file in self._ending if not file.final}
+        if not latest:
+            return []
+        news = self._looked_into.changed({os.path.dirname(path) for path in latest}, self._clock.wall_ns())
+        return [file for path, file in latest.items() if os.path.dirname(path) in news]
 
     def _read_between(self, path: str, file: LogFile) -> None:
         """Read what was begun at `path` after `file` and rotated away again before anybody looked."""
