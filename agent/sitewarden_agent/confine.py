@@ -4,7 +4,8 @@ Promises: after `enter` this process and all it starts can only do what the rule
 held by the kernel. `link` can read the Python installation, names and certificates of the system and its own state
 folder, and can execute nothing; `observe` can read everywhere, write to its state folder alone, execute nothing that
 the local file does not name, and, where the kernel knows how, connect to the ports of its probes alone. Without
-Landlock the answer says so and nothing else changes: there the service manager's sandbox holds the line. Interface: linux/landlock.h, through ctypes; Linux.
+Landlock the answer says so and nothing else changes: there the service manager's sandbox holds the line. Interface:
+linux/landlock.h, through ctypes; Linux.
 """
 
 from __future__ import annotations

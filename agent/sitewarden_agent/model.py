@@ -71,6 +71,7 @@ class ProbeResult(msgspec.Struct, frozen=True, tag="probe"):
     latency_us: int
     detail: str
     certificate_expires_ns: int | None = None
+    level: str = ""  # how bad, where the probe itself says so: warning, critical, unknown
 
 
 class Change(msgspec.Struct, frozen=True, tag="change"):

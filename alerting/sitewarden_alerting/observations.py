@@ -75,6 +75,7 @@ class ProbeResult:
     latency_us: int
     detail: str
     certificate_expires_ns: int | None
+    level: str = ""  # how bad, where the probe itself says so: warning, critical, unknown
 
 
 @dataclass(frozen=True, slots=True)

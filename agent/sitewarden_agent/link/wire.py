@@ -244,6 +244,7 @@ def _probe(what: ProbeResult) -> observation_pb2.ProbeResult:
         detail=what.detail,
         target=what.target,
         certificate_expires_unix_ns=what.certificate_expires_ns,
+        level=what.level,
     )
 
 
@@ -314,7 +315,9 @@ def _what_back(message: observation_pb2.Observation, known: dict[str, tuple[Seri
     if kind == "probe":
         probe = message.probe
         expires = probe.certificate_expires_unix_ns if probe.HasField("certificate_expires_unix_ns") else None
-        return ProbeResult(probe.probe, probe.kind, probe.target, probe.ok, probe.latency_us, probe.detail, expires)
+        return ProbeResult(
+            probe.probe, probe.kind, probe.target, probe.ok, probe.latency_us, probe.detail, expires, probe.level
+        )
     if kind == "change":
         change = message.change
         return Change(change.kind, change.subject, change.before, change.after, change.detail)

@@ -348,14 +348,17 @@ class ProbeResult(_message.Message):
     DETAIL_FIELD_NUMBER: _builtins.int
     TARGET_FIELD_NUMBER: _builtins.int
     CERTIFICATE_EXPIRES_UNIX_NS_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
     probe: _builtins.str
     kind: _builtins.str
-    """http, tcp, process"""
+    """http, tcp, process, unit, file, sql, command, prometheus"""
     ok: _builtins.bool
     latency_us: _builtins.int
     detail: _builtins.str
     target: _builtins.str
     certificate_expires_unix_ns: _builtins.int
+    level: _builtins.str
+    """how bad, where the probe itself says so: warning, critical, unknown"""
     def __init__(
         self,
         *,
@@ -366,10 +369,11 @@ class ProbeResult(_message.Message):
         detail: _builtins.str = ...,
         target: _builtins.str = ...,
         certificate_expires_unix_ns: _builtins.int | None = ...,
+        level: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_certificate_expires_unix_ns", b"_certificate_expires_unix_ns", "certificate_expires_unix_ns", b"certificate_expires_unix_ns"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_certificate_expires_unix_ns", b"_certificate_expires_unix_ns", "certificate_expires_unix_ns", b"certificate_expires_unix_ns", "detail", b"detail", "kind", b"kind", "latency_us", b"latency_us", "ok", b"ok", "probe", b"probe", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_certificate_expires_unix_ns", b"_certificate_expires_unix_ns", "certificate_expires_unix_ns", b"certificate_expires_unix_ns", "detail", b"detail", "kind", b"kind", "latency_us", b"latency_us", "level", b"level", "ok", b"ok", "probe", b"probe", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__certificate_expires_unix_ns: _TypeAlias = _typing.Literal["certificate_expires_unix_ns"]  # noqa: Y015
     _WhichOneofArgType__certificate_expires_unix_ns: _TypeAlias = _typing.Literal["_certificate_expires_unix_ns", b"_certificate_expires_unix_ns"]  # noqa: Y015

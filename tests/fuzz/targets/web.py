@@ -21,6 +21,7 @@ from tests.desk import make_app, make_context
 from tests.fuzz.run import Target, must
 
 SECRET = "hunter2secret"
+LIMIT = probe_http.BODY_MAX_BYTES
 
 
 @cache
@@ -107,11 +108,13 @@ def probe(data: bytes) -> str:
             port = server.sockets[0].getsockname()[1]
             try:
                 async with asyncio.timeout(5):
-                    page = await probe_http.get(f"http://127.0.0.1:{port}/health", with_body=True)
+                    page = await probe_http.get(
+                        f"http://127.0.0.1:{port}/health", probe_http.Asking(body_max_bytes=LIMIT)
+                    )
             except (OSError, probe_http.BadAnswer) as error:
                 return type(error).__name__
             assert 200 <= page.status <= 599
-            assert len(page.body) <= probe_http.BODY_MAX_BYTES
+            assert len(page.body) <= LIMIT
             return str(page.status // 100)
 
     return asyncio.run(look())

@@ -57,7 +57,7 @@ whats = st.one_of(
         st.booleans(),
     ),
     st.builds(SampleBlock, series, st.binary(max_size=60), st.integers(0, 2**32 - 1), st.booleans()),
-    st.builds(ProbeResult, text, text, text, st.booleans(), int64, text, st.none() | int64),
+    st.builds(ProbeResult, text, text, text, st.booleans(), int64, text, st.none() | int64, text),
     st.builds(Change, text, text, text, text, text),
     st.builds(
         Inventory,

@@ -1,14 +1,17 @@
-"""Looks through one probe again and again; what it saw is told as `probes` decides, and every look is a sample."""
+"""Looks through one probe again and again; what it saw is told as `probe_state` decides, and every look is a sample."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 from sitewarden_agent.config import Probe
+from sitewarden_agent.config.probes import kind_of
 from sitewarden_agent.model import Series
 from sitewarden_agent.observe.jobs.job import Ground, Job
-from sitewarden_agent.observe.probes import ProbeState, look
+from sitewarden_agent.observe.probe_state import ProbeState
+from sitewarden_agent.observe.probes import look, looker
 
 REST_MIN_S = 0.05
 
@@ -22,12 +25,13 @@ class Probing(Job):
         self._state = ProbeState(probe, ground.redact)
 
     async def run(self) -> None:
-        state, clock = self._state, self.ground.clock
+        state, ground, clock = self._state, self.ground, self.ground.clock
+        see = await asyncio.to_thread(looker, state.probe, clock, ground.redact)  # it may have to load a module
         while True:
             began_ns = clock.monotonic_ns()
-            result = state.seen(await look(state.probe, clock), clock.monotonic_ns())
+            result = state.seen(await look(state.probe, clock, see), clock.monotonic_ns())
             if result is not None:
-                await self.ground.append(result)
+                await ground.append(result)
             spent_s = (clock.monotonic_ns() - began_ns) / 1e9
             await clock.sleep(max(REST_MIN_S, state.probe.interval_s - spent_s))
 
@@ -35,6 +39,16 @@ class Probing(Job):
         return self._state.samples()
 
     def status(self) -> Mapping[str, Any]:
-        last = self._state.last
-        detail = last.detail if last else "not looked yet"
-        return {"probes": [{"name": self._state.probe.name, "ok": self._state.ok, "detail": detail}]}
+        state = self._state
+        detail = state.last.detail if state.last else "not looked yet"
+        return {
+            "probes": [
+                {
+                    "name": state.probe.name,
+                    "kind": kind_of(state.probe),
+                    "ok": state.ok,
+                    "level": state.level,
+                    "detail": detail,
+                }
+            ]
+        }
