@@ -40,6 +40,8 @@ _SHOWN_MAX = 10
 _KEEP_S = 3_600.0
 _EACH_MAX = 64  # of the product's processes are looked at with every sample; more, with every round
 _YOUNG_S = 60.0
+_RESTARTS_EVERY_S = 600.0
+"""A program that begins anew all the time is told that often, with how often it was."""
 _OWN = ("sitewarden-agent", "sitewarden_agent")
 _NUMBERED = re.compile(r"(?<=[-_:./#])\d+|\d{3,}")
 
@@ -99,9 +101,9 @@ class Processes:
         for group in self._groups:
             yield from group.values
 
-    def restarts(self) -> list[tuple[str, int]]:
-        """The product's processes that began anew since this was asked last, and how often."""
-        return [(group.name, count) for group in self._groups if (count := group.take_restarts())]
+    def restarts(self, now_s: float) -> list[tuple[str, int]]:
+        """The product's processes that began anew and how often: the first at once, those after it in sums."""
+        return [(group.name, count) for group in self._groups if (count := group.take_restarts(now_s))]
 
     # Looking.
 
@@ -237,10 +239,14 @@ class _Group:
         self._before_s: float | None = None
         self._main: tuple[str, int] | None = None
         self._again = self._untold = 0
+        self._tell_at_s = 0.0
         self._group: metrics_cgroup.Group | None = None
         self._mounts = metrics_cgroup.Mounts(kernel)
 
-    def take_restarts(self) -> int:
+    def take_restarts(self, now_s: float) -> int:
+        if not self._untold or now_s < self._tell_at_s:
+            return 0
+        self._tell_at_s = now_s + _RESTARTS_EVERY_S
         told, self._untold = self._untold, 0
         return told
 

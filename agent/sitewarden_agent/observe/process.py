@@ -20,6 +20,7 @@ from sitewarden_agent.observe.jobs.job import Ground, Job, keep_going
 from sitewarden_agent.observe.jobs.logs import Logs
 from sitewarden_agent.observe.jobs.probing import Probing
 from sitewarden_agent.observe.jobs.remote import RemoteConfiguration
+from sitewarden_agent.observe.jobs.site import Site
 from sitewarden_agent.observe.jobs.status import NOTE, Status
 from sitewarden_agent.observe.trial import Configured
 from sitewarden_agent.release import version
@@ -29,6 +30,7 @@ from sitewarden_agent.spool import Spool
 def jobs(ground: Ground, *others: Job, about: dict[str, Any]) -> list[Job]:
     """Everything that goes on in this process; the status comes last, because it tells of the others at the end."""
     working: list[Job] = [Logs(ground), *(Probing(ground, probe) for probe in ground.config.probes), *others]
+    working.append(Site(ground))
     working.append(Health(ground, tuple(working)))
     working.append(Status(ground, tuple(working), about=about))
     return working

@@ -40,6 +40,7 @@ from sitewarden_protos import blocks
 from sitewarden_protos.v1 import common_pb2, intake_pb2, observation_pb2
 
 OBSERVATION_MAX_BYTES = 1024 * 1024
+CAPABILITIES_MAX = 64
 TEXT_MAX = 65_536  # messages and templates; the agent cuts them earlier
 NAME_MAX = 4_096
 KEY_MAX = 128  # what is indexed
@@ -60,6 +61,7 @@ _OUTCOMES: dict[int, Literal["received", "done", "failed", "expired", "refused",
     6: "applying",
 }
 _SCHEMA_ID = re.compile(r"[0-9a-f]{16}")
+_CAPABILITY = re.compile(r"[a-z0-9_]{1,32}")
 
 
 def hello(session: common_pb2.Session) -> Hello:
@@ -70,6 +72,9 @@ def hello(session: common_pb2.Session) -> Hello:
         version=_text(session.agent_version, "agent_version", 64),
         hostname=_text(session.hostname, "hostname", 255),
         agent_time_ns=_time(session.agent_time_unix_ns, "agent_time_unix_ns"),
+        capabilities=tuple(sorted(word for word in session.capabilities if _CAPABILITY.fullmatch(word)))[
+            :CAPABILITIES_MAX
+        ],
     )
 
 
@@ -230,6 +235,7 @@ def _probe(probe: observation_pb2.ProbeResult) -> ProbeResult:
         latency_us=_whole(probe.latency_us, "probe.latency_us"),
         detail=_text(probe.detail, "probe.detail", TEXT_MAX),
         certificate_expires_ns=expires_ns,
+        level=_text(probe.level, "probe.level", KEY_MAX),
     )
 
 
@@ -237,8 +243,8 @@ def _inventory(told: observation_pb2.Inventory) -> Inventory:
     for field in ("disks", "cards", "components"):
         if (count := len(getattr(told, field))) > LISTED_MAX:
             raise Refused("TOO_LARGE", f"an inventory of {count} {field}; {LISTED_MAX} are allowed")
-    words = ("hostname", "kernel", "distribution", "architecture", "cpu_model", "virtualisation", "container")
-    words += ("agent_version", "python_version", "time_zone")
+    words = ["hostname", "kernel", "distribution", "architecture", "cpu_model", "virtualisation", "container"]
+    words += ["agent_version", "python_version", "time_zone"]
     return Inventory(
         **{field: _text(getattr(told, field), f"inventory.{field}", 256) for field in words},
         cpus=told.cpus,

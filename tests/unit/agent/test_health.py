@@ -126,13 +126,24 @@ def test_a_product_that_began_anew_is_a_restart_and_one_that_only_ended_is_none(
         sampler.sample(0.0)
     gone = of_product(sampler.sample(10.0))
     assert (gone["process_count"], gone["process_restarts_total"]) == (0, 0)
-    assert sampler.processes.restarts() == []
+    assert sampler.processes.restarts(10.0) == []
     with product("acme-orders-72"):
         back = of_product(sampler.sample(20.0))
         assert (back["process_count"], back["process_restarts_total"]) == (1, 1)
-        assert sampler.processes.restarts() == [("product", 1)]
-        assert sampler.processes.restarts() == []
+        assert sampler.processes.restarts(20.0) == [("product", 1)]
+        assert sampler.processes.restarts(30.0) == []
         assert of_product(sampler.sample(30.0))["process_restarts_total"] == 1
+
+
+def test_a_product_that_begins_anew_all_the_time_is_told_at_once_and_then_in_sums() -> None:
+    sampler = watching("acme-orders-74")
+    told = []
+    for second in range(0, 40, 10):
+        with product("acme-orders-74"):
+            sampler.sample(float(second))
+        told.append(sampler.processes.restarts(float(second)))
+    assert told == [[], [("product", 1)], [], []]
+    assert sampler.processes.restarts(700.0) == [("product", 2)]
 
 
 def test_a_worker_that_comes_and_goes_beside_the_first_is_no_restart() -> None:

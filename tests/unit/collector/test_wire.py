@@ -88,9 +88,9 @@ def test_every_kind_arrives_as_it_was_sent() -> None:
     assert _one(change=change) == Change("reboot", "s", "b", "a")
     change.detail = "-a\n+b"
     assert _one(change=change).detail == "-a\n+b"
-    inventory = observation_pb2.Inventory(
-        hostname="h", cpus=4, disks=[{"mountpoint": "/", "size_bytes": 9}], cards=[{"name": "eth0", "speed_mbit": 10}]
-    )
+    inventory = observation_pb2.Inventory(hostname="h", cpus=4)
+    inventory.disks.add(mountpoint="/", size_bytes=9)
+    inventory.cards.add(name="eth0", speed_mbit=10)
     inventory.components.add(name="shop", version="1.2", source="file")
     assert _one(inventory=inventory) == Inventory(
         "h",

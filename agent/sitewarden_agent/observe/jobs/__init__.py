@@ -5,6 +5,7 @@
     health   samples of the host and of whatever else has samples, closed into blocks
     probing  the probes' looks
     remote   a configuration from headquarters, from its coming to its outcome
+    site     the inventory of the host, and what changed there
     status   the note that `sitewarden-agent status` shows
 
 A new job is one class here and one line in `process.jobs`.

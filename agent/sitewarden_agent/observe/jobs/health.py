@@ -24,13 +24,16 @@ class Health(Job):
 
     async def run(self) -> None:
         ground, clock = self.ground, self.ground.clock
-        sampler = await asyncio.to_thread(Sampler, ground.config.health)
+        sampler = await asyncio.to_thread(lambda: Sampler(ground.config.health, redact=ground.redact))
         drift_ns = clock.wall_ns() - clock.monotonic_ns()
         next_ns = clock.monotonic_ns()
         while True:
             drift_ns = await self._notice_clock_step(drift_ns)
             values = await asyncio.to_thread(sampler.sample)
             ground.complaints[self.name] = list(sampler.complaints)
+            if restarts := sampler.processes.restarts(clock.monotonic_ns() / 1e9):
+                often = [(name, "once" if count == 1 else f"{count} times") for name, count in restarts]
+                await ground.append(*(Change("process_restarted", name, "", said) for name, said in often))
             for job in self._others:
                 values.update(job.samples())
             notes = await asyncio.to_thread(ground.spool.notes)
