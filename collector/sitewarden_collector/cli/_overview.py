@@ -12,6 +12,7 @@ COMMANDS = {
     "backup": "copy the whole database to one file; the collector may run",
     "calendar": "working hours and holidays by which contracts count",
     "category": "categories and components of tickets",
+    "config": "configure agents from here, within what their sites allow",
     "contact": "people at customers",
     "contract": "contracts: service levels, dates, what is included",
     "customer": "customers, their sites, and CSV in and out",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import logging
 import uuid
@@ -17,7 +18,7 @@ from sitewarden_collector.grpc_api.front import Front, Stream
 from sitewarden_collector.grpc_api.greeting import enter
 from sitewarden_collector.grpc_api.pace import TokenBucket
 from sitewarden_collector.pki import Identity
-from sitewarden_collector.services import sessions
+from sitewarden_collector.services import sessions, site_configs
 from sitewarden_collector.services.actions import SiteNotice
 from sitewarden_collector.store import actions
 from sitewarden_collector.store.actions import Action
@@ -89,7 +90,10 @@ class Control:
             for level in self._front.config.watch_levels
         ]
         await talk.say(self._reply(watch_levels=control_pb2.WatchLevels(levels=levels)))
-        for action in await self._front.db.read(actions.open_of, stream.caller.agent_id):
+        agent_id = stream.caller.agent_id
+        if await self._front.db.read(site_configs.is_due, agent_id):
+            await self._front.db.run(site_configs.bring_up, agent_id, now_ns=self._front.clock.now_ns())
+        for action in await self._front.db.read(actions.open_of, agent_id):
             self._give(action)
 
     async def _serve(self, talk: Conversation, stream: Stream) -> None:
@@ -173,6 +177,10 @@ def _on_the_wire(action: Action) -> control_pb2.Action:
     if action.kind == "notice":
         notice = msgspec.json.decode(action.payload, type=SiteNotice)
         message.notice.CopyFrom(control_pb2.SiteNotice(**msgspec.structs.asdict(notice)))
+    elif action.kind == site_configs.KIND:
+        wanted = msgspec.json.decode(action.payload, type=site_configs.Payload)
+        sha256 = hashlib.sha256(wanted.document.encode()).digest()
+        message.config.CopyFrom(control_pb2.SiteConfig(version=wanted.version, document=wanted.document, sha256=sha256))
     return message
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from sitewarden_alerting.observations import Outcome
 from sitewarden_collector.errors import Conflict, NotFound
+from sitewarden_collector.services import site_configs
 from sitewarden_collector.store import actions, agents, sites
 from sitewarden_collector.store.base import new_id
 
@@ -72,11 +73,15 @@ def send_notice(
 
 
 def apply_outcome(tx: Connection, agent_id: str, outcome: Outcome, *, now_ns: int) -> bool:
-    """Settle the action that an agent reports on; False when it has no such open action. "received" settles nothing.
+    """Settle the action that an agent reports on; False when it has no such open action. What is not an end
+    ("received", "applying") settles nothing.
 
     An outcome that comes after the action was given up as expired is the truth and replaces that.
     """
-    if outcome.state == "received":
+    agent = agents.find(tx, agent_id)
+    if agent is not None:
+        site_configs.apply_outcome(tx, agent, outcome, now_ns=now_ns)
+    if outcome.state in ("received", "applying"):
         return False
     return actions.settle(
         tx,

@@ -36,6 +36,7 @@ class Hello:
     version: str
     hostname: str
     agent_time_ns: int
+    capabilities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ def greet(
         values={
             "hostname": hello.hostname,
             "version": hello.version,
+            "capabilities": " ".join(hello.capabilities),
             "last_seen_ns": now_ns,
             "clock_offset_ns": offset_ns,
         },

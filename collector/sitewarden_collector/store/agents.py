@@ -31,6 +31,7 @@ agents = Table(
     Column("last_seen_ns", Ns, nullable=False),
     Column("clock_offset_ns", Ns, nullable=False),  # to be added to the agent's wall time
     Column("spool", Text, nullable=False),  # JSON of the last heartbeat's SpoolState; empty: none yet
+    Column("capabilities", Text, nullable=False),  # words of the last hello, between them spaces
 )
 
 
@@ -48,6 +49,7 @@ class Agent:
     last_seen_ns: int
     clock_offset_ns: int
     spool: str
+    capabilities: str = ""
 
 
 def add(tx: Connection, agent: Agent) -> None:
@@ -93,7 +95,7 @@ def listened_for(tx: Connection) -> list[AgentSeen]:
 
 
 def greet(tx: Connection, agent_id: str, *, values: Mapping[str, Any]) -> None:
-    """Write down what a hello said: hostname, version, last_seen_ns, clock_offset_ns."""
+    """Write down what a hello said: hostname, version, capabilities, last_seen_ns, clock_offset_ns."""
     tx.execute(update(agents).where(agents.c.id == agent_id).values(**values))
 
 

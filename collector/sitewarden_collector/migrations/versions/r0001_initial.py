@@ -488,6 +488,23 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_contracts_customer_id"), "contracts", ["customer_id"], unique=False)
     op.create_table(
+        "site_configs",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("scope", sa.String(length=16), nullable=False),
+        sa.Column("scope_id", sa.String(length=36), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("inherits", sa.Boolean(), nullable=False),
+        sa.Column("author", sa.String(length=200), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("created_ns", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_site_configs_customer_id_customers")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_site_configs")),
+        sa.UniqueConstraint("scope_id", "version", name=op.f("uq_site_configs_scope_id_version")),
+    )
+    op.create_index(op.f("ix_site_configs_customer_id"), "site_configs", ["customer_id"], unique=False)
+    op.create_table(
         "sites",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("customer_id", sa.String(length=36), nullable=False),
@@ -550,6 +567,7 @@ def upgrade() -> None:
         sa.Column("last_seen_ns", sa.BigInteger(), nullable=False),
         sa.Column("clock_offset_ns", sa.BigInteger(), nullable=False),
         sa.Column("spool", sa.Text(), nullable=False),
+        sa.Column("capabilities", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_agents_customer_id_customers")),
         sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name=op.f("fk_agents_site_id_sites")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_agents")),
@@ -967,6 +985,30 @@ def upgrade() -> None:
         sa.Column("series", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["agent_id"], ["agents.id"], name=op.f("fk_schemas_agent_id_agents")),
         sa.PrimaryKeyConstraint("agent_id", "schema_id", name=op.f("pk_schemas")),
+    )
+    op.create_table(
+        "site_config_deliveries",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("agent_id", sa.String(length=36), nullable=False),
+        sa.Column("config_id", sa.String(length=36), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("asked_ns", sa.BigInteger(), nullable=False),
+        sa.Column("changed_ns", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["agent_id"], ["agents.id"], name=op.f("fk_site_config_deliveries_agent_id_agents")),
+        sa.ForeignKeyConstraint(
+            ["config_id"], ["site_configs.id"], name=op.f("fk_site_config_deliveries_config_id_site_configs")
+        ),
+        sa.ForeignKeyConstraint(
+            ["customer_id"], ["customers.id"], name=op.f("fk_site_config_deliveries_customer_id_customers")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_site_config_deliveries")),
+    )
+    op.create_index(op.f("ix_site_config_deliveries_agent_id"), "site_config_deliveries", ["agent_id"], unique=False)
+    op.create_index(op.f("ix_site_config_deliveries_config_id"), "site_config_deliveries", ["config_id"], unique=False)
+    op.create_index(
+        op.f("ix_site_config_deliveries_customer_id"), "site_config_deliveries", ["customer_id"], unique=False
     )
     op.create_table(
         "solutions",
