@@ -100,6 +100,25 @@ def continues(record: Open, line: str) -> bool:
     return True
 
 
+def begins(line: str, previous: str, *, blank: bool) -> bool:
+    """Whether `line` (not blank) begins a record whatever record is open: `continues` of none would be true.
+
+    `previous` is the last line before it that is not blank; `blank` says that blank ones stand between. In doubt False:
+    for who wants to begin in the middle of a file.
+    """
+    if _ALWAYS.match(line) is not None or _STARTS_TRACE.match(line) is not None or _EXCEPTION.match(line) is not None:
+        return False
+    if _NODE_HEAD.match(previous) is not None or (blank and _NODE_ERROR.match(line) is not None):
+        return False
+    if _JUL_LEVEL.match(line) is not None:
+        return False
+    if _HEADED.match(line) is not None:
+        return True
+    if line[0] in " \t" or _ARMOUR.match(line) is not None or _CLOSING.match(line) is not None:
+        return False
+    return _GO_FRAME.match(line) is None and _RUST_PANIC.search(previous) is None
+
+
 def _joins(record: Open, line: str) -> bool:
     if line[0] in " \t":
         indent = len(line) - len(line.lstrip())

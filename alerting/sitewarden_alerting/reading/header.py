@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from sitewarden_alerting.reading import peel, structured, times
+from sitewarden_alerting.reading import peel, structured, telling, times
 from sitewarden_alerting.reading import severity as severities
 from sitewarden_alerting.reading.elements import Cursor
 from sitewarden_alerting.reading.severity import Severity
@@ -29,7 +29,8 @@ _JUL = re.compile(r"(?P<level>SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): ")
 _JUL_PLACE = re.compile(r"[\w$.]+ [\w$<>]+\s*$")
 
 _STATUS = re.compile(
-    r"\bstatus(?:[ _]?code)?[\"']?\s?[:=]\s?[\"']?(?P<status>5[0-9]{2})\b|HTTP/\d(?:\.\d)?\"[ \t](?P<access>5[0-9]{2})\s"
+    r"\bstatus(?:[ _]?code)?[\"']?\s?[:=]\s?[\"']?(?P<status>5[0-9]{2})\b"
+    r"|HTTP/\d(?:\.\d)?\"[ \t](?P<access>5[0-9]{2})\s"
 )
 
 
@@ -79,6 +80,7 @@ def read(text: str, *, default_zone: tzinfo, now_ns: int, stamps: list[tuple[int
     severity = cursor.severity
     if severity is None:
         severity = _inferred(message, rest)
+    severity = _at_least(severity, message)
     return Header(cursor.time_ns, severity, stated, cursor.component, message + newline + rest)
 
 
@@ -89,6 +91,14 @@ def _inferred(message: str, rest: str) -> Severity:
     if found is None and ("HTTP/" in message or "status" in message) and _STATUS.search(message) is not None:
         found = Severity.ERROR
     return found if found is not None else Severity.INFO
+
+
+def _at_least(severity: Severity, message: str) -> Severity:
+    """The severity, or a worse one that the message tells of though its level does not."""
+    if severity >= Severity.ERROR:
+        return severity
+    told = telling.least(message)
+    return severity if told is None else max(severity, told)
 
 
 def _structured(fields: structured.Fields, rest: str, zone: tzinfo, now_ns: int) -> Header:
@@ -109,4 +119,5 @@ def _structured(fields: structured.Fields, rest: str, zone: tzinfo, now_ns: int)
     stated = severity is not None
     if severity is None:
         severity = _inferred(fields.message, "")
+    severity = _at_least(severity, fields.message)
     return Header(time_ns, severity, stated, fields.component, fields.message + rest, fields.details)

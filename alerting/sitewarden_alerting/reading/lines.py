@@ -128,6 +128,31 @@ class Assembler:
                 return closed
         return self._close() if self._open is not None else None
 
+    def skip_to(self, offset: int) -> None:
+        """Give up what is open and go on at `offset` of the file, where a record is known to begin.
+
+        For who has searched the bytes before it and found nothing that matters.
+        """
+        self._line.clear()
+        self._next = self._line_start = self._start = self._end = offset
+        self._line_lost = self._lost = self._kept = self._count = self._blanks = 0
+        self._open = None
+        self._texts = []
+
+    def begins_record(self, line: bytes, previous: bytes, *, blank: bool) -> bool:
+        """Whether `line` begins a record whatever is open; in doubt it does not. `previous` is the last line before it
+        that is not blank; `blank` says that blank ones stand between.
+        """
+        return continuation.begins(self._text(line), self._text(previous), blank=blank)
+
+    @property
+    def next_offset(self) -> int:
+        """The offset in the file of the next byte to be fed."""
+        return self._next
+
+    def _text(self, line: bytes) -> str:
+        return self._decode(line.lstrip(b"\0")[: self._max].rstrip(b"\r"))
+
     def _keep(self, data: bytes) -> None:
         """Add bytes to the unterminated line, within the bound. A run of NULs before a line is a hole of the file,
         not text.

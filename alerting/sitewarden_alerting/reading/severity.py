@@ -73,6 +73,11 @@ def of_word(word: str) -> Severity | None:
     return _BY_WORD.get(word.lower())
 
 
+def words(least: Severity) -> tuple[str, ...]:
+    """The words, in small letters, that name `least` or worse."""
+    return tuple(word for word, severity in _BY_WORD.items() if severity >= least)
+
+
 def of_letter(letter: str) -> Severity | None:
     """The severity of a one-letter level as glog, logcat and others write it."""
     return _BY_LETTER.get(letter.upper())
@@ -94,12 +99,21 @@ def of_number(level: int) -> Severity | None:
     return None
 
 
+def whole_words(text: str, most: int) -> str:
+    """The first `most` characters of `text`, without the word that the cut goes through: half a word names nothing."""
+    if len(text) <= most:
+        return text
+    while most and (text[most] == "_" or text[most].isalnum()) and (text[most - 1] == "_" or text[most - 1].isalnum()):
+        most -= 1
+    return text[:most]
+
+
 def evident(message: str) -> Severity | None:
     """The severity which a message itself makes evident: `error:`, an exception's name, a panic. None otherwise.
 
     Only the first 400 characters are looked at: what stands further on is detail.
     """
-    head = message[:400]
+    head = whole_words(message, 400)
     lowered = head.lower()
     for hint in _HINTS:  # a loop of substring searches is many times faster than one pattern that ignores case
         if hint in lowered:

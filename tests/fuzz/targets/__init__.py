@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from tests.fuzz.run import Target
-from tests.fuzz.targets import certificates, desk, desk_web, reading, road, settings, web, wire
+from tests.fuzz.targets import certificates, desk, desk_web, reading, road, scanning, settings, web, wire
 
 TARGETS: tuple[Target, ...] = (
     *reading.TARGETS,
+    *scanning.TARGETS,
     *road.TARGETS,
     *wire.TARGETS,
     *certificates.TARGETS,

@@ -1,0 +1,86 @@
+"""The patterns of one log, and where in a block something of it may matter.
+
+Promises: `ends` misses no record that the log's `min_severity` or its `keep` patterns want, whatever engine runs;
+`keeps` says of one record whether a `keep` pattern finds it. Scanners of logs with the same settings are shared, and
+compile at the first use. From any thread. Not here: what a `keep` pattern may be (`keeping`), the engines (`engine`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from functools import lru_cache
+
+from sitewarden_agent.observe.scanning import engine
+from sitewarden_agent.observe.scanning.engine import Engine
+from sitewarden_agent.observe.scanning.keeping import prepared
+from sitewarden_alerting.reading import prefilter
+from sitewarden_alerting.reading.severity import Severity
+
+BLOCK_BYTES = 512 * 1024
+"""How much is read and searched at once. The buffers for it are used again."""
+_SPARE_BUFFERS = 2
+
+
+class Scanner:
+    """Life: made, then `ends` and `keeps` any number of times."""
+
+    def __init__(self, least: Severity, keep: Sequence[str] = (), *, engine_name: str | None = None) -> None:
+        self._needed = prefilter.needed(least)
+        self._kept = tuple(prepared(pattern) for pattern in keep)
+        self._engine_name = engine_name
+        self._lock = threading.Lock()
+        self._compiled: dict[str, Engine] = {}
+
+    @property
+    def searches(self) -> bool:
+        """Whether searching blocks gains anything: not when every record is wanted."""
+        return self._needed is not None
+
+    @property
+    def has_keep(self) -> bool:
+        return bool(self._kept)
+
+    def ends(self, block: bytes | memoryview) -> list[int]:
+        """Where in the block matches end, in order; the line of each is to be read."""
+        assert self._needed is not None
+        with self._lock:
+            ends = self._engine("always", (*self._needed.always, *self._kept)).ends(block)
+            if self._engine("signs", self._needed.signs).found(block):
+                ends = sorted(ends + self._engine("signed", self._needed.signed).ends(block))
+        return ends
+
+    def keeps(self, text: str) -> bool:
+        """Whether a `keep` pattern finds something in a record."""
+        if not self._kept:
+            return False
+        with self._lock:
+            return self._engine("keep", self._kept).found(text.encode("utf-8", "replace"))
+
+    def _engine(self, part: str, patterns: Sequence[bytes]) -> Engine:
+        found = self._compiled.get(part)
+        if found is None:
+            found = self._compiled[part] = engine.compiled(patterns, name=self._engine_name)
+        return found
+
+
+@lru_cache(maxsize=64)
+def scanner_of(least: Severity, keep: tuple[str, ...]) -> Scanner:
+    """The scanner for these settings, shared by the logs that have them."""
+    return Scanner(least, keep)
+
+
+_spare: list[bytearray] = []
+
+
+def take_buffer() -> bytearray:
+    """A buffer for a block and what stands before it. Give it back."""
+    try:
+        return _spare.pop()
+    except IndexError:
+        return bytearray(BLOCK_BYTES + 4096)
+
+
+def give_back(buffer: bytearray) -> None:
+    if len(_spare) < _SPARE_BUFFERS:
+        _spare.append(buffer)
