@@ -59,9 +59,21 @@ def encode(times_ns: Sequence[int], columns: Sequence[Sequence[float]]) -> bytes
     _check_size(series, ticks)
     if any(len(column) != ticks for column in columns):
         raise BlockError(f"every series needs {ticks} values, one a tick")
+    return pack(times_ns, _shuffle(b"".join(_xor_down(_to_bytes(column)) for column in columns)), series=series)
+
+
+def pack(times_ns: Sequence[int], shuffled: bytes, *, series: int) -> bytes:
+    """The block of times and of values that are XORed and shuffled already; for programs that have arrays of them.
+
+    Raises BlockError when the sizes do not agree, or a bound of this module is passed.
+    """
+    ticks = len(times_ns)
+    _check_size(series, ticks)
+    if len(shuffled) != series * ticks * 8:
+        raise BlockError(f"{len(shuffled)} bytes of values where {series * ticks * 8} belong")
     compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True, write_content_size=True)
     times = compressor.compress(_pack_times(times_ns))
-    values = compressor.compress(_shuffle(b"".join(_xor_down(_to_bytes(column)) for column in columns)))
+    values = compressor.compress(shuffled)
     first = times_ns[0] if ticks else 0
     return _HEADER.pack(VERSION, 0, series, ticks, first, len(times)) + times + values
 
@@ -73,6 +85,16 @@ def decode(
     of many cost a fraction of all.
 
     Raises BlockError when the block is damaged, of a later version, too large, or of another number of series.
+    """
+    times_ns, shuffled = unpack(block, series=series)
+    chosen = range(series) if wanted is None else wanted
+    return times_ns, _columns(shuffled, chosen, words=series * len(times_ns), ticks=len(times_ns))
+
+
+def unpack(block: bytes, *, series: int) -> tuple[tuple[int, ...], bytes]:
+    """The times (UTC ns) of a block and its values, still XORed and shuffled; the inverse of `pack`.
+
+    Raises BlockError as `decode` does.
     """
     if len(block) < _HEADER.size:
         raise BlockError("shorter than a block's header")
@@ -89,8 +111,7 @@ def decode(
     shuffled = _decompress(body[times_bytes:], found * ticks * 8, "values")
     if len(shuffled) != found * ticks * 8:
         raise BlockError(f"{len(shuffled)} bytes of values where {found * ticks * 8} belong")
-    chosen = range(found) if wanted is None else wanted
-    return _unpack_times(packed, first, ticks), _columns(shuffled, chosen, words=found * ticks, ticks=ticks)
+    return _unpack_times(packed, first, ticks), shuffled
 
 
 def _columns(shuffled: bytes, chosen: Sequence[int], *, words: int, ticks: int) -> tuple[array[float], ...]:

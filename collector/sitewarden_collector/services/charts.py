@@ -7,16 +7,16 @@ seconds is seen in a week. Not here: drawing (the browser), and what is stored (
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from operator import gt
 
+import numpy as np
 from sqlalchemy import Connection
 
 from sitewarden_alerting.observations import Series
-from sitewarden_collector.store import agents, sample_days, tracks
-from sitewarden_collector.store.sample_days import HOUR_NS
+from sitewarden_collector.store import agents, matrices, sample_days, tracks
+from sitewarden_collector.store.matrices import Matrix, Times
+from sitewarden_collector.store.sample_days import HIGHEST, HOUR_NS, LOWEST
 from sitewarden_collector.store.tracks import Track
 
 POINTS_MAX = 400  # of a line
@@ -94,29 +94,30 @@ def tracks_between(
     if until_ns - since_ns <= SAMPLES_SPAN_NS:
         return tracks.named(tx, site_id, names, since_ns, until_ns=until_ns)
     briefs = sample_days.briefs(tx, site_id, names, since_ns, until_ns)
-    summed_ns = max((brief.times_ns[-1] + HOUR_NS for brief in briefs), default=since_ns)
+    summed_ns = max((int(brief.times[-1]) + HOUR_NS for brief in briefs), default=since_ns)
     fresh = tracks.named(tx, site_id, names, max(summed_ns, until_ns - SAMPLES_SPAN_NS), until_ns=until_ns)
-    joined: dict[tuple[str, Series], tuple[list[int], list[float]]] = {}
+    joined: dict[tuple[str, Series], list[tuple[Times, Matrix]]] = {}
     for brief in briefs:
-        times_ns, numbers = joined.setdefault((brief.agent_id, brief.series), ([], []))
-        for at_ns, lowest, highest in zip(brief.times_ns, brief.lowest, brief.highest, strict=True):
-            times_ns += (at_ns, at_ns + HOUR_NS // 2)
-            numbers += (lowest, highest)
+        # Where in its hour the lowest was and where the highest is not known: one stands at its beginning.
+        times = np.stack([brief.times, brief.times + HOUR_NS // 2], axis=1).ravel()
+        values = np.stack([brief.figures[LOWEST], brief.figures[HIGHEST]], axis=1).ravel()
+        joined.setdefault((brief.agent_id, brief.series), []).append((times, values))
     for track in fresh:
-        times_ns, numbers = joined.setdefault((track.agent_id, track.series), ([], []))
-        times_ns += track.times_ns
-        numbers += track.numbers
-    return [Track(agent_id, one, tuple(t), tuple(n)) for (agent_id, one), (t, n) in joined.items()]
+        joined.setdefault((track.agent_id, track.series), []).append((track.times, track.values))
+    return [
+        Track(agent_id, one, np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts]))
+        for (agent_id, one), parts in joined.items()
+    ]
 
 
 def _chart(kind: str, found: Sequence[Track], hosts: dict[str, str], *, since_ns: int, until_ns: int) -> Chart:
     shape = KINDS[kind]
-    highest = sorted(found, key=lambda track: -max(track.numbers))[:LINES_MAX]
+    highest = sorted(found, key=lambda track: -float(track.values.max()))[:LINES_MAX]
     several = len({track.agent_id for track in highest}) > 1
     lines = [
         Line(
             _name(shape, track, hosts.get(track.agent_id, track.agent_id), several=several),
-            thinned(track.times_ns, track.numbers),
+            thinned(track.times, track.values),
         )
         for track in highest
     ]
@@ -129,23 +130,18 @@ def _name(shape: Kind, track: Track, host: str, *, several: bool) -> str:
     return " ".join(part for part in (host if several or not own else "", own) if part)
 
 
-def thinned(
-    times_ns: Sequence[int], numbers: Sequence[float], *, points: int = POINTS_MAX
-) -> tuple[tuple[int, float], ...]:
-    """At most `points` of the samples: of each equal stretch of time its lowest and its highest, in their order."""
-    count = len(times_ns)
-    if count <= points:
-        return tuple((at_ns // 1_000_000, number) for at_ns, number in zip(times_ns, numbers, strict=True))
-    if any(map(gt, times_ns, times_ns[1:])):  # a clock was set back
-        times_ns, numbers = zip(*sorted(zip(times_ns, numbers, strict=True)), strict=True)
-    stretches = max(1, points // 2)
-    width_ns = max(1, -(-(times_ns[-1] - times_ns[0] + 1) // stretches))
-    kept: list[int] = []
-    begin = 0
-    while begin < count:
-        stretch = (times_ns[begin] - times_ns[0]) // width_ns
-        end = bisect_left(times_ns, times_ns[0] + (stretch + 1) * width_ns, begin)
-        some = numbers[begin:end]
-        kept += sorted({begin + some.index(min(some)), begin + some.index(max(some))})
-        begin = end
-    return tuple((times_ns[place] // 1_000_000, numbers[place]) for place in kept)
+def thinned(times: Times, values: Matrix, *, points: int = POINTS_MAX) -> tuple[tuple[int, float], ...]:
+    """At most `points` of the samples, as (UTC milliseconds, value): of each equal stretch of time its lowest and its
+    highest, in their order."""
+    times, matrix = matrices.in_order(times, values[np.newaxis, :])  # a clock may have been set back
+    values = matrix[0]
+    if len(times) > points:
+        kept: list[int] = []
+        stretches = max(1, points // 2)
+        width_ns = max(1, -(-(int(times[-1]) - int(times[0]) + 1) // stretches))
+        begins = np.flatnonzero(np.diff((times - times[0]) // width_ns, prepend=-1))
+        for begin, end in zip(begins.tolist(), [*begins[1:].tolist(), len(times)], strict=True):
+            some = values[begin:end]
+            kept += sorted({begin + int(some.argmin()), begin + int(some.argmax())})
+        times, values = times[kept], values[kept]
+    return tuple(zip((times // 1_000_000).tolist(), values.tolist(), strict=True))

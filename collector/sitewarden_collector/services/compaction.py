@@ -8,17 +8,17 @@ erased stays erased. Not here: the tables (`store.sample_hours`), when it runs (
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import groupby
 
+import numpy as np
 from sqlalchemy import Connection
 
 from sitewarden_collector.services import rollups
-from sitewarden_collector.store import lock, sample_hours
+from sitewarden_collector.store import lock, matrices, sample_hours
+from sitewarden_collector.store.matrices import Matrix, Times
 from sitewarden_collector.store.sample_hours import Hour, Minute
-from sitewarden_protos import blocks as codec
 
 HOUR_NS = 3_600 * 1_000_000_000
 REST_NS = 15 * 60 * 1_000_000_000
@@ -33,15 +33,18 @@ class Outdated(Exception):
     """What was read has changed before it could be written: nothing was written, the next round reads it anew."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Joined:
     """One hour to be written, in place of `minutes` and of `ticks_before` ticks that were stored (None: none were)."""
 
     hour: Hour
     ticks_before: int | None
     minutes: tuple[sample_hours.BlockKey, ...]
-    figures: array[float]
+    figures: Matrix
     """What the hour comes to, all its parts together; see `rollups`."""
+
+
+Samples = tuple[Times, Matrix]
 
 
 @dataclass(slots=True)
@@ -50,14 +53,13 @@ class _Open:
 
     part: int
     ticks_before: int | None
-    times_ns: list[int]
-    columns: list[array[float]]
+    ticks: int
+    samples: list[Samples]
     minutes: list[sample_hours.BlockKey]
 
-    def add(self, times_ns: Iterable[int], columns: Sequence[array[float]]) -> None:
-        self.times_ns += times_ns
-        for mine, more in zip(self.columns, columns, strict=True):
-            mine.extend(more)
+    def add(self, times: Times, matrix: Matrix) -> None:
+        self.samples.append((times, matrix))
+        self.ticks += len(times)
 
 
 def due_before_ns(now_ns: int) -> int:
@@ -105,28 +107,28 @@ def _join_hour(tx: Connection, agent_id: str, schema_id: str, hour: int, minutes
     first = minutes[0]
     parts = sample_hours.of(tx, agent_id, schema_id, hour)
     mine = [part for part in parts if part.site_id == first.site_id]
-    open_: list[_Open] = []
+    before = [matrices.opened(part.block, series=first.width) for part in mine]
+    being_joined: list[_Open] = []
     if mine and _has_room(mine[-1].ticks, first.width):
-        newest = mine[-1]
-        times_ns, columns = codec.decode(newest.block, series=first.width)
-        open_.append(_Open(newest.part, newest.ticks, list(times_ns), [array("d", one) for one in columns], []))
+        being_joined.append(_Open(mine[-1].part, mine[-1].ticks, mine[-1].ticks, [before.pop()], []))
     next_part = parts[-1].part + 1 if parts else 0
     for minute in minutes:
-        times_ns, columns = codec.decode(minute.block, series=minute.width)
-        if not open_ or not _has_room(len(open_[-1].times_ns) + len(times_ns), minute.width):
-            open_.append(_Open(next_part, None, [], [array("d") for _ in range(minute.width)], []))
+        times, matrix = matrices.opened(minute.block, series=minute.width)
+        if not being_joined or not _has_room(being_joined[-1].ticks + len(times), minute.width):
+            being_joined.append(_Open(next_part, None, 0, [], []))
             next_part += 1
-        open_[-1].add((at_ns + minute.shift_ns for at_ns in times_ns), columns)
-        open_[-1].minutes.append(minute.key)
-    closed = [_in_order(one.times_ns, one.columns) for one in open_]
-    rest = [part for part in mine if not open_ or part.part != open_[0].part]
-    whole = _in_order(
-        *_together([*(codec.decode(part.block, series=first.width) for part in rest), *closed], first.width)
-    )
-    figures = rollups.of_columns(whole[1])
+        being_joined[-1].add(times + minute.shift_ns, matrix)
+        being_joined[-1].minutes.append(minute.key)
+    closed = [_together(one.samples) for one in being_joined]
+    figures = rollups.of_samples(_together([*before, *closed])[1])
     return [
-        _closed(one, in_order, agent_id, schema_id, hour, like=first, figures=figures)
-        for one, in_order in zip(open_, closed, strict=True)
+        Joined(
+            _hour(samples, agent_id, schema_id, hour, part=one.part, like=first),
+            one.ticks_before,
+            tuple(one.minutes),
+            figures,
+        )
+        for one, samples in zip(being_joined, closed, strict=True)
         if one.minutes
     ]
 
@@ -135,48 +137,24 @@ def _has_room(ticks: int, width: int) -> bool:
     return ticks <= TICKS_MAX and ticks * width <= VALUES_MAX
 
 
-def _closed(
-    one: _Open,
-    in_order: tuple[list[int], list[array[float]]],
-    agent_id: str,
-    schema_id: str,
-    hour: int,
-    *,
-    like: Minute,
-    figures: array[float],
-) -> Joined:
-    times_ns, columns = in_order
-    joined = Hour(
+def _together(parts: Sequence[Samples]) -> Samples:
+    if len(parts) == 1:
+        return matrices.in_order(*parts[0])
+    times = np.concatenate([part[0] for part in parts])
+    return matrices.in_order(times, np.concatenate([part[1] for part in parts], axis=1))
+
+
+def _hour(samples: Samples, agent_id: str, schema_id: str, hour: int, *, part: int, like: Minute) -> Hour:
+    times, matrix = samples
+    return Hour(
         agent_id=agent_id,
         schema_id=schema_id,
         hour=hour,
-        part=one.part,
+        part=part,
         customer_id=like.customer_id,
         site_id=like.site_id,
-        first_ns=times_ns[0],
-        last_ns=times_ns[-1],
-        ticks=len(times_ns),
-        block=codec.encode(times_ns, columns),
+        first_ns=int(times[0]),
+        last_ns=int(times[-1]),
+        ticks=len(times),
+        block=matrices.closed(times, matrix),
     )
-    return Joined(joined, one.ticks_before, tuple(one.minutes), figures)
-
-
-def _together(
-    parts: Sequence[tuple[Sequence[int], Sequence[array[float]]]], width: int
-) -> tuple[list[int], list[array[float]]]:
-    """One part as it is, mostly; several behind each other."""
-    times_ns: list[int] = []
-    columns = [array("d") for _ in range(width)]
-    for part_times_ns, part_columns in parts:
-        times_ns += part_times_ns
-        for mine, more in zip(columns, part_columns, strict=True):
-            mine.extend(more)
-    return times_ns, columns
-
-
-def _in_order(times_ns: list[int], columns: list[array[float]]) -> tuple[list[int], list[array[float]]]:
-    """By time; what has the same time stays in the order in which it came."""
-    if all(before <= after for before, after in pairwise(times_ns)):
-        return times_ns, columns
-    order = sorted(range(len(times_ns)), key=times_ns.__getitem__)
-    return [times_ns[at] for at in order], [array("d", [column[at] for at in order]) for column in columns]

@@ -6,51 +6,41 @@ joined again, because something came late, is summed up anew and takes the place
 
 from __future__ import annotations
 
-import math
-from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import groupby
 
+import numpy as np
 from sqlalchemy import Connection
 
 from sitewarden_collector.store import sample_days
+from sitewarden_collector.store.matrices import Matrix
 from sitewarden_collector.store.sample_days import COUNT, FIGURES, HIGHEST, HOUR_NS, LAST, LOWEST, MEAN, Day
 
 HOURS_A_DAY = 24
 
 
-def of_columns(columns: Sequence[array[float]]) -> array[float]:
-    """The figures of each series: all lowests, all highests, all means, all counts, all lasts."""
-    made = array("d", [math.nan]) * (len(columns) * len(FIGURES))
-    width = len(columns)
-    for place, column in enumerate(columns):
-        total = math.fsum(column) if len(column) else math.nan
-        if total != total:  # some are NaN
-            column = array("d", [number for number in column if number == number])
-            total = math.fsum(column)
-        made[COUNT * width + place] = len(column)
-        if column:
-            made[LOWEST * width + place] = min(column)
-            made[HIGHEST * width + place] = max(column)
-            made[MEAN * width + place] = total / len(column)
-            made[LAST * width + place] = column[-1]
+def of_samples(matrix: Matrix) -> Matrix:
+    """Figures x series, out of series x ticks."""
+    there = ~np.isnan(matrix)
+    made = np.full((len(FIGURES), len(matrix)), np.nan)
+    made[COUNT] = there.sum(axis=1)
+    made[LOWEST] = np.fmin.reduce(matrix, axis=1, initial=np.nan)
+    made[HIGHEST] = np.fmax.reduce(matrix, axis=1, initial=np.nan)
+    _divide(np.where(there, matrix, 0.0).sum(axis=1), made[COUNT], into=made[MEAN])
+    made[LAST] = _last(matrix, there)
     return made
 
 
-def of_hours(hours: Sequence[array[float]], width: int) -> array[float]:
-    """The figures of a day, out of columns of its hours in their order, one for each figure and series."""
-    made = array("d", [math.nan]) * (width * len(FIGURES))
-    for place in range(width):
-        counts = hours[COUNT * width + place]
-        ticks = [tick for tick, count in enumerate(counts) if count > 0]
-        total = sum(counts)
-        made[COUNT * width + place] = total
-        if ticks:
-            made[LOWEST * width + place] = min(hours[LOWEST * width + place][tick] for tick in ticks)
-            made[HIGHEST * width + place] = max(hours[HIGHEST * width + place][tick] for tick in ticks)
-            means = hours[MEAN * width + place]
-            made[MEAN * width + place] = math.fsum(means[tick] * counts[tick] for tick in ticks) / total
-            made[LAST * width + place] = hours[LAST * width + place][ticks[-1]]
+def of_hours(figures: Matrix) -> Matrix:
+    """Figures x series of a day, out of figures x series x hours in their order."""
+    counts = figures[COUNT]
+    there = counts > 0
+    made = np.full(figures.shape[:2], np.nan)
+    made[COUNT] = counts.sum(axis=1)
+    made[LOWEST] = np.fmin.reduce(figures[LOWEST], axis=1, initial=np.nan)
+    made[HIGHEST] = np.fmax.reduce(figures[HIGHEST], axis=1, initial=np.nan)
+    _divide(np.where(there, figures[MEAN] * counts, 0.0).sum(axis=1), made[COUNT], into=made[MEAN])
+    made[LAST] = _last(figures[LAST], there)
     return made
 
 
@@ -61,17 +51,16 @@ def add(
     site_id: str,
     *,
     customer_id: str,
-    hours: Iterable[tuple[int, array[float]]],
+    hours: Iterable[tuple[int, Matrix]],
 ) -> None:
     """Write the figures of some hours (since 1970) of an agent, schema and site, in place of what was known of them."""
     for day, some in groupby(sorted(hours, key=lambda one: one[0]), key=lambda one: one[0] // HOURS_A_DAY):
         fresh = dict(some)
-        width = len(next(iter(fresh.values()))) // len(FIGURES)
-        times_ns, columns = sample_days.hours_of(tx, agent_id, schema_id, site_id, day=day, width=width)
-        rows = {at_ns // HOUR_NS: [column[tick] for column in columns] for tick, at_ns in enumerate(times_ns)}
-        rows |= {hour: list(figures) for hour, figures in fresh.items()}
-        known = sorted(rows)
-        by_figure = tuple(array("d", column) for column in zip(*(rows[hour] for hour in known), strict=True))
+        width = next(iter(fresh.values())).shape[1]
+        times, known = sample_days.hours_of(tx, agent_id, schema_id, site_id, day=day, width=width)
+        by_hour = {at_ns // HOUR_NS: known[:, :, tick] for tick, at_ns in enumerate(times.tolist())} | fresh
+        ordered = sorted(by_hour)
+        figures = np.stack([by_hour[hour] for hour in ordered], axis=2)
         sample_days.put(
             tx,
             Day(
@@ -80,8 +69,19 @@ def add(
                 site_id=site_id,
                 day=day,
                 customer_id=customer_id,
-                whole=of_hours(by_figure, width),
-                times_ns=tuple(hour * HOUR_NS for hour in known),
-                hours=by_figure,
+                whole=of_hours(figures),
+                times=np.array(ordered, np.int64) * HOUR_NS,
+                hours=figures,
             ),
         )
+
+
+def _divide(total: Matrix, count: Matrix, *, into: Matrix) -> None:
+    np.divide(total, count, out=into, where=count > 0)
+
+
+def _last(matrix: Matrix, there: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Matrix:
+    """The last number of each row that is there; NaN where none is."""
+    place = matrix.shape[1] - 1 - np.argmax(there[:, ::-1], axis=1)
+    found: Matrix = np.where(there.any(axis=1), matrix[np.arange(len(matrix)), place], np.nan)
+    return found

@@ -125,9 +125,10 @@ def _read(
     for track in tracks:
         if track.agent_id not in wanted:
             continue
-        nearest = min(range(len(track.times_ns)), key=lambda i: abs(track.times_ns[i] - at_ns))
+        times_ns, numbers = track.times_ns, track.numbers
+        nearest = min(range(len(times_ns)), key=lambda i: abs(times_ns[i] - at_ns))
         of = dict(track.series.labels).get(label, "")
-        reading = Reading(f"{called} {of}".strip(), track.series.name, track.numbers[nearest], max(track.numbers))
+        reading = Reading(f"{called} {of}".strip(), track.series.name, numbers[nearest], max(numbers))
         if track.agent_id not in best or best[track.agent_id][1].peak < reading.peak:
-            best[track.agent_id] = (track.times_ns[nearest], reading)
+            best[track.agent_id] = (times_ns[nearest], reading)
     return best

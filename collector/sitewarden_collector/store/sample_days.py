@@ -7,19 +7,19 @@ compared without opening their blocks. `day` numbers are raw doubles, because qu
 
 from __future__ import annotations
 
-import sys
-from array import array
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 from sqlalchemy import BigInteger, Column, Connection, ForeignKey, Index, LargeBinary, String, Table, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import tuple_
 
 from sitewarden_alerting.observations import Series
+from sitewarden_collector.store import matrices
 from sitewarden_collector.store.base import Id, metadata
+from sitewarden_collector.store.matrices import Matrix, Times
 from sitewarden_collector.store.samples import series_of, told_by
-from sitewarden_protos import blocks as codec
 
 HOUR_NS = 3_600 * 1_000_000_000
 FIGURES = ("lowest", "highest", "mean", "count", "last")
@@ -40,33 +40,28 @@ days = Table(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Day:
-    """`whole[figure * series + place]` is one figure of the whole day; `hours` holds columns in the same order, with a
-    tick for each hour that has samples, at its beginning."""
+    """`whole` is figures x series of the whole day, `hours` figures x series x hours; `times`: when each hour began."""
 
     agent_id: str
     schema_id: str
     site_id: str
     day: int
     customer_id: str
-    whole: array[float]
-    times_ns: tuple[int, ...]
-    hours: tuple[array[float], ...]
+    whole: Matrix
+    times: Times
+    hours: Matrix
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Brief:
-    """One series of one agent, hour by hour: when each hour began, and its figures."""
+    """One series of one agent hour by hour, hours without a sample left out: when each began, and figures x hours."""
 
     agent_id: str
     series: Series
-    times_ns: tuple[int, ...]
-    lowest: tuple[float, ...]
-    highest: tuple[float, ...]
-    mean: tuple[float, ...]
-    count: tuple[float, ...]
-    last: tuple[float, ...]
+    times: Times
+    figures: Matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +76,8 @@ class Figure:
 
 def hours_of(
     tx: Connection, agent_id: str, schema_id: str, site_id: str, *, day: int, width: int
-) -> tuple[tuple[int, ...], tuple[array[float], ...]]:
-    """What is known of a day: the hours' beginnings, and a column for each figure and series; empty when nothing is."""
+) -> tuple[Times, Matrix]:
+    """What is known of a day: when its hours began, and figures x series x hours; no hours where nothing is."""
     key = (
         days.c.agent_id == agent_id,
         days.c.schema_id == schema_id,
@@ -90,20 +85,20 @@ def hours_of(
         days.c.day == day,
     )
     block = tx.execute(select(days.c.hours).where(*key)).scalar_one_or_none()
-    columns = width * len(FIGURES)
     if block is None:
-        return (), tuple(array("d") for _ in range(columns))
-    return codec.decode(block, series=columns)
+        return np.empty(0, np.int64), np.empty((len(FIGURES), width, 0))
+    times, matrix = matrices.opened(block, series=width * len(FIGURES))
+    return times, matrix.reshape(len(FIGURES), width, len(times))
 
 
 def put(tx: Connection, day: Day) -> None:
     """Write a day in place of what was known of it."""
     write = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
     values = {name: getattr(day, name) for name in ("agent_id", "schema_id", "site_id", "day", "customer_id")}
-    values |= {"whole": _to_bytes(day.whole), "hours": codec.encode(day.times_ns, day.hours)}
+    flat = day.hours.reshape(-1, len(day.times))
+    blobs = {"whole": day.whole.astype("<f8").tobytes(), "hours": matrices.closed(day.times, flat)}
     key = [days.c.agent_id, days.c.schema_id, days.c.site_id, days.c.day]
-    again = {"whole": values["whole"], "hours": values["hours"]}
-    tx.execute(write(days).values(values).on_conflict_do_update(index_elements=key, set_=again))
+    tx.execute(write(days).values(values | blobs).on_conflict_do_update(index_elements=key, set_=blobs))
 
 
 def briefs(tx: Connection, site_id: str, names: Collection[str], since_ns: int, until_ns: int) -> list[Brief]:
@@ -114,29 +109,32 @@ def briefs(tx: Connection, site_id: str, names: Collection[str], since_ns: int, 
         .where(days.c.site_id == site_id, days.c.day.between(since_ns // day_ns, until_ns // day_ns))
         .order_by(days.c.day)
     ).all()
-    known: dict[tuple[str, str], tuple[Series, ...]] = {}
-    found: dict[tuple[str, Series], tuple[list[int], list[list[float]]]] = {}
+    told: dict[tuple[str, str], tuple[Series, ...]] = {}
+    found: dict[tuple[str, Series], list[tuple[Times, Matrix]]] = {}
     for agent_id, schema_id, block in rows:
-        if (agent_id, schema_id) not in known:
-            known[agent_id, schema_id] = series_of(tx, agent_id, [schema_id]).get(schema_id, ())
-        told = known[agent_id, schema_id]
-        places = [place for place, one in enumerate(told) if one.name in names]
+        if (agent_id, schema_id) not in told:
+            told[agent_id, schema_id] = series_of(tx, agent_id, [schema_id]).get(schema_id, ())
+        all_series = told[agent_id, schema_id]
+        width = len(all_series)
+        places = [place for place, one in enumerate(all_series) if one.name in names]
         if not places:
             continue
-        wanted = [figure * len(told) + place for place in places for figure in range(len(FIGURES))]
-        times_ns, columns = codec.decode(block, series=len(told) * len(FIGURES), wanted=wanted)
+        wanted = [figure * width + place for figure in range(len(FIGURES)) for place in places]
+        times, matrix = matrices.opened(block, series=width * len(FIGURES), wanted=wanted)
+        figures = matrix.reshape(len(FIGURES), len(places), len(times))
+        within = (times >= since_ns) & (times <= until_ns)
         for nth, place in enumerate(places):
-            times, figures = found.setdefault((agent_id, told[place]), ([], [[] for _ in FIGURES]))
-            mine = columns[nth * len(FIGURES) : (nth + 1) * len(FIGURES)]
-            for tick, at_ns in enumerate(times_ns):
-                if since_ns <= at_ns <= until_ns and mine[COUNT][tick] > 0:
-                    times.append(at_ns)
-                    for figure, column in zip(figures, mine, strict=True):
-                        figure.append(column[tick])
+            there = within & (figures[COUNT, nth] > 0)
+            if there.any():
+                found.setdefault((agent_id, all_series[place]), []).append((times[there], figures[:, nth, there]))
     return [
-        Brief(agent_id, one, tuple(times), *(tuple(figure) for figure in figures))
-        for (agent_id, one), (times, figures) in found.items()
-        if times
+        Brief(
+            agent_id,
+            one,
+            np.concatenate([part[0] for part in parts]),
+            np.concatenate([part[1] for part in parts], axis=1),
+        )
+        for (agent_id, one), parts in found.items()
     ]
 
 
@@ -149,10 +147,10 @@ def of_day(tx: Connection, name: str, day: int, figure: int) -> Iterator[Figure]
         width, places = told.get((agent_id, schema_id), (0, ()))
         if not places:
             continue
-        numbers = _from_bytes(whole)
+        numbers = np.frombuffer(whole, "<f8").reshape(len(FIGURES), width)
         for place, series in places:
-            if numbers[COUNT * width + place] > 0:
-                yield Figure(agent_id, site_id, series, numbers[figure * width + place])
+            if numbers[COUNT, place] > 0:
+                yield Figure(agent_id, site_id, series, float(numbers[figure, place]))
 
 
 def forget_old(tx: Connection, *, before_ns: int, limit: int) -> int:
@@ -160,17 +158,3 @@ def forget_old(tx: Connection, *, before_ns: int, limit: int) -> int:
     keys = list(days.primary_key.columns)
     old = select(*keys).where(days.c.day < before_ns // (24 * HOUR_NS)).limit(limit)
     return tx.execute(delete(days).where(tuple_(*keys).in_(old))).rowcount
-
-
-def _to_bytes(numbers: array[float]) -> bytes:
-    if sys.byteorder == "big":
-        numbers = array("d", numbers)
-        numbers.byteswap()
-    return numbers.tobytes()
-
-
-def _from_bytes(data: bytes) -> array[float]:
-    numbers = array("d", data)
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers

@@ -6,26 +6,35 @@ stored (`store.samples`, `store.sample_hours`).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import numpy as np
 from sqlalchemy import Connection, literal, select, union_all
 
 from sitewarden_alerting.observations import Series
+from sitewarden_collector.store import matrices
+from sitewarden_collector.store.matrices import Matrix, Times
 from sitewarden_collector.store.sample_hours import hours
 from sitewarden_collector.store.samples import blocks, series_of
-from sitewarden_protos import blocks as codec
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Track:
-    """One series of one agent over time; NaN is left out."""
+    """One series of one agent over time, in time order; NaN is left out. `times` are UTC nanoseconds."""
 
     agent_id: str
     series: Series
-    times_ns: tuple[int, ...]
-    numbers: tuple[float, ...]
+    times: Times
+    values: Matrix
+
+    @property
+    def times_ns(self) -> tuple[int, ...]:
+        return tuple(self.times.tolist())
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        return tuple(self.values.tolist())
 
 
 def series(tx: Connection, site_id: str, name: str, since_ns: int, *, until_ns: int | None = None) -> list[Track]:
@@ -37,32 +46,37 @@ def named(
     tx: Connection, site_id: str, names: Collection[str], since_ns: int, *, until_ns: int | None = None
 ) -> list[Track]:
     """`series` for several names at once: each block is opened once, and no more of it than is asked for."""
-    end = math.inf if until_ns is None else until_ns
-    tracks: dict[tuple[str, Series], tuple[list[int], list[float]]] = {}
-    known: dict[tuple[str, str], tuple[int, list[int], list[tuple[list[int], list[float]]]]] = {}
+    told: dict[tuple[str, str], tuple[int, list[int], list[Series]]] = {}
+    found: dict[tuple[str, Series], list[tuple[Times, Matrix]]] = {}
     for agent_id, schema_id, shift_ns, block in _blocks(tx, site_id, since_ns, until_ns=until_ns):
         schema = (agent_id, schema_id)
-        if schema not in known:
-            told_series = series_of(tx, agent_id, [schema_id]).get(schema_id, ())
-            places = [place for place, one in enumerate(told_series) if one.name in names]
-            ends = [tracks.setdefault((agent_id, told_series[place]), ([], [])) for place in places]
-            known[schema] = len(told_series), places, ends
-        width, places, ends = known[schema]
-        if not ends:
+        if schema not in told:
+            all_series = series_of(tx, agent_id, [schema_id]).get(schema_id, ())
+            places = [place for place, one in enumerate(all_series) if one.name in names]
+            told[schema] = len(all_series), places, [all_series[place] for place in places]
+        width, places, wanted = told[schema]
+        if not wanted:
             continue
-        times_ns, columns = codec.decode(block, series=width, wanted=places)
-        shifted = [at_ns + shift_ns for at_ns in times_ns] if shift_ns else times_ns
-        whole = bool(shifted) and since_ns <= min(shifted) and max(shifted) <= end
-        for (times, numbers), column in zip(ends, columns, strict=True):
-            if whole and not math.isnan(sum(column)):
-                times += shifted
-                numbers += column
-                continue
-            for at_ns, number in zip(shifted, column, strict=True):
-                if since_ns <= at_ns <= end and number == number:  # NaN: no sample
-                    times.append(at_ns)
-                    numbers.append(number)
-    return [Track(agent, one, tuple(t), tuple(n)) for (agent, one), (t, n) in tracks.items() if t]
+        times, matrix = matrices.opened(block, series=width, wanted=places)
+        for place, one in enumerate(wanted):
+            found.setdefault((agent_id, one), []).append((times + shift_ns, matrix[place]))
+    made = [
+        _track(agent_id, one, parts, since_ns=since_ns, until_ns=until_ns) for (agent_id, one), parts in found.items()
+    ]
+    return [track for track in made if len(track.times)]
+
+
+def _track(
+    agent_id: str, series: Series, parts: list[tuple[Times, Matrix]], *, since_ns: int, until_ns: int | None
+) -> Track:
+    times = np.concatenate([part[0] for part in parts])
+    values = np.concatenate([part[1] for part in parts])
+    there = (times >= since_ns) & ~np.isnan(values)
+    if until_ns is not None:
+        there &= times <= until_ns
+    if not there.all():
+        times, values = times[there], values[there]
+    return Track(agent_id, series, times, values)
 
 
 def _blocks(tx: Connection, site_id: str, since_ns: int, *, until_ns: int | None) -> list[tuple[str, str, int, bytes]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,7 +26,7 @@ def test_thinning_keeps_order_bounds_and_extremes(steps: list[tuple[int, float]]
         at += step
         times.append(at)
     numbers = [number for _, number in steps]
-    kept = thinned(times, numbers, points=40)
+    kept = thinned(np.array(times), np.array(numbers), points=40)
     assert len(kept) <= max(40, 2)
     assert [point[0] for point in kept] == sorted(point[0] for point in kept)
     assert max(point[1] for point in kept) == max(numbers)
@@ -34,7 +35,10 @@ def test_thinning_keeps_order_bounds_and_extremes(steps: list[tuple[int, float]]
 
 
 def test_few_samples_stay_as_they_are() -> None:
-    assert thinned([NOON, NOON + SECOND], [1.0, 2.0]) == ((NOON // 10**6, 1.0), (NOON // 10**6 + 1000, 2.0))
+    assert thinned(np.array([NOON, NOON + SECOND]), np.array([1.0, 2.0])) == (
+        (NOON // 10**6, 1.0),
+        (NOON // 10**6 + 1000, 2.0),
+    )
 
 
 def test_a_day_of_two_hosts_is_shown_with_its_spike(db: Database) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from array import array
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,8 +29,8 @@ def host(db: Database) -> Host:
 
 @given(st.lists(st.lists(NUMBERS, min_size=1, max_size=20), min_size=1, max_size=8))
 def test_the_figures_of_a_day_are_those_of_all_its_samples(hours: list[list[float]]) -> None:
-    by_hour = [rollups.of_columns([array("d", column)]) for column in hours]
-    whole = rollups.of_hours([array("d", figure) for figure in zip(*by_hour, strict=True)], 1)
+    by_hour = [rollups.of_samples(np.array([column])) for column in hours]
+    whole = rollups.of_hours(np.stack(by_hour, axis=2))[:, 0]
     there = [number for column in hours for number in column if number == number]
     assert whole[COUNT] == len(there)
     if there:
@@ -45,14 +45,11 @@ def test_joining_hours_sums_them_up(host: Host) -> None:
     host.compacts(now_ns=NOON + 3 * HOUR)
     (brief,) = host.db.read_now(sample_days.briefs, host.agent.site_id, (DISK,), NOON, NOON + DAY)
     first = [number for at_ns, number in host.reads() if at_ns < NOON + HOUR]
-    assert brief.times_ns == (NOON, NOON + HOUR)
-    assert (brief.count[0], brief.lowest[0], brief.highest[0], brief.last[0]) == (
-        360,
-        min(first),
-        max(first),
-        first[-1],
-    )
-    assert brief.mean[0] == pytest.approx(sum(first) / 360)
+    assert brief.times.tolist() == [NOON, NOON + HOUR]
+    figures = brief.figures[:, 0]
+    assert (figures[COUNT], figures[LOWEST], figures[HIGHEST]) == (360, min(first), max(first))
+    assert figures[LAST] == first[-1]
+    assert figures[MEAN] == pytest.approx(sum(first) / 360)
 
 
 def test_what_comes_late_is_summed_up_anew_and_counted_once(host: Host) -> None:
@@ -61,7 +58,7 @@ def test_what_comes_late_is_summed_up_anew_and_counted_once(host: Host) -> None:
     host.sends(*minutes(60)[30:])
     host.compacts()
     (brief,) = host.db.read_now(sample_days.briefs, host.agent.site_id, (DISK,), NOON, NOON + DAY)
-    assert brief.count == (360,)
+    assert brief.figures[COUNT].tolist() == [360]
 
 
 def test_an_hour_in_parts_is_summed_up_as_a_whole(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +68,7 @@ def test_an_hour_in_parts_is_summed_up_as_a_whole(host: Host, monkeypatch: pytes
     host.sends(*minutes(2, start_ns=NOON + 30 * MINUTE))
     host.compacts()
     (brief,) = host.db.read_now(sample_days.briefs, host.agent.site_id, (DISK,), NOON, NOON + DAY)
-    assert brief.count == (372,)
+    assert brief.figures[COUNT].tolist() == [372]
 
 
 def test_a_month_is_drawn_from_hours_with_its_highest_peak(host: Host) -> None:

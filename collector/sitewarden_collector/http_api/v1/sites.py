@@ -103,8 +103,8 @@ async def get_site(request: Request, who: SitesReader, name: Name) -> Any:
     "/{name}/series",
     operation_id="getSiteSeries",
     summary="A site's health over time, for charts",
-    description=f"At most 31 days, {TRACKS_MAX} lines and {POINTS_MAX} points a line: of more, the lowest and the highest "
-    "of equal stretches of time; of more than three days, those of each hour.",
+    description=f"At most 31 days, {TRACKS_MAX} lines and {POINTS_MAX} points a line: of more, the lowest and the "
+    "highest of equal stretches of time; of more than three days, those of each hour.",
     response_model=list[TrackOut],
 )
 async def get_series(
@@ -153,7 +153,7 @@ def _tracks(tx: Tx, name: str, series: str, who: Principal, *, since_ns: int, un
     hosts = {agent.id: agent.hostname for agent in agents.of_site(tx, site.id)}
     found = []
     for track in charts.tracks_between(tx, site.id, {series}, since_ns=since_ns, until_ns=until_ns)[:TRACKS_MAX]:
-        points = charts.thinned(track.times_ns, track.numbers, points=POINTS_MAX)
+        points = charts.thinned(track.times, track.values, points=POINTS_MAX)
         points = tuple(point for point in points if math.isfinite(point[1]))
         found.append(
             TrackOut(
