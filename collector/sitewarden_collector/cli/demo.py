@@ -36,7 +36,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _run(arguments: argparse.Namespace) -> int:
     started_s = time.monotonic()
-    if find_spec("sitewarden_agent") is None or find_spec("psutil") is None:
+    if find_spec("sitewarden_agent") is None or find_spec("pymysql") is None:
         raise ConfigError("the demo needs the agent too: pip install 'sitewarden[agent,collector]'")
     signal.signal(signal.SIGTERM, _as_interrupt)
     folder = Path(tempfile.mkdtemp(prefix="sitewarden-demo-"))
