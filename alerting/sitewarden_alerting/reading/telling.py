@@ -60,6 +60,7 @@ TEXTS = {
         " SC-- ",  # HAProxy
         " sQ-- ",
         " sH-- ",
+        "Starting crash recovery",  # MariaDB
         "Can't synchronise",  # chrony
         "System clock wrong by",
         "Failed password for",  # OpenSSH
