@@ -20,6 +20,9 @@ PASSWORD_MAX_BYTES = 4_096
 _COMPLAINT_MAX = 400
 
 
+_held: list[Any] = []
+
+
 class Complaint(Exception):
     """What is to be said instead of an answer."""
 
@@ -40,14 +43,9 @@ def main() -> int:
 def ask(question: dict[str, Any]) -> dict[str, Any]:
     """Connect, ask; how long that took and what the first number is. Raises Complaint and whatever drivers do."""
     password = _password(question["password_file"])
-    began_s = time.perf_counter()
-    if question["engine"] == "postgresql":
-        connected_s, row = _postgresql(question, password)
-    else:
-        connected_s, row = _mysql(question, password)
-    number = _number(row)
-    done_s = time.perf_counter()
-    return {"number": number, "connect_s": connected_s - began_s, "query_s": done_s - connected_s}
+    asked = _postgresql if question["engine"] == "postgresql" else _mysql
+    connect_s, query_s, row = asked(question, password)
+    return {"number": _number(row), "connect_s": connect_s, "query_s": query_s}
 
 
 def _password(path: str | None) -> str | None:
@@ -79,17 +77,18 @@ def _place(question: dict[str, Any]) -> dict[str, Any]:
     return {"host": host, "port": question["port"]} if question["port"] is not None else {"unix": host}
 
 
-def _postgresql(question: dict[str, Any], password: str | None) -> tuple[float, Any]:
+def _postgresql(question: dict[str, Any], password: str | None) -> tuple[float, float, Any]:
     import pg8000.native
 
     place = _place(question)
+    began_s = time.perf_counter()
     connection = pg8000.native.Connection(
         question["user"],
         host=place.get("host"),
         port=place.get("port", 5432),
         unix_sock=place.get("unix"),
         database=question["database"] or None,
-        password=password,
+        password=password or "",  # without one the driver fails before the server can say what it wants
         timeout=question["timeout_s"],
         ssl_context=_tls(question),
         application_name="sitewarden-agent",
@@ -99,19 +98,20 @@ def _postgresql(question: dict[str, Any], password: str | None) -> tuple[float, 
         connection.run(f"SET statement_timeout = {max(1, int(question['timeout_s'] * 1000))}")
         connection.run("SET default_transaction_read_only = on")
         rows = connection.run(question["query"])
-        return connected_s, rows[0] if rows else None
+        return connected_s - began_s, time.perf_counter() - connected_s, rows[0] if rows else None
     finally:
         connection.close()
 
 
-def _mysql(question: dict[str, Any], password: str | None) -> tuple[float, Any]:
+def _mysql(question: dict[str, Any], password: str | None) -> tuple[float, float, Any]:
     import pymysql
     import pymysql.cursors
 
     place = _place(question)
+    began_s = time.perf_counter()
     connection = pymysql.connect(
         user=question["user"],
-        password=password or "",
+        password=(password or "").encode(),  # text would be sent as Latin-1
         host=place.get("host"),
         port=place.get("port", 3306),
         unix_socket=place.get("unix"),
@@ -125,12 +125,16 @@ def _mysql(question: dict[str, Any], password: str | None) -> tuple[float, Any]:
         local_infile=False,
     )
     connected_s = time.perf_counter()
-    with connection.cursor() as cursor:
-        cursor.execute("SET SESSION TRANSACTION READ ONLY")
-        cursor.execute(question["query"])
-        row = cursor.fetchone()
-    connection._force_close()  # the rest of the answer is not wanted
-    return connected_s, row
+    cursor = connection.cursor()
+    cursor.execute("SET SESSION TRANSACTION READ ONLY")
+    cursor.execute(question["query"])
+    row = cursor.fetchone()
+    query_s = time.perf_counter() - connected_s
+    if row is None or cursor.fetchone() is None:
+        connection.close()
+    else:  # closing would read the rest of the answer first; this process ends without
+        _held.append((connection, cursor))
+    return connected_s - began_s, query_s, row
 
 
 def _number(row: Any) -> float | None:
@@ -145,12 +149,14 @@ def _number(row: Any) -> float | None:
 
 def _said(error: Exception) -> str:
     """An error of a driver in one line. PostgreSQL's come as a table of fields, MySQL's with a number before them."""
-    inner = error.__cause__ or error.__context__
-    if isinstance(error, ConnectionRefusedError) or isinstance(inner, ConnectionRefusedError):
-        return "the connection was refused"
-    if error.args and isinstance(error.args[0], dict):
-        fields = error.args[0]
-        return f"{fields.get('M', 'refused')} ({fields.get('C', '')})"
+    behind: BaseException | None = error
+    while behind is not None:  # what closing the connection raises in turn hides what matters
+        if isinstance(behind, ConnectionRefusedError):
+            return "the connection was refused"
+        if behind.args and isinstance(behind.args[0], dict):
+            fields = behind.args[0]
+            return f"{fields.get('M', 'refused')} ({fields.get('C', '')})"
+        behind = behind.__cause__ or behind.__context__
     if len(error.args) == 2 and isinstance(error.args[0], int):
         return f"{error.args[1]} ({error.args[0]})"
     return " ".join(str(error).split()) or type(error).__name__
