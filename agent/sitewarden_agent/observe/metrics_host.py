@@ -42,6 +42,10 @@ _NETWORK = (
     Series("network_transmit_errors_total"),
     Series("network_transmit_dropped_total"),
 )
+_NETWORK_RATES = (
+    (0, Series("network_receive_bytes_per_second", unit="bytes_per_second")),
+    (3, Series("network_transmit_bytes_per_second", unit="bytes_per_second")),
+)
 _TCP_STATES = (
     (b"inuse", Series("tcp_sockets_in_use")),
     (b"tw", Series("tcp_sockets_time_wait")),
@@ -147,6 +151,7 @@ class Network:
         self._kernel = kernel
         self._real: frozenset[bytes] = frozenset()
         self._real_until_s = 0.0
+        self._before: tuple[float, list[int]] | None = None
 
     def __call__(self, now_s: float) -> Values:
         table = self._kernel.read("/proc/net/dev")
@@ -161,6 +166,10 @@ class Network:
                 for place, column in enumerate((1, 3, 4, 9, 11, 12)):
                     sums[place] += int(row[column])
         yield from zip(_NETWORK, map(float, sums), strict=True)
+        then_s, before = self._before or (now_s, sums)
+        self._before = (now_s, sums)
+        for place, series in _NETWORK_RATES:
+            yield series, max(0, sums[place] - before[place]) / (now_s - then_s) if now_s > then_s else 0.0
 
     def _cards(self) -> frozenset[bytes]:
         """Those with a device behind them; none in a container, where the one card is virtual."""

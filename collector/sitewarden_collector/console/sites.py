@@ -33,7 +33,21 @@ CHARTS = {
     "disk": N_("Disks, full to"),
     "folder": N_("Data folders, full to"),
     "probes": N_("Answer times of the probes"),
+    "process_cpu": N_("CPU in use by the product's programs"),
+    "process_memory": N_("Memory of the product's programs"),
+    "process_handles": N_("Files and connections the product's programs hold open"),
+    "container": N_("Limits of the containers"),
+    "top_cpu": N_("Programs that compute most"),
+    "top_memory": N_("Programs with most memory"),
+    "waits": N_("CPU waiting for disks, or taken by the hypervisor"),
+    "pressure": N_("Work that waits (pressure)"),
+    "swap": N_("Swap in use"),
+    "disk_busy": N_("Disks, busy"),
+    "network": N_("Network"),
+    "temperature": N_("Temperatures"),
 }
+ALWAYS = frozenset({"cpu", "memory", "load", "disk"})
+"""Charts that are there for every site; the others where one of its hosts told of them."""
 Reader = Annotated[Principal, Depends(need(Permission.SITES_READ))]
 
 
@@ -90,7 +104,7 @@ async def site(request: Request, principal: Reader, name: str, span: str = "24h"
         view=view,
         span_key=span if span in SPANS else "24h",
         spans=[(key, gettext(request, principal, said)) for key, said in SPAN_WORDS.items()],
-        charts=[(kind, gettext(request, principal, said)) for kind, said in CHARTS.items()],
+        charts=[(kind, gettext(request, principal, CHARTS[kind])) for kind in _charts_of(view)],
         silent_before_ns=now_ns - site_pages.SILENT_NS,
     )
 
@@ -120,6 +134,11 @@ def drawn(chart: charts.Chart, *, marks_ns: tuple[int, ...] = ()) -> dict[str, A
         "mark": [at_ns // 1_000_000 for at_ns in marks_ns] or None,
         "series": [{"name": line.name, "points": line.points} for line in chart.lines],
     }
+
+
+def _charts_of(view: site_view.SiteView) -> list[str]:
+    told = {figure.series.name for host in view.hosts for figure in host.figures}
+    return [kind for kind in CHARTS if kind in ALWAYS or not told.isdisjoint(charts.KINDS[kind].all_series())]
 
 
 async def _visible(request: Request, principal: Principal, name: str) -> Site:

@@ -173,10 +173,32 @@ AGENTS = {
     "revoked": N_("revoked"),
     "retired": N_("replaced"),
 }
+CONFIGURATIONS = {
+    "none": N_("its own file alone"),
+    "unsupported": N_("not supported"),
+    "queued": N_("on its way"),
+    "received": N_("received"),
+    "applying": N_("on trial"),
+    "applied": N_("applied"),
+    "failed": N_("failed, taken back"),
+    "refused": N_("refused by the site"),
+    "expired": N_("given up"),
+    "superseded": N_("replaced"),
+}
+CONFIGURED_FOR = {"customer": N_("for the customer"), "site": N_("for the site"), "agent": N_("for this host alone")}
 CHANGES = {
     "agent_started": N_("Agent started"),
     "reboot": N_("Restarted"),
     "clock_step": N_("Clock set"),
+    "version": N_("Version"),
+    "config": N_("Configuration file"),
+    "packages": N_("Packages"),
+    "process_restarted": N_("Program restarted"),
+    "inventory": N_("Host changed"),
+    "shedding": N_("Gave up data"),
+    "redaction_error": N_("Redaction failed"),
+    "quarantined": N_("Agent quarantined"),
+    "spool": N_("Agent's store"),
 }
 
 VISITS = {
@@ -213,6 +235,8 @@ GROUPS = {
     "tracked": TRACKED,
     "reading": READINGS,
     "agent": AGENTS,
+    "configuration": CONFIGURATIONS,
+    "configured_for": CONFIGURED_FOR,
     "change": CHANGES,
     "state": STATES,
     "type": TYPES,

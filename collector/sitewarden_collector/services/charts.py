@@ -28,13 +28,17 @@ SAMPLES_SPAN_NS = 3 * 86_400 * 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One chart: the series it shows and the labels that tell its lines apart. `scale`: the least and the most that the
-    axis shows; None: what there is."""
+    """One chart: the series it shows and the labels that tell its lines apart; of several series each has a name in
+    `names`. `scale`: the least and the most that the axis shows; None: what there is."""
 
     series: str
     labels: tuple[str, ...]
     unit: str
     scale: tuple[float, float] | None = None
+    names: tuple[tuple[str, str], ...] = ()
+
+    def all_series(self) -> tuple[str, ...]:
+        return tuple(series for series, _ in self.names) or (self.series,)
 
 
 KINDS: dict[str, Kind] = {
@@ -44,6 +48,37 @@ KINDS: dict[str, Kind] = {
     "disk": Kind("filesystem_used_ratio", ("mountpoint",), "%", (0.0, 1.0)),
     "folder": Kind("folder_used_ratio", ("folder",), "%", (0.0, 1.0)),
     "probes": Kind("probe_duration_seconds", ("probe", "name"), "s"),
+    "process_cpu": Kind("process_cpu_used_ratio", ("process",), "%"),
+    "process_memory": Kind("process_resident_memory_bytes", ("process",), "B"),
+    "process_handles": Kind("process_open_fds", ("process",), ""),
+    "top_cpu": Kind("top_process_cpu_used_ratio", ("process",), "%"),
+    "top_memory": Kind("top_process_memory_bytes", ("process",), "B"),
+    "container": Kind(
+        "",
+        ("process",),
+        "%",
+        names=(("cgroup_memory_used_ratio", "memory"), ("cgroup_cpu_throttled_ratio", "cpu throttled")),
+    ),
+    "waits": Kind("", (), "%", names=(("cpu_iowait_ratio", "iowait"), ("cpu_steal_ratio", "steal"))),
+    "pressure": Kind(
+        "",
+        (),
+        "%",
+        names=(
+            ("pressure_cpu_some_ratio", "cpu"),
+            ("pressure_memory_some_ratio", "memory"),
+            ("pressure_io_some_ratio", "io"),
+        ),
+    ),
+    "swap": Kind("swap_used_ratio", (), "%", (0.0, 1.0)),
+    "disk_busy": Kind("disk_busy_ratio", ("device",), "%", (0.0, 1.0)),
+    "network": Kind(
+        "",
+        (),
+        "B/s",
+        names=(("network_receive_bytes_per_second", "\u2193"), ("network_transmit_bytes_per_second", "\u2191")),
+    ),
+    "temperature": Kind("temperature_celsius", ("sensor",), "\u00b0C"),
 }
 
 
@@ -77,7 +112,7 @@ def charts(
     """The charts called `kinds` of a site between two times, of some of its agents or of all. Spans longer than
     `SPAN_MAX_NS` are cut at their beginning."""
     since_ns = max(since_ns, until_ns - SPAN_MAX_NS)
-    wanted = {KINDS[kind].series: kind for kind in kinds}
+    wanted = {series: kind for kind in kinds for series in KINDS[kind].all_series()}
     hosts = {agent.id: agent.hostname or agent.id for agent in agents.of_site(tx, site_id)}
     of_kind: dict[str, list[Track]] = {kind: [] for kind in kinds}
     for track in tracks_between(tx, site_id, wanted, since_ns=since_ns, until_ns=until_ns):
@@ -127,7 +162,8 @@ def _chart(kind: str, found: Sequence[Track], hosts: dict[str, str], *, since_ns
 def _name(shape: Kind, track: Track, host: str, *, several: bool) -> str:
     labels = dict(track.series.labels)
     own = next((labels[label] for label in shape.labels if label in labels), "")
-    return " ".join(part for part in (host if several or not own else "", own) if part)
+    which = dict(shape.names).get(track.series.name, "")
+    return " ".join(part for part in (host if several or not (own or which) else "", own, which) if part)
 
 
 def thinned(times: Times, values: Matrix, *, points: int = POINTS_MAX) -> tuple[tuple[int, float], ...]:

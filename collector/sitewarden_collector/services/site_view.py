@@ -13,8 +13,19 @@ from sqlalchemy import Connection
 
 from sitewarden_alerting.model import DAY_NS
 from sitewarden_alerting.observations import Change, Observation
-from sitewarden_collector.store import agents, certificates, observations, risks, samples, silences, sites, tickets
+from sitewarden_collector.store import (
+    agents,
+    certificates,
+    inventories,
+    observations,
+    risks,
+    samples,
+    silences,
+    sites,
+    tickets,
+)
 from sitewarden_collector.store.agents import Agent
+from sitewarden_collector.store.inventories import Kept
 from sitewarden_collector.store.samples import Last
 from sitewarden_collector.store.sites import Site
 
@@ -31,6 +42,7 @@ class Host:
     certificate_ends_ns: int | None
     held: int  # observations that wait at the site
     figures: tuple[Last, ...]
+    inventory: Kept | None  # what the host is, as it told last
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,4 +95,5 @@ def changes(tx: Connection, site_id: str, *, now_ns: int) -> tuple[Observation, 
 def _host(tx: Connection, agent: Agent, newest: Sequence[Last]) -> Host:
     ends_ns = next((one.not_after_ns for one in certificates.of_agent(tx, agent.id) if one.revoked_ns is None), None)
     told = msgspec.json.decode(agent.spool, type=_Spool) if agent.spool else _Spool()
-    return Host(agent, ends_ns, told.held, tuple(one for one in newest if one.agent_id == agent.id))
+    figures = tuple(one for one in newest if one.agent_id == agent.id)
+    return Host(agent, ends_ns, told.held, figures, next(iter(inventories.of_agent(tx, agent.id, limit=1)), None))
