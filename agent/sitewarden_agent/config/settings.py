@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
+from sitewarden_agent.config import keeping
 from sitewarden_agent.config.allowed import RemoteConfig
 from sitewarden_agent.config.probes import Probe, check_address
 from sitewarden_agent.config.site import Changes, Component, Inventory, WatchedFiles, WatchedProcess
@@ -46,8 +47,14 @@ class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=
 
     name: Name
     """What this log is called in tickets. Keep it: reading resumes by it."""
-    paths: Annotated[tuple[str, ...], Meta(min_length=1)]
+    paths: tuple[str, ...] = ()
     """Absolute paths; *, ? and [..] match within a folder, ** any depth."""
+    journal: bool = False
+    """Read the systemd journal instead of files. The agent then starts journalctl, and nothing else."""
+    units: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
+    """Of the journal: only what these units wrote, as `journalctl --unit` takes them. Empty: everything."""
+    journal_folder: str | None = None
+    """Of the journal: a folder with journal files that is not this host's own, as `journalctl --directory` takes it."""
     exclude: tuple[str, ...] = ("*.gz", "*.xz", "*.bz2", "*.zst", "*.zip")
     """Patterns of file names or whole paths that are not read."""
     format: Literal["auto"] = "auto"
@@ -60,13 +67,26 @@ class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=
     """Where to begin in files that are there when this log is first watched. Later files are always read whole."""
     zone: str = "local"
     """Time zone of times written without one: local, or a name like Asia/Shanghai."""
+    keep: Annotated[tuple[str, ...], Meta(max_length=500)] = ()
+    """Regular expressions: records with a line that one of them finds are sent whatever their severity."""
     storm_per_minute: Annotated[int, Meta(ge=0)] = 20
     """So many records of one fingerprint go one by one in a minute; the others are counted. 0: all go."""
 
     def __post_init__(self) -> None:
+        if self.journal == bool(self.paths):
+            raise ValueError("a log needs either paths, or journal = true")
+        if not self.journal and (self.units or self.journal_folder is not None):
+            raise ValueError("units and journal_folder are for the journal; set journal = true, or leave them out")
+        if any(not unit or unit.startswith("-") for unit in self.units):
+            raise ValueError("units must be like postgresql.service")
+        if self.journal_folder is not None and not self.journal_folder.startswith("/"):
+            raise ValueError(f"journal_folder must be absolute; {self.journal_folder!r} is not")
         for path in self.paths:
             if not path.startswith("/"):
                 raise ValueError(f"paths must be absolute; {path!r} is not")
+        for pattern in self.keep:
+            if (wrong := keeping.complaint(pattern)) is not None:
+                raise ValueError(f"keep has {pattern!r}: {wrong}")
         if self.zone != "local":
             try:
                 zoneinfo.ZoneInfo(self.zone)
@@ -111,6 +131,8 @@ class Redact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A file with one such word a line, so that they need not stand here."""
     extra_keys: tuple[Annotated[str, Meta(min_length=2)], ...] = ()
     """Further key names whose values are secret."""
+    rules_file: str | None = None
+    """A file of your own rules for secrets, in the format of gitleaks. Ours always hold beside them."""
     pseudonyms: tuple[PseudonymKind, ...] = ("mail", "phone", "id", "ip", "user")
     """Kinds of personal data that are replaced by pseudonyms, keyed with this site's own key."""
 
@@ -128,6 +150,15 @@ class Spool(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long delivered batches stay, for headquarters restored from a backup."""
     parked_max: Annotated[int, Meta(ge=1)] = 100
     """How many batches refused for good are kept to be looked at."""
+
+
+class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[limits]: what all processes of the agent may take together. The disk's limit is `max_bytes` under [spool]."""
+
+    memory_mb: Annotated[int, Meta(ge=64)] = 192
+    """Resident memory, in MiB. Before it is reached the agent samples less, then reads less, then waits."""
+    cpu_share: Annotated[float, Meta(ge=0.01, le=64)] = 0.25
+    """Of one core, in the mean; short efforts may take more."""
 
 
 class Deadman(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -162,6 +193,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What must not leave this host."""
     spool: Spool = Spool()
     """What waits on disk."""
+    limits: Limits = Limits()
+    """What the agent may take of this host."""
     deadman: Deadman = Deadman()
     """Watching headquarters."""
     remote_config: RemoteConfig = RemoteConfig()

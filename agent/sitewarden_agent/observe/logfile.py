@@ -16,7 +16,7 @@ import os
 from dataclasses import dataclass, field
 
 from sitewarden_agent.model import FileMark, LogEvent, RecordPart
-from sitewarden_agent.observe.decoding import Assembling, Undecided, assembler_for
+from sitewarden_agent.observe.decoding import Assembling, Undecided, assembler_for, ends_lines_with_newline_bytes
 from sitewarden_agent.observe.packed import Packed
 from sitewarden_agent.observe.records import Reader
 from sitewarden_agent.observe.samefile import (
@@ -31,9 +31,16 @@ from sitewarden_agent.observe.samefile import (
     read_at,
     signature_of,
 )
-from sitewarden_alerting.reading.lines import Record
+from sitewarden_agent.observe.scanning.buffers import BLOCK_BYTES, block_buffer, read_into
+from sitewarden_agent.observe.scanning.scanner import Scanner
+from sitewarden_agent.observe.scanning.skim import skim
+from sitewarden_alerting.reading.lines import Assembler, Record
 
 TURN_BYTES = 128 * 1024
+FIRST_BYTES = 16 * 1024
+"""Enough to tell the encoding of a file; then what follows may be searched."""
+SEARCH_FROM_BYTES = 64 * 1024
+"""With so much unread, blocks are searched before they are read."""
 RECORD_SILENCE_NS = 250_000_000
 """A record that nothing was added to for this long is complete."""
 LINGER_DELETED_NS = 5_000_000_000
@@ -151,26 +158,28 @@ class LogFile:
         return not self.final and (status.st_size != self.position or status.st_mtime_ns != self.seen_changed_ns)
 
     def turn(self, now_ns: int, *, wall_ns: int) -> Turn:
-        """Read up to TURN_BYTES and give what is due. Raises FileCut when what was read is no longer there.
+        """Read up to TURN_BYTES, of a backlog up to BLOCK_BYTES, and give what is due. Raises FileCut when what was
+        read is no longer there.
 
         `now_ns` is monotonic; `wall_ns` is today, for times without a year.
         """
-        data = self._read_packed() if self._packed is not None else self._read()
-        events: list[LogEvent | None] = []
-        if data:
-            self.position += len(data)
-            self.grown_ns = now_ns
-            self._tail = (self._tail + data)[-TAIL_BYTES:]
-            self.seen_size = max(self.seen_size, self.position)
-            if self.signature.size < HEAD_BYTES and not self.final:
-                self.signature = signature_of(self.descriptor)
-            events += [self._closed(record, wall_ns) for record in self._assembler.feed(data)]
+        scanner = self._scanner()
+        if scanner is not None and self._packed is None:
+            records, size, most = *self._skim(scanner, now_ns), BLOCK_BYTES
+        else:
+            most = self._most
+            data = self._read_packed(most) if self._packed is not None else self._read(most)
+            size = len(data)
+            self._grow(size, (self._tail + data)[-TAIL_BYTES:], now_ns)
+            if scanner is not None and isinstance(self._assembler, Assembler):
+                records = skim(self._assembler, data, size, scanner.ends(data))
+            else:
+                records = self._assembler.feed(data)
             if isinstance(self._assembler, Undecided) and self._assembler.settled is not None:
                 self.encoding, self._assembler = self._assembler.settled
-        if len(data) == TURN_BYTES:
-            return self._done(events, len(data), again_ns=0)
-        again_ns = self._at_the_end(events, now_ns, wall_ns)
-        return self._done(events, len(data), again_ns=again_ns)
+        events = [self._closed(record, wall_ns) for record in records]
+        again_ns = 0 if size == most else self._at_the_end(events, now_ns, wall_ns)
+        return self._done(events, size, again_ns=again_ns)
 
     def finish(self, wall_ns: int) -> Turn:
         """Close what is open: nothing follows any more."""
@@ -201,13 +210,59 @@ class LogFile:
             self._packed = None
         os.close(self.descriptor)
 
-    def _read(self) -> bytes:
+    def _grow(self, size: int, tail: bytes, now_ns: int) -> None:
+        """So much more was read, and ends with `tail`."""
+        if not size:
+            return
+        self.position += size
+        self.grown_ns = now_ns
+        self._tail = tail
+        self.seen_size = max(self.seen_size, self.position)
+        if self.signature.size < HEAD_BYTES and not self.final:
+            self.signature = signature_of(self.descriptor)
+
+    @property
+    def _most(self) -> int:
+        """How much is read in one turn without searching it."""
+        may_search = self.reader.scanner is not None and self.reader.scanner.searches
+        return min(TURN_BYTES, FIRST_BYTES) if may_search and isinstance(self._assembler, Undecided) else TURN_BYTES
+
+    def _scanner(self) -> Scanner | None:
+        """What searches the next block, when there is much to read and most of it may be passed over."""
+        scanner = self.reader.scanner
+        if scanner is None or not scanner.searches:
+            return None
+        if self._packed is None and self.unread < SEARCH_FROM_BYTES:
+            return None
+        return scanner if ends_lines_with_newline_bytes(self.encoding) else None
+
+    def _skim(self, scanner: Scanner, now_ns: int) -> tuple[list[Record], int]:
+        """Search the next block in place; the records of what was found, and how much was read."""
+        assert isinstance(self._assembler, Assembler)
+        with block_buffer() as buffer:
+            overlap = len(self._tail)
+            status = os.fstat(self.descriptor)
+            end = read_into(self.descriptor, buffer, overlap + BLOCK_BYTES, offset=self.position - overlap)
+            self._must_follow(status, buffer[:overlap] if end >= overlap else b"\0")
+            size = max(0, end - overlap)
+            with memoryview(buffer) as view, view[overlap : overlap + size] as block:
+                ends = scanner.ends(block)
+            records = skim(self._assembler, buffer, overlap + size, ends, start=overlap)
+            self._grow(size, bytes(buffer[max(0, end - TAIL_BYTES) : end]), now_ns)
+        return records, size
+
+    def _read(self, most: int) -> bytes:
         """The next bytes, read together with those before them: only where these are still the same do they follow."""
         status = os.fstat(self.descriptor)
-        seen_before, self.seen_size = self.seen_size, status.st_size
         overlap = len(self._tail)
-        data = read_at(self.descriptor, overlap + TURN_BYTES, offset=self.position - overlap)
-        if status.st_size < self.position or data[:overlap] != self._tail:
+        data = read_at(self.descriptor, overlap + most, offset=self.position - overlap)
+        self._must_follow(status, data[:overlap])
+        return data[overlap:]
+
+    def _must_follow(self, status: os.stat_result, before: bytes | bytearray) -> None:
+        """Raise FileCut unless what was just read follows what was read before."""
+        seen_before, self.seen_size = self.seen_size, status.st_size
+        if status.st_size < self.position or before != self._tail:
             self.lost_bytes = max(0, seen_before - self.position)
             raise FileCut(self.path)
         if status.st_mtime_ns != self.seen_changed_ns and not self.final:
@@ -215,12 +270,11 @@ class LogFile:
                 self.lost_bytes = max(0, seen_before - self.position)
                 raise FileCut(self.path)
             self.seen_changed_ns = status.st_mtime_ns
-        return data[overlap:]
 
-    def _read_packed(self) -> bytes:
+    def _read_packed(self, most: int) -> bytes:
         assert self._packed is not None
         try:
-            return self._packed.read(TURN_BYTES)
+            return self._packed.read(most)
         except OSError as error:
             self.torn = str(error)
             return b""

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from sitewarden_agent.config import Log
 from sitewarden_agent.model import LogEvent, RecordPart
+from sitewarden_agent.observe.scanning.scanner import Scanner, scanner_of
 from sitewarden_agent.observe.storms import Counted, Storms, sample_of
 from sitewarden_alerting.reading.familiar import Familiar, Memories, Seen
 from sitewarden_alerting.reading.lines import Record
@@ -53,6 +54,8 @@ class Reader:
     default_zone: tzinfo
     redact: Callable[[str], str]
     storm_per_minute: int = 0
+    scanner: Scanner | None = None
+    """Searches blocks of this log, and says which records go whatever their severity."""
     dropped: int = 0
     _familiar: Familiar = field(init=False)
     _storms: Storms = field(init=False)
@@ -63,7 +66,9 @@ class Reader:
 
     @classmethod
     def of(cls, log: Log, redact: Callable[[str], str]) -> Reader:
-        return cls(log.name, Severity[log.min_severity.upper()], zone(log.zone), redact, log.storm_per_minute)
+        least = Severity[log.min_severity.upper()]
+        scanner = scanner_of(least, log.keep)
+        return cls(log.name, least, zone(log.zone), redact, log.storm_per_minute, scanner)
 
     def event(
         self, record: Record, part: RecordPart, *, file: str, file_id: str, now_ns: int, whatever: bool = False
@@ -73,7 +78,7 @@ class Reader:
         In a storm a WHOLE becomes Counted, and a HEAD waits for its WHOLE; a FULL always goes, for its HEAD went.
         """
         seen = self._familiar.look(record.text, now_ns=now_ns)
-        if seen.severity < self.min_severity and not whatever:
+        if seen.severity < self.min_severity and not whatever and not self._keeps(record):
             return None
         counts = part is not RecordPart.FULL
         if counts and seen.fingerprint is not None and self._storms.holds(seen.fingerprint, now_ns):
@@ -107,6 +112,9 @@ class Reader:
             self._storms.told(read.fingerprint, now_ns)
             return event
         return None if part is RecordPart.HEAD else sample_of(event)
+
+    def _keeps(self, record: Record) -> bool:
+        return self.scanner is not None and self.scanner.keeps(record.text)
 
     def _counted(self, record: Record, seen: Seen, *, file: str, file_id: str) -> Counted:
         """One more, under the fingerprint that the last record of its shape had."""

@@ -83,6 +83,7 @@ class Site:
         min_severity: str = "debug",
         encoding: str = "auto",
         storm_per_minute: int = 0,
+        keep: tuple[str, ...] = (),
     ) -> None:
         self.folder = folder
         self.store = MemoryStore()
@@ -94,6 +95,7 @@ class Site:
             min_severity=min_severity,  # type: ignore[arg-type]
             zone="UTC",
             encoding=encoding,  # type: ignore[arg-type]
+            keep=keep,
             storm_per_minute=storm_per_minute,
         )
         self.tail: Tail | None = None

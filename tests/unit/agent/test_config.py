@@ -97,7 +97,7 @@ def test_the_example_can_be_used_and_has_every_key() -> None:
     text = EXAMPLE.read_text()
     example = config.load(EXAMPLE)
     # Keys that are commented out count as present, and must work when they are not.
-    hidden = "proxy|literals_file|latency_max_s|ca_file|port|password_file|at_least|at_most"
+    hidden = "proxy|literals_file|rules_file|latency_max_s|ca_file|port|password_file|at_least|at_most"
     shown = re.sub(rf"^# ({hidden}) =", r"\1 =", text, flags=re.M)
     raw = tomllib.loads(shown)
     config.parse(shown, PATH)

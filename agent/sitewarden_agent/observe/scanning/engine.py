@@ -8,13 +8,15 @@ of every match's end, in order. Buffers of any kind are searched in place. Not h
 from __future__ import annotations
 
 import importlib.util
-import platform
+import os
 import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
+ENGINES = ("hyperscan", "re2", "re")
+"""The fastest first."""
 CPUINFO = Path("/proc/cpuinfo")
 _HYPERSCAN_NEEDS = frozenset({"ssse3", "sse4_2", "popcnt"})
 _PADDING = tuple(rb"\x00\xff%02d never matches %02d\xff\x00" % (number, number * 7 % 100) for number in range(40))
@@ -54,8 +56,19 @@ def compiled(patterns: Sequence[bytes], *, name: str | None = None) -> Engine:
     return _Re(patterns)
 
 
+def compiled_by_any(patterns: Sequence[bytes], *, name: str | None = None) -> Engine:
+    """The same by the next engine where one refuses a pattern: what `re` compiled before, `re` compiles again."""
+    names = ENGINES[ENGINES.index(name or chosen()) :]
+    for each in names[:-1]:
+        try:
+            return compiled(patterns, name=each)
+        except ValueError:
+            continue
+    return compiled(patterns, name=names[-1])
+
+
 def _cpu_runs_hyperscan(cpuinfo: Path) -> bool:
-    machine = platform.machine()
+    machine = os.uname().machine
     if machine == "aarch64":
         return True
     if machine != "x86_64":

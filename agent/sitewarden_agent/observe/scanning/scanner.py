@@ -2,7 +2,7 @@
 
 Promises: `ends` misses no record that the log's `min_severity` or its `keep` patterns want, whatever engine runs;
 `keeps` says of one record whether a `keep` pattern finds it. Scanners of logs with the same settings are shared, and
-compile at the first use. From any thread. Not here: what a `keep` pattern may be (`keeping`), the engines (`engine`).
+compile at the first use. From any thread. Not here: what a `keep` pattern may be (`config`), the engines (`engine`).
 """
 
 from __future__ import annotations
@@ -11,15 +11,11 @@ import threading
 from collections.abc import Sequence
 from functools import lru_cache
 
+from sitewarden_agent.config.keeping import prepared
 from sitewarden_agent.observe.scanning import engine
 from sitewarden_agent.observe.scanning.engine import Engine
-from sitewarden_agent.observe.scanning.keeping import prepared
 from sitewarden_alerting.reading import prefilter
 from sitewarden_alerting.reading.severity import Severity
-
-BLOCK_BYTES = 512 * 1024
-"""How much is read and searched at once. The buffers for it are used again."""
-_SPARE_BUFFERS = 2
 
 
 class Scanner:
@@ -60,7 +56,7 @@ class Scanner:
     def _engine(self, part: str, patterns: Sequence[bytes]) -> Engine:
         found = self._compiled.get(part)
         if found is None:
-            found = self._compiled[part] = engine.compiled(patterns, name=self._engine_name)
+            found = self._compiled[part] = engine.compiled_by_any(patterns, name=self._engine_name)
         return found
 
 
@@ -68,19 +64,3 @@ class Scanner:
 def scanner_of(least: Severity, keep: tuple[str, ...]) -> Scanner:
     """The scanner for these settings, shared by the logs that have them."""
     return Scanner(least, keep)
-
-
-_spare: list[bytearray] = []
-
-
-def take_buffer() -> bytearray:
-    """A buffer for a block and what stands before it. Give it back."""
-    try:
-        return _spare.pop()
-    except IndexError:
-        return bytearray(BLOCK_BYTES + 4096)
-
-
-def give_back(buffer: bytearray) -> None:
-    if len(_spare) < _SPARE_BUFFERS:
-        _spare.append(buffer)

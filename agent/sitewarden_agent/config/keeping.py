@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 
 MOST_CHARACTERS = 500
+MOST_REPEATS = 200
 
 _PART = re.compile(r"\\(?:x[0-9A-Fa-f]{2}|.)|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?[a-zA-Z]*[:)]|\(\?|.", re.DOTALL)
+_COUNTED = re.compile(r"\{(\d+)(?:,(\d*))?\}")
 _REPEAT = re.compile(r"[*+?{]")
 _ESCAPES = frozenset("dDwWsSbB")
 
@@ -26,6 +28,8 @@ def complaint(pattern: str) -> str | None:
         return f"it is no regular expression ({error})"
     if compiled.search(b"") is not None:
         return "it matches an empty line, so it would keep everything; name what must be there"
+    if any(int(number) > MOST_REPEATS for found in _COUNTED.findall(pattern) for number in found if number):
+        return f"it repeats more than {MOST_REPEATS} times; write * or + instead"
     return _unshared(pattern)
 
 
