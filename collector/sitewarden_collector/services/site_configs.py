@@ -65,6 +65,15 @@ class Standing:
     changed_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class OfSite:
+    """What is configured at a site; every version for it with what that changed, the newest first."""
+
+    scope: Scope
+    standing: tuple[Standing, ...]
+    versions: tuple[tuple[SiteConfig, str], ...]
+
+
 def scope(tx: Connection, *, customer: str = "", site: str = "", agent: str = "") -> Scope:
     """The one that is named. Raises Invalid unless it is exactly one, NotFound."""
     if [bool(customer), bool(site), bool(agent)].count(True) != 1:
@@ -192,6 +201,15 @@ def standing(tx: Connection, site_id: str) -> list[Standing]:
     here = [agent for agent in agents.of_site(tx, site_id) if agent.state in ("active", "quarantined")]
     sent = site_configs.last_deliveries(tx, [agent.id for agent in here])
     return [_standing(agent, effective(tx, agent), sent.get(agent.id)) for agent in here]
+
+
+def of_site(tx: Connection, name: str) -> OfSite:
+    """Raises NotFound."""
+    what = scope(tx, site=name)
+    every = site_configs.history(tx, what.id)
+    before = [*(one.document for one in every[1:]), ""]
+    changed = [(one, diff(was, one.document)) for one, was in zip(every, before, strict=True)]
+    return OfSite(what, tuple(standing(tx, what.id)), tuple(changed))
 
 
 def _standing(agent: Agent, wanted: SiteConfig | None, last: Delivery | None) -> Standing:

@@ -22,7 +22,7 @@ from sitewarden_collector.http_api.shapes import (
     nanoseconds,
     narrowed,
 )
-from sitewarden_collector.services import charts
+from sitewarden_collector.services import charts, site_configs
 from sitewarden_collector.services.access import Principal
 from sitewarden_collector.services.once import Tx
 from sitewarden_collector.store import agents, listings, samples, sites
@@ -50,6 +50,18 @@ class SiteOut(Out):
     created: datetime
 
 
+class ConfigurationOut(Out):
+    """How a host stands to what is configured for it from here."""
+
+    version: int | None = Field(description="what should run; null: nothing was configured from here")
+    configured_for: str = Field(description="customer, site or agent; empty: nothing was configured")
+    state: str = Field(
+        description="none, unsupported, queued, received, applying, applied, failed, refused, expired or superseded"
+    )
+    detail: str = Field(description="why, and of a failure the end of the agent's log")
+    since: datetime | None
+
+
 class AgentOut(Out):
     """A host with an agent."""
 
@@ -60,6 +72,7 @@ class AgentOut(Out):
     state_why: str
     enrolled: datetime
     last_seen: datetime | None
+    configuration: ConfigurationOut | None = Field(description="null: the agent is gone, or not yours to see")
 
 
 class SiteDetailOut(SiteOut):
@@ -132,6 +145,7 @@ def _must_find(tx: Tx, name: str, who: Principal) -> SiteRow:
 
 def _detail(tx: Tx, name: str, who: Principal) -> dict[str, Any]:
     row = _must_find(tx, name, who)
+    configured = {} if who.only_customer else _configured(tx, row.id)
     hosts = [
         AgentOut(
             id=agent.id,
@@ -141,11 +155,25 @@ def _detail(tx: Tx, name: str, who: Principal) -> dict[str, Any]:
             state_why="" if who.only_customer else agent.state_why,
             enrolled=instant(agent.enrolled_ns),
             last_seen=moment(agent.last_seen_ns),
+            configuration=configured.get(agent.id),
         )
         for agent in agents.of_site(tx, row.id)
     ]
     there = sorted({one.series.name for one in samples.last(tx, site_id=row.id)})
     return {**_site_out(row), "hosts": hosts, "series": there}
+
+
+def _configured(tx: Tx, site_id: str) -> dict[str, ConfigurationOut]:
+    return {
+        one.agent.id: ConfigurationOut(
+            version=None if one.wanted is None else one.wanted.version,
+            configured_for="" if one.wanted is None else one.wanted.scope,
+            state=one.state,
+            detail=one.detail,
+            since=moment(one.changed_ns),
+        )
+        for one in site_configs.standing(tx, site_id)
+    }
 
 
 def _tracks(tx: Tx, name: str, series: str, who: Principal, *, since_ns: int, until_ns: int) -> list[TrackOut]:
