@@ -17,6 +17,8 @@ from sitewarden_agent.observe.looks import Bad, Look
 from sitewarden_agent.observe.probe_http import Asking, get
 
 KEEPS_PLACE_NS = 3_600 * 1_000_000_000
+JUDGED_MAX = 4
+"""New series of one answer that are looked at closely, for each that may be taken."""
 _ACCEPT = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.9,*/*;q=0.1"
 _UNITS = ("seconds", "bytes", "ratio", "celsius", "volts", "amperes", "joules", "grams", "meters")
 
@@ -31,6 +33,7 @@ class Scrape:
         self._wanted = exposition.wanted(probe.series)
         self._known: dict[bytes, Series] = {}
         self._seen_ns: dict[Series, int] = {}
+        self._let_go_ns = -1
 
     async def __call__(self) -> Look:
         probe = self._probe
@@ -53,10 +56,13 @@ class Scrape:
     def take(self, text: bytes, now_ns: int) -> tuple[dict[Series, float], int]:
         """The values that are taken of an answer, and how many samples were left out. `now_ns` is monotonic."""
         values: dict[Series, float] = {}
-        refused = 0
+        refused, judged = 0, 0
         for written, value in exposition.samples(text, self._wanted):
             one = self._known.get(written)
-            if one is None and (one := self._admitted(written, now_ns)) is None:
+            if one is None and judged < JUDGED_MAX * self._probe.series_max:
+                judged += 1
+                one = self._admitted(written, now_ns)
+            if one is None:
                 refused += 1
                 continue
             self._seen_ns[one] = now_ns
@@ -66,7 +72,8 @@ class Scrape:
     def _admitted(self, written: bytes, now_ns: int) -> Series | None:
         one = self._series(written)
         if one not in self._seen_ns and len(self._seen_ns) >= self._probe.series_max:
-            self._let_go(now_ns)
+            if now_ns != self._let_go_ns:
+                self._let_go(now_ns)
             if len(self._seen_ns) >= self._probe.series_max:
                 return None
         if len(self._known) >= 4 * self._probe.series_max:  # several that differ in dropped labels are one
@@ -76,6 +83,7 @@ class Scrape:
 
     def _let_go(self, now_ns: int) -> None:
         """Forget what was not seen for long."""
+        self._let_go_ns = now_ns
         self._seen_ns = {one: seen_ns for one, seen_ns in self._seen_ns.items() if now_ns - seen_ns < KEEPS_PLACE_NS}
         self._known = {written: one for written, one in self._known.items() if one in self._seen_ns}
 
@@ -86,6 +94,6 @@ class Scrape:
             for key, value in pairs
             if key not in self._probe.drop_labels
         ]
-        base = name.removesuffix("_total")
+        base = name.removesuffix("_total").removesuffix("_sum")
         unit = next((unit for unit in _UNITS if base.endswith(f"_{unit}")), "")
         return Series(name, tuple(sorted([*labels, ("probe", self._probe.name)])), unit)
