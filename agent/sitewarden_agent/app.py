@@ -98,8 +98,9 @@ def _serve(name: str, config: Config, process: Process, rules: confine.Rules) ->
         confinement = confine.enter(rules)
         clock = SystemClock()
         with opened_spool(config, clock) as spool:
+            confined = {"state": confinement.state, "detail": confinement.detail}
             with contextlib.suppress(Transient):
-                spool.note(f"confinement_{name}", {"state": confinement.state, "detail": confinement.detail})
+                spool.note(f"confinement_{name}", {**confined, "pid": os.getpid(), "started": _started()})
             asyncio.run(_until_told(config, spool, clock, process))
     return 0
 
@@ -125,6 +126,15 @@ def _alone(name: str, folder: Path) -> Iterator[None]:
                     raise ConfigError(message) from None
                 time.sleep(0.05)
         yield
+
+
+def _started() -> int:
+    """When this process began, in the kernel's ticks: with its id it names it for ever. 0 where that is not told."""
+    try:
+        text = Path("/proc/self/stat").read_text(errors="replace")
+        return int(text[text.rindex(")") + 2 :].split()[19])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 async def _until_told(config: Config, spool: Spool, clock: Clock, process: Process) -> None:

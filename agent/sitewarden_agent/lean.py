@@ -8,16 +8,20 @@ back what only the start needed. Neither changes what the process can do; neithe
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import sys
 import typing
 
 _MADV_DONTNEED = 4
+_M_ARENA_MAX = -8
 _TRIM_KEEP_BYTES = 64 * 1024
 
 
 def begin(*, tls: bool) -> None:
     """Before the first import of asyncio, msgspec or grpc. `tls`: whether Python's own will be used."""
+    with contextlib.suppress(OSError, AttributeError):
+        _libc().mallopt(_M_ARENA_MAX, 1)  # one heap for all threads: they work in turns anyway. glibc only
     # Those names of it that are asked for are Python's own since 3.11; msgspec and grpc try `typing` themselves.
     sys.modules.setdefault("typing_extensions", typing)
     if tls or "asyncio" in sys.modules:
@@ -33,24 +37,24 @@ def settle() -> None:
     """Once all is loaded and running."""
     gc.collect()
     gc.freeze()  # what is there now stays: no later collection walks over it, nor touches its pages
-    with contextlib.suppress(OSError, AttributeError, ValueError):
+    with contextlib.suppress(OSError, AttributeError, ValueError, IndexError):
         trim()
         _let_go_of_code()
 
 
 def trim() -> None:
     """Give free memory back to the system. glibc only."""
-    import ctypes
+    _libc().malloc_trim(_TRIM_KEEP_BYTES)
 
-    ctypes.CDLL(None).malloc_trim(_TRIM_KEEP_BYTES)
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def _let_go_of_code() -> None:
     """Let go of the pages of libraries that were read in and not changed. Most of them only the start needed; what is
     used again comes back from the page cache by itself."""
-    import ctypes
-
-    madvise = ctypes.CDLL(None, use_errno=True).madvise
+    madvise = _libc().madvise
     madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
     for start, end in _clean_mappings():
         madvise(start, end - start, _MADV_DONTNEED)

@@ -222,7 +222,6 @@ def end_with_parent(parent: int) -> None:
 
 
 def main(config: str, state_dir: str) -> int:
-    os.environ.setdefault("MALLOC_ARENA_MAX", "1")  # one heap for all threads of a child: they work in turns anyway
     kept, renew = commands(config)
     return keep(kept, Renewal(renew, os.path.join(state_dir, DUE)))
 

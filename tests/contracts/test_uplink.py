@@ -47,10 +47,16 @@ class DeadmanSettings:
 
 
 @dataclass(frozen=True)
+class LimitsSettings:
+    cpu_share: float = 64.0
+
+
+@dataclass(frozen=True)
 class Settings:
     state_dir: Path
     link: LinkSettings = LinkSettings()
     deadman: DeadmanSettings = DeadmanSettings()
+    limits: LimitsSettings = LimitsSettings()
 
 
 @pytest.fixture(scope="module")

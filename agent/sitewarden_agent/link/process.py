@@ -30,9 +30,12 @@ from sitewarden_agent.link.session import draw_session_id, machine_fingerprint, 
 from sitewarden_agent.link.trouble import Ending, Follow
 from sitewarden_agent.link.uplink import Pace
 from sitewarden_agent.link.wake import watching
+from sitewarden_agent.pacer import Pacer
 from sitewarden_agent.spool import Spool
 
 LOOK_FOR_IDENTITY_S = 2.0
+SHARE = 0.5
+"""Of what all processes may take together; observe keeps within what this one leaves."""
 LOOK_FOR_OTHER_S = 10.0
 """For another identity, while there is one that works."""
 RENEWAL_DUE = "renew.due"
@@ -64,6 +67,13 @@ class DeadmanConfig(Protocol):
     def after_s(self) -> float: ...
 
 
+class LimitsConfig(Protocol):
+    """The settings under [limits] that are used here."""
+
+    @property
+    def cpu_share(self) -> float: ...
+
+
 class Config(Protocol):
     """The settings that are used here."""
 
@@ -73,6 +83,8 @@ class Config(Protocol):
     def link(self) -> LinkConfig: ...
     @property
     def deadman(self) -> DeadmanConfig: ...
+    @property
+    def limits(self) -> LimitsConfig: ...
 
 
 async def run(config: Config, spool: Spool, clock: Clock, stop: asyncio.Event) -> None:
@@ -81,6 +93,7 @@ async def run(config: Config, spool: Spool, clock: Clock, stop: asyncio.Event) -
     # join can wait for ever. Held once, it stays up from one connection to the next.
     grpc.aio.init_grpc_aio()
     link = _Link(config, spool, clock, random.SystemRandom())
+    link.pace.pacer = Pacer(config.limits.cpu_share * SHARE)
     serving = asyncio.create_task(link.serve())
     stopping = asyncio.create_task(stop.wait())
     tasks = {serving, stopping}

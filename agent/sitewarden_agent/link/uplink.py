@@ -9,6 +9,7 @@ Not here: connecting and trying again (connection, process).
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ import grpc
 
 from sitewarden_agent.link import trouble, wire
 from sitewarden_agent.link.trouble import Ended, Ending, Follow
+from sitewarden_agent.pacer import Pacer
 from sitewarden_agent.spool import Sealed, Spool
 from sitewarden_protos.v1 import common_pb2, intake_pb2
 
@@ -49,6 +51,8 @@ class Pace:
     batch_max_observations: int = BATCH_MAX_OBSERVATIONS
     reconnect_min_s: float = 0.0
     reconnect_window_s: float = 0.0
+    pacer: Pacer | None = None
+    """This process's share of the processor. A backlog goes up no faster."""
 
     def take(self, pacing: common_pb2.Pacing) -> None:
         """Zero means: no wish. The agent's own bounds stay the outer ones."""
@@ -153,6 +157,8 @@ async def _send(call: UploadCall, spool: Spool, course: _Course, *, wake: asynci
                 continue
             course.sent(batch)
             await write_or_wait(call.write(intake_pb2.UploadRequest(batch=message)))
+            if pace.pacer is not None:
+                await asyncio.sleep(pace.pacer.owed_s(now_s=time.monotonic(), used_s=time.process_time()))
         await wake.wait()
 
 

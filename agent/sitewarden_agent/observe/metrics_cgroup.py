@@ -102,6 +102,9 @@ class Group:
         """Whether anybody set a limit of memory or processor."""
         return bool(self._memory_max() or self._cores())
 
+    def allowed(self) -> Allowed:
+        return Allowed(self._memory_max(), self._cores())
+
     def _memory(self) -> Values:
         folder, two = self.where.memory, self.where.version == 2
         limit = self._memory_max()
@@ -166,6 +169,20 @@ class OwnContainer:
     def __call__(self, now_s: float) -> Values:
         if self._group is not None:
             yield from self._group(now_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What the group of this process may use; None where nobody set a limit."""
+
+    memory_bytes: int | None = None
+    cores: float | None = None
+
+
+def allowed(kernel: Kernel) -> Allowed:
+    """The limits of the group that this process is in, be it a container or a service."""
+    found = place(kernel, Mounts(kernel))
+    return Group(kernel, found).allowed() if found is not None else Allowed()
 
 
 def in_container(kernel: Kernel) -> str:

@@ -17,6 +17,7 @@ from sitewarden_agent.model import Change, What
 from sitewarden_agent.observe import redaction, sitekey
 from sitewarden_agent.observe.jobs.health import Health
 from sitewarden_agent.observe.jobs.job import Ground, Job, keep_going
+from sitewarden_agent.observe.jobs.limits import KeepWithin
 from sitewarden_agent.observe.jobs.logs import Logs
 from sitewarden_agent.observe.jobs.probing import Probing
 from sitewarden_agent.observe.jobs.remote import RemoteConfiguration
@@ -30,10 +31,22 @@ from sitewarden_agent.spool import Spool
 def jobs(ground: Ground, *others: Job, about: dict[str, Any]) -> list[Job]:
     """Everything that goes on in this process; the status comes last, because it tells of the others at the end."""
     working: list[Job] = [Logs(ground), *(Probing(ground, probe) for probe in ground.config.probes), *others]
+    working += _journals(ground)
     working.append(Site(ground))
+    working.append(KeepWithin(ground))
     working.append(Health(ground, tuple(working)))
     working.append(Status(ground, tuple(working), about=about))
     return working
+
+
+def _journals(ground: Ground) -> list[Job]:
+    """Most sites follow none: what that needs is loaded where one is followed."""
+    logs = [log for log in ground.config.logs if log.journal]
+    if not logs:
+        return []
+    from sitewarden_agent.observe.jobs.journals import Journals
+
+    return [Journals(ground, log) for log in logs]
 
 
 async def run(config: Config, spool: Spool, clock: Clock, stop: asyncio.Event) -> None:

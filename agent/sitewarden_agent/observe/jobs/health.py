@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from sitewarden_agent.model import Change, Series
 from sitewarden_agent.observe.blocks import Collecting
 from sitewarden_agent.observe.jobs.job import Ground, Job
+from sitewarden_agent.observe.limits import SPARING_FACTOR
 from sitewarden_agent.observe.metrics import Sampler
 
 CLOCK_STEP_S = 2.0
@@ -43,7 +44,8 @@ class Health(Job):
             blocks = self._collecting.add(clock.wall_ns(), values, levels=levels)
             if blocks:
                 await ground.append(*blocks)
-            next_ns = max(next_ns + int(ground.config.health.interval_s * 1e9), clock.monotonic_ns())
+            interval_s = ground.config.health.interval_s * (SPARING_FACTOR if ground.easing.step else 1)
+            next_ns = max(next_ns + int(interval_s * 1e9), clock.monotonic_ns())
             await clock.sleep((next_ns - clock.monotonic_ns()) / 1e9)
 
     async def stopped(self) -> None:

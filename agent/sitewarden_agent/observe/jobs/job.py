@@ -15,9 +15,25 @@ from sitewarden_agent.clock import Clock
 from sitewarden_agent.config import Config
 from sitewarden_agent.errors import Permanent, Transient
 from sitewarden_agent.model import Observation, Series, What
+from sitewarden_agent.observe.limits import Step
+from sitewarden_agent.pacer import Pacer
 from sitewarden_agent.spool import Spool
 
 TRY_AGAIN_S = 5.0
+
+
+class Easing:
+    """How much the jobs are to hold back, so that the agent keeps within its limits. `jobs.limits` decides."""
+
+    def __init__(self, cpu_share: float) -> None:
+        self.step = Step.OK
+        self.pacer = Pacer(cpu_share)
+        self.shrinking: list[Callable[[], None]] = []
+        """Called when memory is short: whoever has a cache empties it. From the loop; quick."""
+
+    def shrink(self) -> None:
+        for empty in self.shrinking:
+            empty()
 
 
 class Ground:
@@ -30,6 +46,7 @@ class Ground:
         self.redact = redact
         self.complaints: dict[str, list[str]] = {}
         """What is wrong now, by whom it concerns. In words for the customer, with what to do."""
+        self.easing = Easing(config.limits.cpu_share)
 
     async def append(self, *whats: What) -> None:
         """Into the spool; given up when it has no room. Logs take another way, with their marks."""

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from sitewarden_agent.observe.jobs.job import Ground, Job
+from sitewarden_agent.observe.limits import Step
 from sitewarden_agent.observe.tail import Tail
 from sitewarden_agent.observe.watch import Watch
 
 FOLDERS_EVERY_NS = 10_000_000_000
 """Looked for at once when names changed in a folder that is watched, and so often for the rest."""
 FILES_SHOWN_MAX = 1_000
+LEAN_REST_S = 0.2
+PAUSED_S = 2.0
+"""While the agent is at its limit of memory it looks so often whether it may read again."""
 
 
 class Logs(Job):
@@ -20,7 +25,7 @@ class Logs(Job):
 
     def __init__(self, ground: Ground) -> None:
         super().__init__(ground)
-        self._tail = Tail(ground.config.logs, ground.spool, clock=ground.clock, redact=ground.redact)
+        self._tail = Tail([log for log in ground.config.logs if not log.journal], ground.spool, clock=ground.clock, redact=ground.redact)
 
     async def run(self) -> None:
         clock = self.ground.clock
@@ -36,7 +41,11 @@ class Logs(Job):
                     folders_ns = clock.monotonic_ns()
                     await asyncio.to_thread(lambda: watch.folders(self._tail.folders()))
                     self._tail.is_told = watch.hears_all
+                if self.ground.easing.step is Step.PAUSED:
+                    await clock.sleep(PAUSED_S)
+                    continue
                 rest_s = await asyncio.to_thread(self._tail.turn)
+                await self._paced()
                 complaints = [*await asyncio.to_thread(self._tail.complaints), *watch.complaints()]
                 self.ground.complaints[self.name] = complaints
                 if rest_s > 0 and await watch.change(rest_s):
@@ -45,6 +54,16 @@ class Logs(Job):
         finally:
             await asyncio.shield(asyncio.to_thread(self._tail.close))
             watch.close()
+
+    async def _paced(self) -> None:
+        """Wait so long that reading keeps within the agent's share of the processor."""
+        owed_s = self.ground.easing.pacer.owed_s(
+            now_s=self.ground.clock.monotonic_ns() / 1e9, used_s=time.process_time()
+        )
+        if self.ground.easing.step is Step.LEAN:
+            owed_s = max(owed_s, LEAN_REST_S)
+        if owed_s > 0:
+            await self.ground.clock.sleep(owed_s)
 
     def status(self) -> Mapping[str, Any]:
         return {
