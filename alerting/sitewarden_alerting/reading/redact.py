@@ -16,10 +16,11 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import quote
 
-from sitewarden_alerting.reading import redact_personal, redact_secrets, redact_values, shapes
+from sitewarden_alerting.reading import redact_encoded, redact_personal, redact_secrets, redact_values, shapes
+from sitewarden_alerting.reading.redact_rules import Rule, Shapes
 
 KINDS = ("secret", "literal", "mail", "phone", "id", "ip", "user")
 
@@ -38,7 +39,7 @@ class Redactor:
     `key` is the site's secret (empty: tokens can be guessed back by trying values, good only where nothing leaves).
     `literals` are the customer's own words, found in any case, also URL-encoded, JSON-escaped and in base64.
     `extra_keys` are key names (of JSON, YAML, key=value, headers, XML) whose values are secret here.
-    `pseudonyms` are the kinds to take out; secrets and literals are always taken out.
+    `pseudonyms` are the kinds to take out; secrets and literals are always taken out. `rules` are the shapes of tokens.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Redactor:
         *,
         extra_keys: Iterable[str] = (),
         pseudonyms: Iterable[str] = KINDS,
+        rules: Sequence[Rule] = redact_secrets.COMMON,
     ) -> None:
         kinds = frozenset(pseudonyms) | {"secret", "literal"}
         if unknown := kinds - set(KINDS):
@@ -60,10 +62,11 @@ class Redactor:
         self._user_keys = redact_values.Keys(redact_values.USER_KEYS)
         self._user_needles = redact_values.USER_NEEDLES if "user" in kinds else ()
         self._personal = redact_personal.Finder(kinds)
-        self._never_inert = any(c.isdigit() for key in extra for c in key)
+        self._shapes = Shapes(rules)
+        self._never_inert = self._shapes.runs_always or any(c.isdigit() for key in extra for c in key)
         self._numbered_needles = tuple(
             shapes.masked(needle).decode("utf-8", "surrogatepass")
-            for needle in (*self._literals.needles, *redact_secrets.NEEDLES)
+            for needle in (*self._literals.needles, *self._shapes.keywords)
         )
 
     def redact(self, text: str) -> str:
@@ -71,26 +74,42 @@ class Redactor:
         try:
             if "\x1b" in text:
                 text = _ANSI.sub("", text)
-            lowered = text.lower()
-            if self._literals.in_text(lowered):
-                text = self._literals.replace(text, self._token)
-                lowered = text.lower()
-            text = redact_secrets.replace_secrets(text, lowered, self._token)
-            if _any_in(self._secret_needles, lowered):
-                text = redact_values.replace_secret_values(text, self._secret_keys, self._token)
-            if _any_in(self._user_needles, lowered):
-                text = redact_values.replace_user_values(text, self._user_keys, self._token)
-            return self._personal.replace(text, lowered, self._token)
+            text = level = redact_encoded.replace(self._plain(text), self._finds, self._token)
+            for _ in range(redact_encoded.LEVELS):
+                if redact_encoded.ESCAPES.search(level) is None:
+                    break
+                below = redact_encoded.unescaped(level)
+                level = redact_encoded.replace(self._plain(below), self._finds, self._token)
+                if level != below:
+                    text = level  # told as it reads, because in its escapes the finding would stay
+            return text
         except Exception as error:  # noqa: BLE001 - whatever it is, the record stays here
             raise RedactionError(f"redaction failed ({type(error).__name__}); the record was not kept") from None
 
     __call__ = redact
+
+    def _plain(self, text: str) -> str:
+        """`text` with what is found in it as it stands."""
+        lowered = text.lower()
+        if self._literals.in_text(lowered):
+            text = self._literals.replace(text, self._token)
+            lowered = text.lower()
+        text = redact_secrets.replace_secrets(text, lowered, self._token, shapes=self._shapes)
+        if _any_in(self._secret_needles, lowered):
+            text = redact_values.replace_secret_values(text, self._secret_keys, self._token)
+        if _any_in(self._user_needles, lowered):
+            text = redact_values.replace_user_values(text, self._user_keys, self._token)
+        return self._personal.replace(text, lowered, self._token)
+
+    def _finds(self, text: str) -> bool:
+        return self._plain(text) != text
 
     def hinges_on_digits(self, text: str) -> bool:
         """Whether a text that differs from `text` in digits alone may be redacted otherwise; False only where not."""
         shape = shapes.masked(text).decode("utf-8", "surrogatepass")
         return (
             redact_personal.HINGES_ON_DIGITS.search(shape) is not None
+            or redact_encoded.HINGES_ON_DIGITS.search(shape) is not None
             or shape.count(":") >= 7
             or self._never_inert
             or _any_in(self._numbered_needles, shape.lower())

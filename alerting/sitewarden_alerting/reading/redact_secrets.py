@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from sitewarden_alerting.reading.redact_rules import Rule, Shapes
 from sitewarden_alerting.reading.redact_values import Token, once
 
 _PEM: Final = re.compile(r"-----BEGIN (?!CERTIFICATE|PUBLIC)([A-Z0-9 ]{1,40})-----.*?(?:-----END \1-----|\Z)", re.S)
@@ -24,49 +25,50 @@ _DATABASE_LOGIN: Final = re.compile(  # here a password may hold a slash, which 
 )
 _URL_TOKEN: Final = re.compile(r"(?<=://)(?=[A-Za-z_.~-]{0,200}[0-9])([A-Za-z0-9_.~-]{20,512}+)@(?=[\w\[.-])")
 
-# Tokens that show what they are: what must be in the text (in lower case), the pattern.
-_SHAPES: Final = tuple(
-    (needle, re.compile(rf"(?<![A-Za-z0-9]){pattern}"))
-    for needle, pattern in (
-        ("eyj", r"eyJ[A-Za-z0-9_-]{8,4000}+\.[A-Za-z0-9_-]{8,8000}+(?:\.[A-Za-z0-9_-]{0,4000}+)?"),  # JWT
-        ("akia", r"AKIA[A-Z0-9]{16}(?![A-Za-z0-9])"),  # AWS
-        ("asia", r"ASIA[A-Z0-9]{16}(?![A-Za-z0-9])"),
-        ("ltai", r"LTAI[A-Za-z0-9]{12,30}+"),  # Alibaba Cloud
-        ("akid", r"AKID[A-Za-z0-9]{32}"),  # Tencent Cloud
-        ("gh", r"gh[pousr]_[A-Za-z0-9]{30,255}+"),  # GitHub
-        ("github_pat_", r"github_pat_[A-Za-z0-9_]{22,255}+"),
-        ("glpat-", r"glpat-[A-Za-z0-9_-]{20,255}+"),  # GitLab
-        ("xox", r"xox[abeoprs]-[A-Za-z0-9-]{10,255}+"),  # Slack
-        ("xapp-", r"xapp-[A-Za-z0-9-]{10,255}+"),
-        ("hooks.slack.com", r"hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9/_-]{10,255}+"),
-        ("open-apis/bot", r"open-apis/bot/v2/hook/[A-Za-z0-9-]{10,100}+"),  # Feishu
-        ("webhook/send?key", r"webhook/send\?key=[A-Za-z0-9-]{10,100}+"),  # WeCom
-        ("aiza", r"AIza[A-Za-z0-9_-]{35}"),  # Google
-        ("ya29.", r"ya29\.[A-Za-z0-9_-]{20,2000}+"),
-        ("gocspx-", r"GOCSPX-[A-Za-z0-9_-]{20,64}+"),
-        ("_live_", r"(?:sk|rk|pk)_live_[A-Za-z0-9]{10,255}+"),  # Stripe
-        ("_test_", r"(?:sk|rk|pk)_test_[A-Za-z0-9]{10,255}+"),
-        ("whsec_", r"whsec_[A-Za-z0-9+/=]{20,255}+"),
-        ("sk-", r"sk-(?=[A-Za-z_-]{0,200}[0-9])[A-Za-z0-9_-]{20,255}+"),  # OpenAI, Anthropic
-        ("npm_", r"npm_[A-Za-z0-9]{30,64}+"),
-        ("pypi-", r"pypi-[A-Za-z0-9_-]{50,255}+"),
-        ("hf_", r"hf_[A-Za-z0-9]{30,64}+"),
-        ("sg.", r"SG\.[A-Za-z0-9_-]{16,32}+\.[A-Za-z0-9_-]{32,64}+"),  # SendGrid
-        ("dop_v1_", r"dop_v1_[a-f0-9]{64}"),  # DigitalOcean
-        ("swt1_", r"swt1_[A-Za-z0-9_=-]{20,4000}+"),  # our own enrolment tokens
-        ("$", r"\$(?:2[abxy]?|5|6|y|argon2id?|scrypt|pbkdf2-sha\d{1,3})\$[^\s\"':,;<>]{20,255}+"),  # password hashes
-        ("{ssha", r"\{SSHA\d{0,3}\}[A-Za-z0-9+/=]{20,255}+"),
+# Tokens that show what they are, for whoever gives no rules: those seen most in logs. `secret_rules.toml` has them all.
+COMMON: Final = tuple(
+    Rule(f"common-{number}", pattern, keywords)
+    for number, (keywords, pattern) in enumerate(
+        (
+            (("eyj",), r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]{0,4000})?"),  # JWT
+            (("akia", "asia"), r"A[KS]IA[A-Z0-9]{16}"),  # AWS
+            (("ltai",), r"LTAI[A-Za-z0-9]{12,30}"),  # Alibaba Cloud
+            (("akid",), r"AKID[A-Za-z0-9]{32}"),  # Tencent Cloud
+            (("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), r"gh[pousr]_[A-Za-z0-9]{30,255}"),  # GitHub
+            (("github_pat_",), r"github_pat_[A-Za-z0-9_]{22,255}"),
+            (("glpat-",), r"glpat-[A-Za-z0-9_-]{20,255}"),  # GitLab
+            (("xox",), r"xox[abeoprs]-[A-Za-z0-9-]{10,255}"),  # Slack
+            (("xapp-",), r"xapp-[A-Za-z0-9-]{10,255}"),
+            (("hooks.slack.com",), r"hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9/_-]{10,255}"),
+            (("open-apis/bot",), r"open-apis/bot/v2/hook/[A-Za-z0-9-]{10,100}"),  # Feishu
+            (("webhook/send?key",), r"webhook/send\?key=[A-Za-z0-9-]{10,100}"),  # WeCom
+            (("aiza",), r"AIza[A-Za-z0-9_-]{35}"),  # Google
+            (("ya29.",), r"ya29\.[A-Za-z0-9_-]{20,}"),
+            (("gocspx-",), r"GOCSPX-[A-Za-z0-9_-]{20,64}"),
+            (("_live_", "_test_"), r"(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{10,255}"),  # Stripe
+            (("whsec_",), r"whsec_[A-Za-z0-9+/=]{20,255}"),
+            (("sk-",), r"(?<![A-Za-z0-9])sk-(?=[A-Za-z_-]{0,200}[0-9])[A-Za-z0-9_-]{20,255}"),  # OpenAI, Anthropic
+            (("npm_",), r"npm_[A-Za-z0-9]{30,64}"),
+            (("pypi-",), r"pypi-[A-Za-z0-9_-]{50,255}"),
+            (("hf_",), r"hf_[A-Za-z0-9]{30,64}"),
+            (("sg.",), r"SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{32,64}"),  # SendGrid
+            (("dop_v1_",), r"dop_v1_[a-f0-9]{64}"),  # DigitalOcean
+            (("swt1_",), r"swt1_[A-Za-z0-9_=-]{20,}"),  # our own enrolment tokens
+            (
+                ("$2", "$5$", "$6$", "$y$", "$argon2", "$scrypt", "$pbkdf2"),
+                r"\$(?:2[abxy]?|5|6|y|argon2id?|scrypt|pbkdf2-sha\d{1,3})\$[^\s\"':,;<>]{20,255}",  # password hashes
+            ),
+            (("{ssha",), r"\{SSHA\d{0,3}\}[A-Za-z0-9+/=]{20,255}"),
+        )
     )
 )
-NEEDLES: Final = tuple(needle for needle, _ in _SHAPES)
-"""One of these is in each text in which a token is found that shows what it is."""
 _BEARER: Final = re.compile(
     r"(?<![A-Za-z0-9])(bearer[ ]{1,4})(?=[A-Za-z_.~+/=-]{0,400}[0-9])([A-Za-z0-9_.~+/=-]{12,4000}+)", re.I
 )
 
 
-def replace_secrets(text: str, lowered: str, token: Token) -> str:
-    """`text` with every such secret replaced. `lowered` is `text.lower()`."""
+def replace_secrets(text: str, lowered: str, token: Token, *, shapes: Shapes) -> str:
+    """`text` with every such secret replaced. `lowered` is `text.lower()`; `shapes` are of tokens that are known."""
     if "-----begin" in lowered:
         text = _PEM.sub(lambda m: token("secret", m[0]), text)
     if len(text) >= 60:
@@ -75,9 +77,7 @@ def replace_secrets(text: str, lowered: str, token: Token) -> str:
         text = _DATABASE_LOGIN.sub(lambda m: f"{m[1]}:{once(m[2], token)}@", text)
         text = _URL_LOGIN.sub(lambda m: f"{m[1]}:{once(m[2], token)}@", text)
         text = _URL_TOKEN.sub(lambda m: f"{token('secret', m[1])}@", text)
-    for needle, pattern in _SHAPES:
-        if needle in lowered:
-            text = pattern.sub(lambda m: token("secret", m[0]), text)
+    text = shapes.replace(text, lowered, token)
     if "bearer " in lowered:
         text = _BEARER.sub(lambda m: f"{m[1]}{token('secret', m[2])}", text)
     return text

@@ -25,12 +25,15 @@ SECRET_KEYS: Final = words(
     apikey api_key api-key accesskey access_key access-key privatekey private_key private-key secretkey secret_key
     secret-key accountkey account_key account-key signingkey signing_key encryptionkey encryption_key authkey auth_key
     auth-key credential credentials authorization cookie sessionid session_id session-id sessid connectionstring
-    connection_string 密码 口令 令牌 密钥
+    connection_string subscription-key subscription_key master-key master_key account-key account_key shared-key
+    shared_key storepass keypass bindpw bindpasswd rootpw userpassword userpw jwt
+    密码 口令 令牌 密钥 私钥 暗号 密碼 金鑰 パスワード 비밀번호 пароль contraseña senha
 """
 )
 SECRET_NEEDLES: Final = (
     *("pass", "pwd", "secret", "token", "key", "credential", "authorization", "cookie", "sess", "csrf", "xsrf", "otp"),
     *("pin", "cvv", "sig", "connection", "pw", "identified", "-u ", "密", "口令", "令牌"),
+    *("jwt", "私钥", "暗号", "金鑰", "パス", "비밀", "пароль", "contrase", "senha"),
 )
 USER_KEYS: Final = words("""
     user username user_name user-name userid user_id login login_name loginname logname ruser account_name 用户 用户名

@@ -19,8 +19,8 @@ from contextlib import closing
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
-from sitewarden_alerting import grouping
-from sitewarden_alerting.reading import event
+from sitewarden_alerting import grouping, reading
+from sitewarden_alerting.reading import event, redact_rules
 from sitewarden_alerting.reading.event import Event
 from sitewarden_alerting.reading.lines import Assembler, Record
 from sitewarden_alerting.reading.redact import RedactionError, Redactor
@@ -116,7 +116,8 @@ def _size(path: Path) -> int:
 
 def _events(path: Path, *, size: int, zone: tzinfo, now_ns: int, complain: bool) -> Iterator[Event]:
     """Every event of the first `size` bytes, so that both passes see the same although the file grows."""
-    redactor = Redactor()
+    shapes = Path(reading.__file__).with_name("secret_rules.toml").read_text(encoding="utf-8")
+    redactor = Redactor(rules=redact_rules.parse(shapes))
     for record in _records(path, size):
         try:
             yield event.read(record, redact=redactor.redact, default_zone=zone, now_ns=now_ns)
