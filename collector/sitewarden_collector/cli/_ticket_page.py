@@ -18,6 +18,7 @@ from sitewarden_collector.store.agents import Agent
 from sitewarden_collector.store.tickets import Listed
 
 TITLE_CHARS = 90
+DETAIL_LINES = 12
 OPENINGS = ("open_ticket", "reopen_ticket")
 
 
@@ -100,12 +101,13 @@ def _health(health: Health, when: str) -> str:
 
 
 def change(one: Observation) -> str:
-    """A change in one line."""
+    """A change in one line, and the first lines of what became different."""
     assert isinstance(one.what, Change)
     what = one.what
     step = f": {what.before} -> {what.after}" if what.before else f": {what.after}" if what.after else ""
     subject = f" {what.subject}" if what.subject and what.subject != one.place.hostname else ""
-    return f"{iso(one.wall_ns)} on {one.place.hostname}: {what.kind.replace('_', ' ')}{subject}{step}"
+    said = f"{iso(one.wall_ns)} on {one.place.hostname}: {what.kind.replace('_', ' ')}{subject}{step}"
+    return "\n".join([said, *(f"    {line}" for line in what.detail.splitlines()[:DETAIL_LINES])])
 
 
 def _listed(one: Listed) -> str:

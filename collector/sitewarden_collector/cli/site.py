@@ -1,4 +1,4 @@
-"""`sitewarden site list | show | growth | revoke`: the sites, their agents, what grows, and shutting one out."""
+"""`sitewarden site list | show | inventory | growth | revoke`: the sites, their agents and hosts, shutting one out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from sitewarden_collector.cli import _common, _site_growth
+from sitewarden_collector.cli import _common, _site_growth, _site_inventory
 from sitewarden_collector.services import enrolment
 from sitewarden_collector.store import agents, certificates, sites
 from sitewarden_collector.store.agents import Agent
@@ -28,7 +28,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     revoke.add_argument("agent", metavar="AGENT", help="its id, as `site show` prints it")
     revoke.add_argument("--why", default="revoked by an operator", metavar="TEXT")
     revoke.set_defaults(run=run_revoke)
-    for one in (listing, show, revoke, _site_growth.register(actions)):
+    for one in (listing, show, revoke, _site_growth.register(actions), _site_inventory.register(actions)):
         _common.add_config_option(one)
         _common.add_json_option(one)
 
@@ -70,6 +70,9 @@ def run_show(arguments: argparse.Namespace) -> int:
     for agent in shown["agents"]:
         if agent["state_why"]:
             print(f"\n{agent['agent']} is {agent['state']}: {agent['state_why']}")
+    for agent in shown["agents"]:
+        if agent["inventory"]:
+            print("\n" + "\n".join(_site_inventory.lines(agent["host"] or agent["agent"], agent["inventory"])))
     return 0
 
 
@@ -117,4 +120,5 @@ def _agent(tx: Connection, agent: Agent) -> dict[str, Any]:
         "certificate_ends": _common.iso(ends_ns),
         "clock_offset_s": agent.clock_offset_ns / 1_000_000_000,
         "spool": json.loads(agent.spool) if agent.spool else {},
+        "inventory": _site_inventory.newest(tx, agent.id),
     }

@@ -6,9 +6,11 @@ and of the agent are told by the agent itself, as changes. Not here: keeping inv
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from sitewarden_alerting.observations import Change, Disk, Inventory
+from sitewarden_collector.store.inventories import Kept
 
 KIND = "inventory"
 _WORDS = ("kernel", "distribution", "architecture", "cpu_model", "virtualisation", "container", "time_zone", "hostname")
@@ -34,6 +36,12 @@ def differences(before: Inventory, after: Inventory) -> Iterator[Change]:
     cards, cards_now = {card.name for card in before.cards}, {card.name for card in after.cards}
     yield from (Change(KIND, f"network card {name}", "there", "gone") for name in sorted(cards - cards_now))
     yield from (Change(KIND, f"network card {name}", "", "new") for name in sorted(cards_now - cards))
+
+
+def course(kept: Sequence[Kept]) -> list[tuple[int, Change]]:
+    """What became different, and when, out of inventories with the newest first."""
+    steps = pairwise(kept)
+    return [(after.since_ns, one) for after, before in steps for one in differences(before.inventory, after.inventory)]
 
 
 def _disks(before: Inventory, after: Inventory) -> Iterator[Change]:

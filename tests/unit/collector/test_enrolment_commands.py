@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sitewarden_alerting.observations import Component, Inventory
 from sitewarden_collector.cli import main
-from sitewarden_collector.store import agents
+from sitewarden_collector.store import agents, inventories
 from sitewarden_collector.store.engine import Database
 from tests import cast
 
@@ -80,6 +82,32 @@ def test_a_site_is_shown_with_its_agents_and_one_can_be_shut_out(run: Run, tmp_p
     assert shown["agents"][0]["state_why"] == "sold"
     assert shown["agents"][0]["spool"] == {"held": 7}
     assert "there is no site 'nowhere'" in run("site", "show", "nowhere", code=1)
+
+
+def test_a_site_says_what_its_hosts_are_and_were(run: Run, tmp_path: Path) -> None:
+    run("token", "create", "--site", cast.ACME_BERLIN)
+    assert "No host of this site has told" in run("site", "inventory", cast.ACME_BERLIN)
+    told = Inventory(
+        "web-1",
+        "Linux 6.1",
+        "Debian 12",
+        "x86_64",
+        cpus=4,
+        memory_bytes=8 * 2**30,
+        components=(Component("shop", "4.2"),),
+    )
+    with closing(Database(f"sqlite:///{tmp_path / 'data' / 'collector.db'}")) as db:
+        agent = db.write_now(cast.settle_agent)
+        db.write_now(inventories.tell, agent, told, at_ns=cast.NOON)
+        db.write_now(inventories.tell, agent, replace(told, memory_bytes=16 * 2**30), at_ns=cast.NOON + cast.HOUR)
+    for shown in (run("site", "show", cast.ACME_BERLIN), run("site", "inventory", cast.ACME_BERLIN)):
+        assert "Debian 12 (Linux 6.1, x86_64)" in shown
+        assert "component   shop 4.2" in shown
+    assert "memory: 8.0 GiB -> 16.0 GiB" in shown
+    (host,) = _json(run("site", "inventory", cast.ACME_BERLIN, "--json"))
+    assert host["inventory"]["components"] == [{"name": "shop", "version": "4.2", "source": "", "trouble": ""}]
+    (site,) = _json(run("site", "show", cast.ACME_BERLIN, "--json"))
+    assert site["agents"][0]["inventory"]["memory_bytes"] == 16 * 2**30
 
 
 def test_nothing_to_show_is_said_with_what_to_do(run: Run) -> None:

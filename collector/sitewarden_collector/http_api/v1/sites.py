@@ -22,6 +22,7 @@ from sitewarden_collector.http_api.shapes import (
     nanoseconds,
     narrowed,
 )
+from sitewarden_collector.http_api.v1.inventory_shapes import InventoryOut, inventory_of
 from sitewarden_collector.services import charts, site_configs
 from sitewarden_collector.services.access import Principal
 from sitewarden_collector.services.once import Tx
@@ -73,6 +74,7 @@ class AgentOut(Out):
     enrolled: datetime
     last_seen: datetime | None
     configuration: ConfigurationOut | None = Field(description="null: the agent is gone, or not yours to see")
+    inventory: InventoryOut | None = Field(description="what the host is; null: its agent has not told yet")
 
 
 class SiteDetailOut(SiteOut):
@@ -156,6 +158,7 @@ def _detail(tx: Tx, name: str, who: Principal) -> dict[str, Any]:
             enrolled=instant(agent.enrolled_ns),
             last_seen=moment(agent.last_seen_ns),
             configuration=configured.get(agent.id),
+            inventory=inventory_of(tx, agent.id),
         )
         for agent in agents.of_site(tx, row.id)
     ]
