@@ -64,7 +64,7 @@ def _interpreters(head: bytes) -> list[str]:
         return named
     try:
         return _loader(head)
-    except struct.error:
+    except (struct.error, OverflowError):
         return []
 
 

@@ -27,7 +27,8 @@ async def check(probe: CommandProbe, redact: Callable[[str], str] = str) -> Look
     level = _LEVELS.get(code, "unknown")
     text, data = perfdata.parse(ran.stdout.decode("utf-8", "replace"))
     if not text:
-        complained = ran.stderr.decode("utf-8", "replace").strip().partition("\n")[0]
+        complaints = ran.stderr.decode("utf-8", "replace").strip().split("\n")
+        complained = complaints[-1 if complaints[0].startswith("Traceback") else 0]
         ended = f"signal {-code}" if code < 0 else f"exit code {code}"
         text = complained or f"no output, {ended}"
     if not text.upper().startswith(_WORDS[level].upper()) and level and level.upper() not in text.upper():
