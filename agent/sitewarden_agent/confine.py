@@ -106,6 +106,8 @@ def _commands(config: Config) -> Iterator[str]:
                 yield systemctl
             case SqlProbe():
                 yield sys.executable
+    if any(log.journal for log in config.logs) and (journalctl := programs.find("journalctl")):
+        yield journalctl
     for component in config.components:
         yield from component.version_command[:1]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sitewarden_agent import config as configuration
+from sitewarden_agent import programs
 from sitewarden_agent.config import Config
 from sitewarden_agent.errors import ConfigError
 from sitewarden_agent.observe import discovery, redaction
@@ -41,7 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     print(f"{path} is good: {len(config.logs)} logs, {len(config.probes)} probes, state in {config.state_dir}.")
     for log in logs:
-        print(f"  {log['name']}: {len(log['files'])} files, from {log['min_severity']} up")
+        what = "the journal" if log["journal"] else f"{len(log['files'])} files"
+        print(f"  {log['name']}: {what}, from {log['min_severity']} up")
         for file in log["files"]:
             print(f"    {file}")
     for hint in hints:
@@ -54,9 +56,11 @@ def _logs(config: Config) -> tuple[list[dict[str, Any]], list[str]]:
     for log in config.logs:
         found, complaints = discovery.files(log)
         files = sorted(seen.path for seen in found.values())
-        logs.append({"name": log.name, "min_severity": log.min_severity, "files": files})
+        logs.append({"name": log.name, "min_severity": log.min_severity, "files": files, "journal": log.journal})
         hints += complaints
-        if not files:
+        if log.journal and programs.find("journalctl") is None:
+            hints.append(f"log {log.name!r} reads the systemd journal, and this host has no journalctl")
+        if not files and not log.journal:
             hints.append(f"log {log.name!r} names no file yet: {', '.join(log.paths)}")
     if not config.logs and not config.probes:
         hints.append("no [[logs]] and no [[probes]]: only the health of this host is watched")

@@ -11,13 +11,14 @@ import json
 import os
 import shutil
 import ssl
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sitewarden_agent import app
+from sitewarden_agent import app, programs
 from sitewarden_agent import config as configuration
 from sitewarden_agent.clock import SystemClock
 from sitewarden_agent.config import Config
@@ -111,6 +112,9 @@ def _logs(config: Config) -> Iterator[Check]:
     if not config.logs:
         yield Check("logs", "warning", "no [[logs]] are configured", "Name the product's log files under [[logs]].")
     for log in config.logs:
+        if log.journal:
+            yield _journal(f"log {log.name}")
+            continue
         found, complaints = discovery.files(log)
         closed = [seen.path for seen in found.values() if not os.access(seen.path, os.R_OK)]
         name = f"log {log.name}"
@@ -128,6 +132,17 @@ def _logs(config: Config) -> Iterator[Check]:
             yield Check(name, "warning", f"no file matches {', '.join(log.paths)}", advice)
         else:
             yield Check(name, "ok", f"{len(found)} files can be read")
+
+
+def _journal(name: str) -> Check:
+    program = programs.find("journalctl")
+    if program is None:
+        return Check(name, "failed", "there is no journalctl here", "Install systemd's, or name files in `paths`.")
+    asked = subprocess.run([program, "--lines=1", "--no-pager"], capture_output=True, text=True, check=False)
+    if asked.returncode != 0 or "Hint:" in asked.stderr:
+        said = " ".join(asked.stderr.split())[:300] or f"journalctl ended with {asked.returncode}"
+        return Check(name, "failed", said, "Put the agent's user into the group systemd-journal.")
+    return Check(name, "ok", "the journal can be read")
 
 
 def _identity(config: Config) -> Iterator[Check]:

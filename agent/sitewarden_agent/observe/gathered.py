@@ -47,7 +47,7 @@ class Gathered:
         self._forget: list[tuple[str, str]] = []
         self._saved_ns = 0
         self.bytes = 0
-        """Bytes of log files read since the last save."""
+        """Bytes of log files that became records since the last save."""
         self.full = False
         """Whether the last save found no room."""
         self.saved = 0
@@ -84,6 +84,11 @@ class Gathered:
     def forget(self, source: str, file_id: str) -> None:
         """Once everything gathered so far is saved."""
         self._forget.append((source, file_id))
+
+    @property
+    def waits(self) -> bool:
+        """Whether anything is in hand that the next save stores."""
+        return bool(self._observations or self._marks)
 
     @property
     def due_ns(self) -> int | None:
