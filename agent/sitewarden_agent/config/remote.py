@@ -242,6 +242,10 @@ class _Merging:
     def _paths(self, value: Any, mine: Log | None) -> tuple[str, ...]:
         limits = (*(() if mine is None else mine.paths), *self._allowed.paths())
         paths = _words(value, Log, "paths", PATHS_MAX)
+        if not paths:
+            raise _No("paths must name something; to read nothing of this log, say off = true")
+        if mine is not None and mine.journal:
+            raise _No("this log is of the journal, not of files")
         for path in paths:
             if not inside(path, limits):
                 within = ", ".join(limits)
