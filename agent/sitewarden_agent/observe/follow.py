@@ -296,7 +296,7 @@ class Follower:
     def _gather(self, file: LogFile, turn: Turn) -> None:
         for event in turn.events:
             self._gathered.observe(event)
-        self._gathered.bytes += turn.bytes_read
+        self._gathered.bytes += turn.bytes_taken
         if self._reader.dropped:
             now_ns = self._clock.wall_ns()
             detail = f"redaction failed on records of {file.shown_path}; they were dropped"

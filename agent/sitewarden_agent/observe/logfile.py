@@ -56,12 +56,16 @@ class FileCut(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one turn gave. `again_ns`: when the next is due without further bytes (0: now; None: no need)."""
+    """What one turn gave. `again_ns`: when the next is due without further bytes (0: now; None: no need).
+
+    `bytes_taken` became records; of a block that was searched that is little.
+    """
 
     events: tuple[LogEvent, ...]
     mark: FileMark
     bytes_read: int
     again_ns: int | None
+    bytes_taken: int = 0
 
 
 @dataclass(slots=True)
@@ -92,6 +96,8 @@ class LogFile:
     grown_ns: int = 0
     due_ns: int | None = None
     """When a turn is due without news from the file (monotonic)."""
+    searched: bool = False
+    """Whether the last turn searched a block: then the next costs little."""
     rests_until_ns: int = 0
     """Not read before then (monotonic): something unforeseen happened."""
     given: FileMark = field(init=False)
@@ -164,6 +170,7 @@ class LogFile:
         `now_ns` is monotonic; `wall_ns` is today, for times without a year.
         """
         scanner = self._scanner()
+        self.searched = scanner is not None
         if scanner is not None and self._packed is None:
             records, size, most = *self._skim(scanner, now_ns), BLOCK_BYTES
         else:
@@ -179,7 +186,8 @@ class LogFile:
                 self.encoding, self._assembler = self._assembler.settled
         events = [self._closed(record, wall_ns) for record in records]
         again_ns = 0 if size == most else self._at_the_end(events, now_ns, wall_ns)
-        return self._done(events, size, again_ns=again_ns)
+        taken = sum(record.end - record.offset for record in records) if scanner is not None else size
+        return self._done(events, size, again_ns=again_ns, taken=taken)
 
     def finish(self, wall_ns: int) -> Turn:
         """Close what is open: nothing follows any more."""
@@ -331,9 +339,9 @@ class LogFile:
             record, part, file=self.shown_path, file_id=self.file_id, now_ns=wall_ns, whatever=whatever
         )
 
-    def _done(self, events: list[LogEvent | None], bytes_read: int, *, again_ns: int | None) -> Turn:
+    def _done(self, events: list[LogEvent | None], bytes_read: int, *, again_ns: int | None, taken: int = 0) -> Turn:
         due = tuple(event for event in events if event is not None)
-        return Turn(due, self.mark, bytes_read, again_ns)
+        return Turn(due, self.mark, bytes_read, again_ns, taken)
 
     @property
     def mark(self) -> FileMark:

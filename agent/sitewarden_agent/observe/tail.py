@@ -27,7 +27,11 @@ TOLD_POLL_NS = 10 * NANOSECONDS
 POLL_SHARE = 20
 """Looking for files takes at most one part in this many of the time."""
 SAVE_BYTES = 512 * 1024
-"""After so much reading it is saved."""
+"""After so many bytes of records it is saved."""
+SEARCHES_IN_A_ROW = 8
+"""So many blocks of a backlog that are searched, and give little, are one turn of its file."""
+SEARCHING_NS = 20_000_000
+"""Unless they took longer."""
 FULL_RETRY_S = 0.5
 
 
@@ -79,10 +83,13 @@ class Tail:
         again_ns = max(self._poll_ns, self._rest_until_ns)
         due = [(follower, file) for follower in self._followers for file in follower.due(now_ns)]
         for follower, file in sorted(due, key=lambda each: each[1].unread):
-            due_ns = follower.turn(file, now_ns)
-            again_ns = again_ns if due_ns is None else min(again_ns, due_ns)
-            if self._gathered.bytes >= SAVE_BYTES and not self._gathered.save():
-                return FULL_RETRY_S
+            for _ in range(SEARCHES_IN_A_ROW):
+                due_ns = follower.turn(file, now_ns)
+                again_ns = again_ns if due_ns is None else min(again_ns, due_ns)
+                if self._gathered.bytes >= SAVE_BYTES and not self._gathered.save():
+                    return FULL_RETRY_S
+                if not file.searched or due_ns != 0 or self._clock.monotonic_ns() - now_ns > SEARCHING_NS:
+                    break
         if not self._gathered.save():
             return FULL_RETRY_S
         for follower in self._followers:
