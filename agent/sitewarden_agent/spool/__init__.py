@@ -12,6 +12,8 @@ its limits, and a full or damaged spool is a state with a message, not a crash.
     room      how full it is and what goes first
     batches   numbered batches: seal, acknowledge, seek, park
     desk      marks, notes, watch levels, actions and notices
+    tally     what came, went and was given up, by day and kind
+    outbox    the very records, for the customer's eyes
     age       how old a row is, on hosts whose clock jumps
     bell      observe rings, link wakes
 

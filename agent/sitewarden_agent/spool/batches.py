@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import msgspec
 import zstandard
 
-from sitewarden_agent.spool import rows
+from sitewarden_agent.spool import rows, tally
 from sitewarden_agent.spool.file import QUEUES
 from sitewarden_agent.spool.words import Sealed
 
@@ -49,6 +49,7 @@ def seal(tx: sqlite3.Connection, *, max_bytes: int, max_observations: int) -> Pa
     seq = int(rows.get(tx, "last_sealed_seq", 0)) + 1
     turns = (BULK, URGENT) if seq % BULK_TURN == 0 else (URGENT, BULK)
     bodies: list[bytes] = []
+    counts: dict[str, int] = {}
     size, oldest_ns = 0, None
     for queues in turns:
         if bodies:
@@ -64,6 +65,7 @@ def seal(tx: sqlite3.Connection, *, max_bytes: int, max_observations: int) -> Pa
                 last_id, size = row_id, size + len(body)
                 oldest_ns = wall_ns if oldest_ns is None else min(oldest_ns, wall_ns)
                 bodies.append(body)
+                counts[queue] = counts.get(queue, 0) + 1
             if last_id is not None:
                 tx.execute(f"DELETE FROM {queue} WHERE id <= ?", (last_id,))  # noqa: S608
             if len(bodies) >= max_observations or size >= max_bytes:
@@ -71,6 +73,7 @@ def seal(tx: sqlite3.Connection, *, max_bytes: int, max_observations: int) -> Pa
     if not bodies:
         return None
     _store(tx, seq, bodies, size=size, oldest_ns=oldest_ns or 0)
+    tally.sealed(tx, seq, counts)
     return Packed(seq, tuple(bodies), size)
 
 
@@ -82,15 +85,18 @@ def after(tx: sqlite3.Connection, seq: int) -> Packed | None:
     return Packed(found[0], tuple(bytes(raw) for raw in _opened(found[2])), found[1])
 
 
-def acknowledge(tx: sqlite3.Connection, through_seq: int, *, spool_ns: int) -> None:
-    """Headquarters has all up to and with `through_seq`. They become the tail."""
+def acknowledge(tx: sqlite3.Connection, through_seq: int, *, spool_ns: int, day: str) -> None:
+    """Headquarters has all up to and with `through_seq`. They become the tail, and count on the site's `day`."""
     acked = int(rows.get(tx, "acked_seq", 0))
     through = min(through_seq, int(rows.get(tx, "last_sealed_seq", 0)))
     if through <= acked:
         return
-    (size,) = tx.execute(
-        "SELECT coalesce(sum(length(body)), 0) FROM batches WHERE seq > ? AND seq <= ?", (acked, through)
+    size, count = tx.execute(
+        "SELECT coalesce(sum(length(body)), 0), coalesce(sum(observations), 0) FROM batches"
+        " WHERE seq > ? AND seq <= ? AND acked_spool_ns IS NULL",
+        (acked, through),
     ).fetchone()
+    tally.acknowledged(tx, after_seq=acked, through_seq=through, observations=count, day=day)
     tx.execute("UPDATE batches SET acked_spool_ns = ? WHERE seq > ? AND seq <= ?", (spool_ns, acked, through))
     rows.add(tx, "tail_bytes", size)
     rows.put(tx, "acked_seq", through)
@@ -138,6 +144,7 @@ def begin_epoch(tx: sqlite3.Connection) -> str:
     numbers. Sealed batches stay behind: the original had sealed the same ones, and headquarters has passed them."""
     epoch = os.urandom(16).hex()
     tx.execute("DELETE FROM batches")
+    tally.forget_batches(tx)
     for key, value in (
         ("epoch", epoch),
         ("last_sealed_seq", 0),
@@ -177,6 +184,7 @@ def park(tx: sqlite3.Connection, seq: int, *, reason: str, wall_ns: int, keep: i
     tx.execute("DELETE FROM parked WHERE id <= (SELECT max(id) FROM parked) - ?", (keep,))
     tx.execute("DELETE FROM batches WHERE seq = ?", (seq,))
     rows.add(tx, "parked", 1)
+    tally.forget_batches(tx, seq)
     return int(found[0])
 
 
@@ -214,6 +222,7 @@ def split(tx: sqlite3.Connection, seq: int) -> bool:
         return False
     bodies = [bytes(raw) for raw in _opened(found[2])]
     tx.execute("DELETE FROM batches WHERE seq = ?", (seq,))
+    tally.forget_batches(tx, seq)
     half = len(bodies) // 2
     for part in (bodies[:half], bodies[half:]):
         last = int(rows.get(tx, "last_sealed_seq", 0))
@@ -228,6 +237,11 @@ def _store(tx: sqlite3.Connection, seq: int, bodies: list[bytes], *, size: int, 
         (seq, len(bodies), size, oldest_ns, packed),
     )
     rows.put(tx, "last_sealed_seq", seq)
+
+
+def bodies(packed: bytes) -> list[bytes]:
+    """The observations of a batch, each still encoded."""
+    return [bytes(raw) for raw in _opened(packed)]
 
 
 def _opened(packed: bytes) -> list[msgspec.Raw]:

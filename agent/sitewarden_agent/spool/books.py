@@ -14,7 +14,7 @@ import msgspec
 
 from sitewarden_agent.clock import Clock
 from sitewarden_agent.model import Change, Gap, GapReason, Observation, Outcome, What
-from sitewarden_agent.spool import batches, desk, room, rows
+from sitewarden_agent.spool import batches, desk, room, rows, tally
 from sitewarden_agent.spool.age import Tick, advance
 from sitewarden_agent.spool.file import QUEUES
 from sitewarden_agent.spool.words import NANOSECONDS, DiskUsage, SpoolLimits
@@ -80,6 +80,8 @@ class Books:
             if taken is not None:
                 self.gap(Gap(GapReason.EXPIRED, queue, taken.count, taken.from_ns, taken.to_ns))
                 rows.add(tx, "shed", taken.count)
+                tally.add(tx, "shed", {queue: taken.count}, day=self.day())
+        tally.tidy(tx, now_ns=now.wall_ns)
         batches.trim_tail(tx, before_spool_ns=now.spool_ns - int(self._limits.acked_keep_s * NANOSECONDS))
         self.give_back = True
 
@@ -99,6 +101,10 @@ class Books:
             rows.put(self._connection, "level", after)
             self.insert(Change("shedding", subject="spool", before=before, after=after))
 
+    def day(self) -> str:
+        """The site's own day, for the tallies."""
+        return tally.day_of(self._clock.wall_ns())
+
     def insert(self, what: What) -> None:
         """Something that the spool itself has to tell."""
         rows.insert(self._connection, [rows.row(self._seen(what))], spool_ns=self.now().spool_ns)
@@ -109,11 +115,13 @@ class Books:
     def gap(self, gap: Gap) -> None:
         """Something is missing."""
         rows.write_gap(self._connection, gap, seen=self._seen(gap), spool_ns=self.now().spool_ns)
+        tally.add(self._connection, "gap", {gap.reason.value: max(1, gap.count)}, day=self.day())
 
     def shed(self, kind: str, taken: rows.Taken) -> None:
         """Something was given up for want of room."""
         self.gap(Gap(GapReason.SHED, kind, taken.count, taken.from_ns, taken.to_ns, detail="the spool was full"))
         rows.add(self._connection, "shed", taken.count)
+        tally.add(self._connection, "shed", {kind: taken.count}, day=self.day())
 
     def drop_all(self, detail: str) -> None:
         """Give up everything that was not acknowledged, and say so."""
@@ -147,6 +155,7 @@ class Books:
         )
         if count is None:
             return False
+        tally.add(self._connection, "refused", {"batches": 1, "observations": count}, day=self.day())
         self.gap(Gap(GapReason.REFUSED, count=count, first_seq=seq, last_seq=seq, detail=reason))
         return True
 

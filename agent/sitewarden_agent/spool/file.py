@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sitewarden_agent.errors import SpoolBusy, SpoolDamaged
+from sitewarden_agent.spool import tally
 from sitewarden_agent.spool.words import SpoolFull
 
 Commit = Callable[[sqlite3.Connection, str], None]
@@ -85,6 +86,8 @@ def open_file(path: Path, *, commit: Commit) -> tuple[sqlite3.Connection, Path |
                 connection = _connect(path)
             if _version(connection) == 0:
                 _create(connection, aside, commit)
+            for statement in tally.TABLES:
+                connection.execute(statement)  # newer than the first spools: no reason to begin anew
             return connection, aside
     except sqlite3.Error as error:
         raise explained(error, path) from error

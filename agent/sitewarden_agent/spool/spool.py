@@ -7,6 +7,7 @@ spool is as it was before the call. See the package's docstring for what is prom
 from __future__ import annotations
 
 import contextlib
+import itertools
 import shutil
 import sqlite3
 import threading
@@ -25,7 +26,7 @@ from sitewarden_agent.model import (
     GapReason,
     Observation,
 )
-from sitewarden_agent.spool import batches, desk, file, room, rows
+from sitewarden_agent.spool import batches, desk, file, outbox, room, rows, tally
 from sitewarden_agent.spool.actions import ActionsHere
 from sitewarden_agent.spool.bell import Bell
 from sitewarden_agent.spool.books import Books
@@ -116,6 +117,7 @@ class Spool(ActionsHere):
                 for kind, taken in shed.taken.items():
                     self._books.shed(kind, taken)
                 rows.insert(self._connection, kept, spool_ns=self._books.now().spool_ns)
+                tally.appended(self._connection, (each.queue for each in kept), observations, day=self._books.day())
                 desk.set_marks(self._connection, marks)
                 self._books.tell_level()
         except SpoolFull:
@@ -204,7 +206,7 @@ class Spool(ActionsHere):
     def acknowledge(self, through_seq: int) -> None:
         """Headquarters has committed all up to and with this batch."""
         with self._writing("acknowledge") as tx:
-            batches.acknowledge(tx, through_seq, spool_ns=self._books.now().spool_ns)
+            batches.acknowledge(tx, through_seq, spool_ns=self._books.now().spool_ns, day=self._books.day())
             self._books.tidy()
             self._books.tell_level()
 
@@ -222,7 +224,7 @@ class Spool(ActionsHere):
                 self._books.insert(Change("spool", subject="copied or restored", before=old, after=new))
                 return Resume(0, new_epoch=True)
             if last_stored_seq >= int(rows.get(tx, "acked_seq", 0)):
-                batches.acknowledge(tx, last_stored_seq, spool_ns=self._books.now().spool_ns)
+                batches.acknowledge(tx, last_stored_seq, spool_ns=self._books.now().spool_ns, day=self._books.day())
                 return Resume(last_stored_seq)
             back = batches.go_back(tx, last_stored_seq)
             if back.lost is not None:
@@ -262,6 +264,16 @@ class Spool(ActionsHere):
             return batches.split(tx, seq)
 
     # For status.
+
+    def tallies(self) -> tuple[tally.Tally, ...]:
+        """What came, went and was given up, today and in all."""
+        with self._reading() as tx:
+            return tally.tallies(tx, day=self._books.day())
+
+    def outbox(self, most: int, *, cursor: str = "") -> list[outbox.Record]:
+        """What waits and what went, newest first, from the cursor on. Raises ValueError for what is no cursor."""
+        with self._reading() as tx:
+            return list(itertools.islice(outbox.records(tx, cursor), most))
 
     def state(self) -> SpoolState:
         with self._reading() as tx:
