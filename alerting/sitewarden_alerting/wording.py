@@ -32,24 +32,26 @@ def cut(text: str, chars: int) -> str:
 def log_title(event: LogEvent) -> str:
     """«ERROR shop.db: connection to <*> failed (OperationalError)»: severity, component, the template's first words and
     the type of the exception, the innermost where a chain is written outermost first."""
-    first = (event.template or event.message).strip().partition("\n")[0].strip()
-    rest = event.message.partition("\n")[2]
-    kinds = _TYPE.findall(rest)
-    kind = kinds[-1] if kinds and kinds[-1] not in first else ""
+    first, end = _first_and_kind(event)
     start = (
         f"{severity_word(event.severity)} {event.component}: "
         if event.component
         else f"{severity_word(event.severity)} "
     )
-    end = f" ({kind})" if kind else ""
     return start + cut(first or "(empty line)", max(20, TITLE_CHARS - len(start) - len(end))) + end
 
 
 def fault_title(title: str, event: LogEvent) -> str:
-    """«PostgreSQL: disk full: could not extend file <*>»: what a rule calls the fault, and the template's first words,
-    which tell its faults apart."""
+    """«nginx refuses its configuration: unknown directive <*>»: what a rule calls the fault, and the template's first
+    words and the type of the exception, which tell its faults apart."""
+    first, end = _first_and_kind(event)
+    return f"{title}: {cut(first, max(20, TITLE_CHARS - len(title) - len(end)))}{end}" if first else title
+
+
+def _first_and_kind(event: LogEvent) -> tuple[str, str]:
     first = (event.template or event.message).strip().partition("\n")[0].strip()
-    return f"{title}: {cut(first, max(20, TITLE_CHARS - len(title)))}" if first else title
+    kinds = _TYPE.findall(event.message.partition("\n")[2])
+    return first, f" ({kinds[-1]})" if kinds and kinds[-1] not in first else ""
 
 
 def quantity(value: float, name: str) -> str:

@@ -20,9 +20,7 @@ from sitewarden_alerting.rules.rulebook import (
     Changed,
     DataLost,
     ProbeFailed,
-    Rate,
     Rulebook,
-    Storm,
     Threshold,
 )
 from sitewarden_alerting.rules.state import Certificate, Evaluated, RuleFailure, SiteState, Working
@@ -67,7 +65,7 @@ def _observe(
             work.certificates[key(observation.place.agent_id, result.probe)] = Certificate(
                 result.target, observation.place.hostname, result.certificate_expires_ns, at_ns
             )
-    for rule in rulebook.rules:
+    for rule in rulebook.others:
         match (rule, observation.what):
             case (Threshold(), Samples() as samples):
                 attempt(levels.threshold, rule, samples, now_ns=now_ns)
@@ -91,10 +89,9 @@ def _log(attempt: _Attempts, rulebook: Rulebook, event: LogEvent, *, at_ns: int)
             break
     found = [signal for signal in verdict if signal is not None]
     is_noise = bool(verdict) and not found
-    for rule in rulebook.rules:
-        if isinstance(rule, Rate) and not (is_noise and not rule.where.is_narrow):
-            attempt(rates.rate, rule, event, head, at_ns=at_ns)
-    for rule in rulebook.rules:
-        if isinstance(rule, Storm) and found:
-            attempt(storms.storm, rule, found)
+    for rate in rulebook.rates:
+        if not is_noise or rate.where.is_narrow:
+            attempt(rates.rate, rate, event, head, at_ns=at_ns)
+    for storm in rulebook.storms if found else ():
+        attempt(storms.storm, storm, found)
     work.signals.extend(found)

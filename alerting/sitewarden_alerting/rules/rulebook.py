@@ -180,6 +180,9 @@ class Rulebook:
     enough; the first that takes it decides."""
 
     rules: tuple[AnyRule, ...] = ()
+    rates: tuple[Rate, ...] = field(init=False, repr=False, compare=False, default=())
+    storms: tuple[Storm, ...] = field(init=False, repr=False, compare=False, default=())
+    others: tuple[AnyRule, ...] = field(init=False, repr=False, compare=False, default=())  # not of log events alone
     _judges: tuple[Judge, ...] = field(init=False, repr=False, compare=False, default=())
     _needles: tuple[tuple[str, int], ...] = field(init=False, repr=False, compare=False, default=())
     _tried: tuple[int, ...] = field(init=False, repr=False, compare=False, default=())
@@ -188,6 +191,10 @@ class Rulebook:
         found = [rule for rule in self.rules if isinstance(rule, NewFault | Noise)]
         judges = sorted(found, key=lambda rule: not rule.where.is_narrow)
         at = list(enumerate(judges))
+        sorts = (NewFault, Noise, Rate, Storm)
+        object.__setattr__(self, "rates", tuple(rule for rule in self.rules if isinstance(rule, Rate)))
+        object.__setattr__(self, "storms", tuple(rule for rule in self.rules if isinstance(rule, Storm)))
+        object.__setattr__(self, "others", tuple(rule for rule in self.rules if not isinstance(rule, sorts)))
         object.__setattr__(self, "_judges", tuple(judges))
         object.__setattr__(self, "_needles", tuple((one, i) for i, rule in at for one in rule.where.needles))
         object.__setattr__(self, "_tried", tuple(i for i, rule in at if not rule.where.needles))
