@@ -33,6 +33,7 @@ COMMANDS = {
     "secret": "the key that secrets in the database rest under",
     "serve": "run the collector",
     "silence": "hold tickets and pages of a site back for a time",
+    "simulate": "many agents at once, to size a machine",
     "site": "sites and their agents",
     "sla": "the contract's clocks of a ticket: explained, corrected, proved",
     "ticket": "open, list, show and work on tickets",

@@ -110,6 +110,14 @@ def add(tx: Connection, agent: Agent, *, epoch: str, seq: int, arrived: Sequence
         samples.add(tx, agent, epoch=epoch, seq=seq, blocks=blocks, received_ns=received_ns)
 
 
+def tally(tx: Connection, agent_id: str, epoch: str) -> tuple[int, int]:
+    """How many batches and how many observations of one spool are stored."""
+    seqs = func.count(func.distinct(observations.c.seq))
+    mine = (observations.c.agent_id == agent_id, observations.c.epoch == epoch)
+    row = tx.execute(select(seqs, func.count()).where(*mine)).one()
+    return int(row[0]), int(row[1])
+
+
 def of_batches(tx: Connection, agent_id: str, epoch: str, from_seq: int, to_seq: int) -> list[Observation]:
     """What the batches `from_seq` to `to_seq` (both included) of one spool hold, in the order in which they came."""
     rows = tx.execute(
