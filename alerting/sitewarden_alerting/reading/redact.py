@@ -74,12 +74,12 @@ class Redactor:
         try:
             if "\x1b" in text:
                 text = _ANSI.sub("", text)
-            text = level = redact_encoded.replace(self._plain(text), self._finds, self._token)
+            text = level = self._deep(text)
             for _ in range(redact_encoded.LEVELS):
                 if redact_encoded.ESCAPES.search(level) is None:
                     break
                 below = redact_encoded.unescaped(level)
-                level = redact_encoded.replace(self._plain(below), self._finds, self._token)
+                level = self._deep(below)
                 if level != below:
                     text = level  # told as it reads, because in its escapes the finding would stay
             return text
@@ -100,6 +100,11 @@ class Redactor:
         if _any_in(self._user_needles, lowered):
             text = redact_values.replace_user_values(text, self._user_keys, self._token)
         return self._personal.replace(text, lowered, self._token)
+
+    def _deep(self, text: str) -> str:
+        """`text` with what is found in it, and in its runs of hexadecimal and base64."""
+        text = redact_encoded.replace_hexadecimal(text, self._finds, self._token)
+        return redact_encoded.replace_base64(self._plain(text), self._finds, self._token)
 
     def _finds(self, text: str) -> bool:
         return self._plain(text) != text

@@ -1,7 +1,7 @@
 """Looks into what a text holds in another writing: escapes of JSON, URLs, HTML and C, base64, hexadecimal.
 
-Promises: `unescaped` gives the text with its escapes resolved, so that the finders see what a reader would; `replace`
-puts a token in the place of each run of base64 or hexadecimal whose own text holds a finding, or is a name and a
+Promises: `unescaped` gives the text with its escapes resolved, so that the finders see what a reader would; the others
+put a token in the place of each run of base64 or hexadecimal whose own text holds a finding, or is a name and a
 password as HTTP's Basic writes them. Time linear in the text. Not here: what a finding is (`redact`).
 """
 
@@ -29,7 +29,7 @@ _HEX: Final = re.compile(
     r"|[0-9a-fA-F]{2}(?: [0-9a-fA-F]{4}){5,}+(?: [0-9a-fA-F]{2})?)(?![0-9A-Za-z])"
 )
 _DUMP: Final = re.compile(  # a line of hexdump or xxd: place, bytes, and what of them can be read
-    r"^[ \t]{0,16}[0-9a-fA-F]{4,16}:?[ \t]{1,4}((?:[0-9a-fA-F]{2}[ \t]{0,2}){4,16})(?:[ \t|].{0,40})?$", re.M
+    r"^[ \t]{0,16}[0-9a-fA-F]{4,16}:?[ \t]{1,4}((?:[0-9a-fA-F]{2}[ \t]{0,2}){1,16})(?:[ \t|].{0,40})?$", re.M
 )
 HINGES_ON_DIGITS: Final = re.compile(
     r"\\u00|\\x0|%0|&#0|[A-Za-z0-9+/_\-]{16}|[0-9a-fA-F]{2}[ :,][0-9a-fA-F]{2}[ :,][0-9a-fA-F]{2}[ :,]"
@@ -56,11 +56,16 @@ def _resolved(found: re.Match[str]) -> str:
     return chr(number) if number < 127 else found[0]
 
 
-def replace(text: str, finds: Finds, token: Token) -> str:
-    """`text` with the runs replaced whose own text `finds` says to hold something."""
-    if (len(text) >= 24 and "\n" in text) or ":" in text:
+def replace_hexadecimal(text: str, finds: Finds, token: Token) -> str:
+    """`text` with the runs and dumps replaced whose own text `finds` says to hold something. To be done before other
+    finders take numbers out of them."""
+    if ":" in text or "\n" in text:
         text = _dumps(text, finds, token)
-    text = _HEX.sub(lambda m: token("secret", m[0]) if _holds(_of_hex(m[0]), finds) else m[0], text)
+    return _HEX.sub(lambda m: token("secret", m[0]) if _holds(_of_hex(m[0]), finds) else m[0], text)
+
+
+def replace_base64(text: str, finds: Finds, token: Token) -> str:
+    """`text` with the runs replaced whose own text holds something, or is a name and a password."""
     return _BASE64.sub(lambda m: token("secret", m[0]) if _holds(_of_base64(m[0]), finds, login=True) else m[0], text)
 
 

@@ -18,17 +18,23 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+def _joined(text: str) -> frozenset[str]:
+    """Pairs of words in each way of writing them as one: `apikey`, `api_key`, `api-key`, `api.key`."""
+    return frozenset(joint.join(pair.split("+")) for pair in text.split() for joint in ("", "_", "-", "."))
+
+
 # Keys whose value is a secret, by how the key ends. Not `key` alone nor `tokens`: too much else is called that.
 SECRET_KEYS: Final = words(
     """
-    password passwd passwort passphrase passcode pwd pass pw secret token otp pin cvv csrf xsrf signature sig
-    apikey api_key api-key accesskey access_key access-key privatekey private_key private-key secretkey secret_key
-    secret-key accountkey account_key account-key signingkey signing_key encryptionkey encryption_key authkey auth_key
-    auth-key credential credentials authorization cookie sessionid session_id session-id sessid connectionstring
-    connection_string subscription-key subscription_key master-key master_key account-key account_key shared-key
-    shared_key storepass keypass bindpw bindpasswd rootpw userpassword userpw jwt
+    password passwd passwort passphrase passcode pwd pass pw secret token otp pin cvv csrf xsrf signature sig jwt
+    credential credentials authorization cookie sessid storepass keypass bindpw bindpasswd rootpw userpw
     密码 口令 令牌 密钥 私钥 暗号 密碼 金鑰 パスワード 비밀번호 пароль contraseña senha
-"""
+    """
+) | _joined(
+    """
+    api+key access+key private+key secret+key account+key signing+key encryption+key auth+key subscription+key
+    master+key shared+key session+id connection+string user+password
+    """
 )
 SECRET_NEEDLES: Final = (
     *("pass", "pwd", "secret", "token", "key", "credential", "authorization", "cookie", "sess", "csrf", "xsrf", "otp"),
@@ -92,7 +98,7 @@ _BLOCK: Final = re.compile(  # YAML: the indented lines after | or >, or the one
 _XML: Final = re.compile(r"<([\w:.\-]{1,80}+)(\s[^<>]{0,200}+)?>([^<]{1,4096}+)(?=</)")
 _SQL: Final = re.compile(r"\b(identified\s{1,4}by|password)(\s{1,4})'((?:[^'\\]|\\.){1,512}+)'", re.I)
 _CURL_USER: Final = re.compile(r"(?<!\S)(-u[ \t]{0,4}[^\s:'\"]{1,100}+:)([^\s'\"]{1,512}+)")
-_OPTION: Final = re.compile(r"(?<!\S)(--?[a-z][\w\-]{0,60}+)([ \t]{1,4})(?![\-=:<])([^\s\"']{1,512}+)", re.I)
+_OPTION: Final = re.compile(r"(?<!\S)(--?[a-z][\w.\-]{0,60}+)([ \t]{1,4})(?![\-=:<])([^\s\"']{1,512}+)", re.I)
 
 
 class Keys:
@@ -158,7 +164,7 @@ def replace_values(text: str, keys: Keys, replace: Callable[[str], str]) -> str:
     done = position = 0
     while match := _PAIR.search(text, position):
         position = match.end()
-        if match["key"] not in keys or _is_complaint(text, match) or PSEUDONYM.match(text, max(0, match.start() - 1)):
+        if match["key"] not in keys or _is_no_secret(text, match) or PSEUDONYM.match(text, max(0, match.start() - 1)):
             continue
         start, end = _value(text, match)
         if end > start:
@@ -167,9 +173,11 @@ def replace_values(text: str, keys: Keys, replace: Callable[[str], str]) -> str:
     return "".join(parts) + text[done:] if parts else text
 
 
-def _is_complaint(text: str, match: re.Match[str]) -> bool:
-    """`Unexpected token: }` is about a parser's token."""
-    if match["quote"] is not None or not match["key"].lower().endswith("token"):
+def _is_no_secret(text: str, match: re.Match[str]) -> bool:
+    """`Unexpected token: }` is about a parser's token, `PWD=/srv` about the folder a shell is in."""
+    if match["key"] in ("PWD", "OLDPWD") and match.string.startswith("/", match.end()):
+        return True
+    if match["quote"] is not None or not match["key"].lower().endswith(("token", "signature")):
         return False
     return _COMPLAINT.search(text[max(0, match.start() - 24) : match.start()]) is not None
 
