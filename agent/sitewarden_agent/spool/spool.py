@@ -207,6 +207,7 @@ class Spool(ActionsHere):
         """Headquarters has committed all up to and with this batch."""
         with self._writing("acknowledge") as tx:
             batches.acknowledge(tx, through_seq, spool_ns=self._books.now().spool_ns, day=self._books.day())
+            rows.put(tx, "acked_wall_ns", self._clock.wall_ns())
             self._books.tidy()
             self._books.tell_level()
 
@@ -292,6 +293,7 @@ class Spool(ActionsHere):
                 acked_seq=int(rows.get(tx, "acked_seq", 0)),
                 oldest_kept_seq=sealed.oldest_kept_seq,
                 level=str(rows.get(tx, "level", "ok")),
+                acked_ns=int(rows.get(tx, "acked_wall_ns", 0)),
             )
 
     # Inside a transaction.

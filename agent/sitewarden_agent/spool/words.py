@@ -85,6 +85,8 @@ class SpoolState:
     """The oldest batch that could still be sent; 0 when there is none."""
     level: str
     """ok, 70 %, 90 % or full."""
+    acked_ns: int = 0
+    """Wall time of the last acknowledgement; 0 when there was none."""
 
 
 class WatchLevel(msgspec.Struct, frozen=True):
