@@ -30,7 +30,7 @@ function say(value, unit) {
   if (unit === "%") return `${(value * 100).toFixed(value < 0.1 ? 1 : 0)} %`;
   if (unit === "B" || unit === "B/s") {
     const step = value >= 1 ? Math.min(4, Math.floor(Math.log2(value) / 10)) : 0;
-    return `${(value / 1024 ** step).toPrecision(3)} ${["", "Ki", "Mi", "Gi", "Ti"][step]}${unit}`;
+    return `${Number((value / 1024 ** step).toPrecision(3))} ${["", "Ki", "Mi", "Gi", "Ti"][step]}${unit}`;
   }
   if (unit === "s" && value < 1) return `${(value * 1000).toPrecision(3)} ms`;
   return `${Math.abs(value) >= 1000 ? Math.round(value) : Number(value.toPrecision(3))}${unit ? ` ${unit}` : ""}`;
@@ -53,7 +53,7 @@ function options(data, element) {
     color: COLOURS,
     textStyle: { color: ink, fontFamily: getComputedStyle(document.body).fontFamily },
     grid: { left: 8, right: 14, top: many ? 34 : 20, bottom: 4, containLabel: true },
-    legend: many ? { top: 0, left: 0, type: "plain", itemHeight: 8, itemWidth: 14, textStyle: { color: ink, fontSize: 11 } } : undefined,
+    legend: many ? { top: 0, left: 0, type: data.series.length > 4 ? "scroll" : "plain", itemHeight: 8, itemWidth: 14, textStyle: { color: ink, fontSize: 11 }, pageTextStyle: { color: ink }, pageIconColor: ink, pageIconInactiveColor: rule, pageIconSize: 10 } : undefined,
     tooltip: {
       trigger: "axis",
       renderMode: "richText", // the other mode writes styles into the page
