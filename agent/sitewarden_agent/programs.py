@@ -36,10 +36,12 @@ def find(name: str) -> str | None:
 
 
 def _add(found: set[Path], program: str, depth: int) -> None:
+    if "\0" in program:
+        return
     path = Path(os.path.realpath(program))
     if path in found or depth < 0:
         return
-    if path.is_dir():
+    if os.path.isdir(path):
         found.add(path)
         for loader in _loaders():
             _add(found, loader, depth - 1)
@@ -56,7 +58,8 @@ def _add(found: set[Path], program: str, depth: int) -> None:
 
 def _interpreters(head: bytes) -> list[str]:
     if head.startswith(b"#!"):
-        words = [os.fsdecode(word) for word in head[2:].split(b"\n", 1)[0].split()]
+        line = head[2:].split(b"\n", 1)[0].split(b"\0", 1)[0]
+        words = [os.fsdecode(word) for word in line.split()]
         named = words[:1]
         if words and os.path.basename(words[0]) == "env":  # the first word after it that is neither option nor variable
             wanted = next((word for word in words[1:] if not word.startswith("-") and "=" not in word), "")

@@ -9,6 +9,7 @@ from typing import Any
 
 from sitewarden_agent import config as configuration
 from sitewarden_agent import programs
+from sitewarden_agent.cli import _probe_hints
 from sitewarden_agent.config import Config
 from sitewarden_agent.errors import ConfigError
 from sitewarden_agent.observe import discovery, redaction
@@ -37,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps({"config": str(path), "ok": False, "error": str(error), "logs": [], "hints": []}))
         return error.exit_code
     logs, hints = _logs(config)
+    hints += _probe_hints.hints(config)
     if arguments.json:
         print(json.dumps({"config": str(path), "ok": True, "error": None, "logs": logs, "hints": hints}))
         return 0

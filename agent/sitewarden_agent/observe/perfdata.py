@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 DATA_MAX = 64
-LABEL_MAX = 100
 
+# Labels are bounded, because each place where one could begin is tried.
 _DATUM = re.compile(
-    r"""(?:'((?:[^']|'')*)'|([^\s'=|][^=|]*?))=
+    r"""(?:'((?:[^'\n]|''){1,100})'|([^\s'=|]{1,100}))=
         ([-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][-+]?\d+)?|U)([^\s;]*)
         (?:;([^\s;]*))?(?:;([^\s;]*))?(?:;([^\s;]*))?(?:;([^\s;]*))?""",
     re.X,
@@ -64,9 +64,8 @@ def _data(text: str) -> Iterator[Datum]:
         if value is None or not label:
             continue  # U: the plugin could not measure it
         unit, scale = _UNITS.get(match[4].lower(), ("", 1.0))
-        yield Datum(
-            label[:LABEL_MAX], value * scale, unit, _scaled(_bound(match[5]), scale), _scaled(_bound(match[6]), scale)
-        )
+        warning, critical = _scaled(_bound(match[5]), scale), _scaled(_bound(match[6]), scale)
+        yield Datum(label, value * scale, unit, warning, critical)
 
 
 def _bound(threshold: str | None) -> float | None:

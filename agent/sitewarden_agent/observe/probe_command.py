@@ -14,13 +14,14 @@ from sitewarden_agent.observe import perfdata
 from sitewarden_agent.observe.commands import run_command
 from sitewarden_agent.observe.looks import Level, Look
 
+OUTPUT_MAX_BYTES = 16 * 1024
 _LEVELS: dict[int, Level] = {0: "", 1: "warning", 2: "critical"}
 _WORDS = {"": "good", "warning": "warning", "critical": "critical", "unknown": "unknown"}
 
 
 async def check(probe: CommandProbe, redact: Callable[[str], str] = str) -> Look:
     """Never raises but for cancellation."""
-    ran = await run_command(probe.command, timeout_s=probe.timeout_s)
+    ran = await run_command(probe.command, timeout_s=probe.timeout_s, output_max_bytes=OUTPUT_MAX_BYTES)
     if ran.trouble:
         return Look(False, ran.trouble, ran.duration_ns, level="unknown")
     code = -1 if ran.exit_code is None else ran.exit_code

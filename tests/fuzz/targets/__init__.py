@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.fuzz.run import Target
-from tests.fuzz.targets import certificates, desk, desk_web, reading, road, scanning, settings, web, wire
+from tests.fuzz.targets import certificates, desk, desk_web, probes, reading, road, scanning, settings, web, wire
 
 TARGETS: tuple[Target, ...] = (
     *reading.TARGETS,
@@ -11,6 +11,7 @@ TARGETS: tuple[Target, ...] = (
     *road.TARGETS,
     *wire.TARGETS,
     *certificates.TARGETS,
+    *probes.TARGETS,
     *settings.TARGETS,
     *web.TARGETS,
     *desk.TARGETS,
