@@ -207,9 +207,9 @@ def of_site(tx: Connection, name: str) -> OfSite:
     """Raises NotFound."""
     what = scope(tx, site=name)
     every = site_configs.history(tx, what.id)
-    before = [*(one.document for one in every[1:]), ""]
-    changed = [(one, diff(was, one.document)) for one, was in zip(every, before, strict=True)]
-    return OfSite(what, tuple(standing(tx, what.id)), tuple(changed))
+    before = ("", *(one.document for one in reversed(every)))
+    changed = [(one, diff(was, one.document)) for was, one in zip(before, reversed(every), strict=False)]
+    return OfSite(what, tuple(standing(tx, what.id)), tuple(reversed(changed)))
 
 
 def _standing(agent: Agent, wanted: SiteConfig | None, last: Delivery | None) -> Standing:
