@@ -1,17 +1,17 @@
-"""What the default rules say of a host's health: each level that opens a ticket, and one just below it that does not."""
+"""The default rules of a host's health: each level that opens a ticket, and one just below it that does not."""
 
 from __future__ import annotations
 
 import pytest
 
 from sitewarden_alerting.observations import Samples, Series
-from sitewarden_alerting.rulefile import parse
+from sitewarden_alerting.rulefile import combine, parse
 from sitewarden_alerting.rules import Threshold
 from tests.cast import MINUTE, NOON
 from tests.unit.alerting.test_rulefile import DEFAULT
 from tests.unit.alerting.test_rules import found, seen
 
-BOOK = parse(DEFAULT, "default")
+BOOK = combine([parse(DEFAULT, "default")])
 LEVELS = [rule for rule in BOOK.rules if isinstance(rule, Threshold)]
 
 
