@@ -56,6 +56,8 @@ def as_lines(record: Record, say: Speaker, time: str) -> Iterator[str]:
     if isinstance(record.observation.what, SampleBlock):
         for series, _, values in _values(record.observation.what):
             yield f"    {_series(series)} = {values[-1]:g}"
+    if isinstance(record.observation.what, Change):
+        yield from (f"    {line}" for line in record.observation.what.detail.splitlines())
 
 
 def _text(observation: Observation) -> str:

@@ -31,6 +31,11 @@ WORDS: dict[str, dict[Language, str]] = {
     "file": {"en": "{log}: {path}, {bytes} bytes to read", "zh": "{log}：{path}，待读 {bytes} 字节"},
     "more": {"en": "and {count} more; --json has all", "zh": "另有 {count} 项，--json 可列出全部"},
     "probe": {"en": "probe {name}: {state} ({detail})", "zh": "探测 {name}：{state}（{detail}）"},
+    "component": {"en": "component {name}: version {version}", "zh": "组件 {name}：版本 {version}"},
+    "no_version": {
+        "en": "component {name}: version unknown ({why})",
+        "zh": "组件 {name}：版本未知（{why}）",
+    },
     "good": {"en": "good", "zh": "正常"},
     "bad": {"en": "BAD", "zh": "异常"},
     "unknown": {"en": "unknown", "zh": "未知"},

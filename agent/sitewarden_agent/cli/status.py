@@ -161,6 +161,9 @@ def _observing(observe: dict[str, Any], say: Speaker) -> Iterator[str]:
     for probe in observe.get("probes", ()):
         word = say({True: "good", False: "bad", None: "unknown"}[probe["ok"]])
         yield "  " + say("probe", name=probe["name"], state=word, detail=probe["detail"])
+    for part in observe.get("components", ()):
+        known = say("component", name=part["name"], version=part["version"])
+        yield "  " + (known if part["version"] else say("no_version", name=part["name"], why=part["trouble"]))
     if remote := observe.get("remote_config"):
         trial = " " + say("on_trial") if remote["on_trial"] else ""
         yield "  " + say("remote", version=remote["version"]) + trial

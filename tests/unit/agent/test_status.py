@@ -305,3 +305,20 @@ def test_the_outbox_can_be_read(site: Path, spool: Spool, clock: Clock, capsys: 
 def test_a_place_that_is_none_is_refused(site: Path, spool: Spool, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "--outbox", "--after", "x1", "--config", str(site / "agent.toml")]) == 2
     assert "is no place in the outbox" in capsys.readouterr().err
+
+
+def test_components_and_the_lines_of_a_changed_file_can_be_read(
+    site: Path, spool: Spool, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = [
+        {"name": "shop", "version": "4.2.0", "trouble": ""},
+        {"name": "db", "version": "", "trouble": "the package db is not installed"},
+    ]
+    spool.note("observe", {"state": "observing", "components": known})
+    append(spool, Change("config", "/etc/shop.conf", "hash 1", "hash 2", "-a = 1\n+a = 2"), clock=clock)
+    assert main(["status", "--config", str(site / "agent.toml"), "--lang", "en"]) == 0
+    shown = capsys.readouterr().out
+    assert "component shop: version 4.2.0" in shown
+    assert "component db: version unknown (the package db is not installed)" in shown
+    assert main(["status", "--config", str(site / "agent.toml"), "--outbox", "--lang", "en"]) == 0
+    assert "    +a = 2" in capsys.readouterr().out
