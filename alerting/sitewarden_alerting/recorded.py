@@ -6,7 +6,7 @@ Every line has `at` (ISO 8601 with its zone, or nanoseconds since 1970) and `kin
     log       message; severity (default "error"), component, source, file, template, fingerprint, part ("whole",
               "head", "full"), file_id, offset, count. Without a fingerprint the template or the message serves as one.
     samples   name, values (a list of numbers or null); labels (an object), step_s (default 10): the first is at `at`
-    probe     probe, ok; target, detail, probe_kind, certificate_expires (as `at`)
+    probe     probe, ok; target, detail, probe_kind, level, certificate_expires (as `at`)
     gap       reason; gap_kind, count, detail
     change    change; subject, before, after
     tick      nothing more: time goes on to `at`
@@ -107,6 +107,7 @@ def _what(raw: Mapping[str, Any], at_ns: int) -> What:
                 latency_us=int(raw.get("latency_us", 0)),
                 detail=str(raw.get("detail", "")),
                 certificate_expires_ns=None if expires is None else _time(expires),
+                level=str(raw.get("level", "")),
             )
         case "gap":
             count = int(raw.get("count", -1))

@@ -16,6 +16,7 @@
     title = "内存将满"
 
     disable = ["load"]             # at the top of the file: rules of earlier files that are not wanted
+    general = true                 # there too: narrow rules of other files go before those of this one
 
 A rule that judges log events (new_fault, noise) and names a text, source or component goes before those that take
 whatever is bad enough, and a later pack's before an earlier one's; the first that takes an event decides.
@@ -51,6 +52,7 @@ from sitewarden_alerting.rules.rulebook import (
     Threshold,
 )
 
+_TOP = ("rule", "disable", "general")
 GAP_REASONS = ("shed", "expired", "refused", "restored", "file_lost", "redaction", "spool_lost")
 
 
@@ -71,11 +73,13 @@ class Complaints(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """One file's rules, and the names of earlier rules that it takes out."""
+    """One file's rules, and the names of earlier rules that it takes out. `general`: about whatever runs, so that the
+    rules of other packs go first."""
 
     name: str
     rules: tuple[AnyRule, ...]
     disable: tuple[str, ...] = ()
+    general: bool = False
 
 
 def parse(text: str, name: str = "rules") -> Pack:
@@ -99,13 +103,13 @@ def parse(text: str, name: str = "rules") -> Pack:
 def combine(packs: Iterable[Pack]) -> Rulebook:
     """One book of several packs: what comes later replaces rules of the same name, or takes them out."""
     rules: dict[str, AnyRule] = {}
-    places: dict[str, int] = {}
+    places: dict[str, tuple[bool, int]] = {}
     for place, pack in enumerate(packs):
         for name in pack.disable:
             rules.pop(name, None)
         rules.update({rule.name: replace(rule, pack=pack.name) for rule in pack.rules})
-        places.update({rule.name: place for rule in pack.rules})
-    ordered = sorted(rules.values(), key=lambda rule: -places[rule.name] if _is_narrow(rule) else 1)
+        places.update({rule.name: (pack.general, -place) for rule in pack.rules})
+    ordered = sorted(rules.values(), key=lambda rule: places[rule.name] if _is_narrow(rule) else (True, 1))
     return Rulebook(tuple(ordered))
 
 
@@ -179,6 +183,7 @@ _WHERE = {
     "max_severity": _Field(read.severity),
     "source": _Field(read.text),
     "component": _Field(read.text),
+    "file": _Field(read.text),
     "contains": _Field(read.text),
     "contains_any": _Field(read.texts),
     "matches": _Field(read.pattern),
@@ -213,7 +218,14 @@ _KINDS: dict[str, tuple[type[Any], Mapping[str, _Field]]] = {
     ),
     "probe_failed": (
         ProbeFailed,
-        {"probe": _Field(read.text), "failures": _Field(read.whole), "successes": _Field(read.whole)},
+        {
+            "probe": _Field(read.text),
+            "probe_kinds": _Field(read.texts),
+            "other_than": _Field(read.texts),
+            "failures": _Field(read.whole),
+            "successes": _Field(read.whole),
+            "warning_severity": _Field(read.severity),
+        },
     ),
     "absence": (
         Absence,
@@ -242,10 +254,8 @@ class _Reader:
 
     def pack(self, raw: Mapping[str, Any], name: str) -> Pack:
         for key in raw:
-            if key not in ("rule", "disable"):
-                self._say(
-                    -1, key, f"unknown key {key!r}{read.near(key, ('rule', 'disable'))}; a file holds [[rule]] tables"
-                )
+            if key not in _TOP:
+                self._say(-1, key, f"unknown key {key!r}{read.near(key, _TOP)}; a file holds [[rule]] tables")
         disable = raw.get("disable", [])
         if not isinstance(disable, list) or not all(isinstance(one, str) for one in disable):
             self._say(-1, "disable", 'disable must be a list of the names of rules, such as ["load"]')
@@ -261,7 +271,10 @@ class _Reader:
                 self._say(place, "name", f"the name {rule.name!r} is taken by a rule above; names are unique in a file")
             elif rule is not None:
                 rules[rule.name] = rule
-        return Pack(name, tuple(rules.values()), tuple(disable))
+        general = raw.get("general", False)
+        if not isinstance(general, bool):
+            self._say(-1, "general", "general must be true or false: whether other packs' rules go first")
+        return Pack(name, tuple(rules.values()), tuple(disable), general is True)
 
     def _rule(self, place: int, table: Mapping[str, Any]) -> AnyRule | None:
         before = len(self.complaints)

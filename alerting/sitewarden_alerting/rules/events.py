@@ -7,7 +7,6 @@ gap or a change fires and has no recovery.
 from __future__ import annotations
 
 from dataclasses import replace
-from fnmatch import fnmatchcase
 
 from sitewarden_alerting.identity import key
 from sitewarden_alerting.model import Evidence, Signal, SignalKind, SignalState
@@ -28,7 +27,7 @@ GAP_WORDS = {
 
 
 def probe(work: Working, rule: ProbeFailed, observation: Observation, result: ProbeResult, *, at_ns: int) -> None:
-    if not fnmatchcase(result.probe, rule.probe):
+    if not rule.is_of(result.probe, result.kind):
         return
     name = key(rule.name, observation.place.agent_id, result.probe)
     before = work.probes.get(name, Streak(0, 0, 0))
@@ -58,7 +57,7 @@ def _failed(rule: ProbeFailed, observation: Observation, result: ProbeResult, st
         kind=SignalKind.PROBE,
         fault=f"probe:{key(rule.name, observation.place.agent_id, result.probe)}",
         subject=result.probe,
-        severity=int(rule.severity),
+        severity=int(rule.severity_of(result.level)),
         title=f"{rule.title or 'Probe fails'}: {result.probe} ({result.target})",
         reason=said if streak.failures == 1 else f"{said} ({streak.failures} times in a row)",
         text=said,

@@ -19,12 +19,13 @@ from sitewarden_alerting.reading.severity import Severity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogFilter:
-    """Which log events are meant. What is empty does not restrict; `source` and `component` are globs."""
+    """Which log events are meant. What is empty does not restrict; `source`, `component` and `file` are globs."""
 
     min_severity: Severity = Severity.DEBUG
     max_severity: Severity = Severity.CRITICAL
     source: str = ""
     component: str = ""
+    file: str = ""
     contains: str = ""
     contains_any: tuple[str, ...] = ()  # one of them is enough
     matches: str = ""  # a regular expression, searched in the message
@@ -34,6 +35,7 @@ class LogFilter:
             self.min_severity <= event.severity <= self.max_severity
             and (not self.source or fnmatchcase(event.source, self.source))
             and (not self.component or fnmatchcase(event.component, self.component))
+            and (not self.file or fnmatchcase(event.file, self.file))
             and (not self.contains or self.contains in event.message)
             and (not self.contains_any or any(one in event.message for one in self.contains_any))
             and (not self.matches or re.search(self.matches, event.message) is not None)
@@ -42,7 +44,7 @@ class LogFilter:
     @property
     def is_narrow(self) -> bool:
         """Whether it means something particular, and not whatever is bad enough."""
-        return bool(self.source or self.component or self.contains or self.contains_any or self.matches)
+        return bool(self.source or self.component or self.file or self.contains or self.contains_any or self.matches)
 
     @property
     def needles(self) -> tuple[str, ...]:
@@ -132,11 +134,33 @@ class Threshold(Rule):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeFailed(Rule):
-    """A probe that fails `failures` times in a row; recovered after `successes` in a row. `probe` is a glob."""
+    """A probe that fails `failures` times in a row; recovered after `successes` in a row. `probe` is a glob.
+
+    `probe_kinds` restricts the kinds of probes (empty: all), `other_than` takes some out. Where a probe itself says that
+    it is only a warning, `warning_severity` counts.
+    """
 
     probe: str = "*"
+    probe_kinds: tuple[str, ...] = ()
+    other_than: tuple[str, ...] = ()
     failures: int = 1
     successes: int = 1
+    warning_severity: Severity = Severity.WARNING
+
+    def is_of(self, name: str, kind: str) -> bool:
+        """Whether it judges a probe of that name and kind."""
+        if kind in self.other_than or (self.probe_kinds and kind not in self.probe_kinds):
+            return False
+        return fnmatchcase(name, self.probe)
+
+    def severity_of(self, level: str) -> Severity:
+        """How severe a failure is of which the probe itself says how bad it is."""
+        match level:
+            case "warning":
+                return min(self.severity, self.warning_severity)
+            case "unknown":  # it could not find out
+                return min(self.severity, Severity.ERROR)
+        return self.severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
