@@ -136,8 +136,8 @@ class Threshold(Rule):
 class ProbeFailed(Rule):
     """A probe that fails `failures` times in a row; recovered after `successes` in a row. `probe` is a glob.
 
-    `probe_kinds` restricts the kinds of probes (empty: all), `other_than` takes some out. Where a probe itself says that
-    it is only a warning, `warning_severity` counts.
+    `probe_kinds` restricts the kinds of probes (empty: all), `other_than` takes some out. Where a probe itself says
+    that it is only a warning, `warning_severity` counts.
     """
 
     probe: str = "*"

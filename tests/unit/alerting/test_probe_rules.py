@@ -18,18 +18,13 @@ from sitewarden_alerting.rules import ProbeFailed, SiteState, evaluate
 SECOND = 1_000_000_000
 NOON = 1_764_000_000 * SECOND
 PLACE = Place("site-1", "customer-1", "agent-1", "berlin-1")
-BOOK = combine(
-    [
-        parse(
-            (resources.files("sitewarden_alerting") / "packs" / "default.toml").read_text(encoding="utf-8"),
-            "default.toml",
-        )
-    ]
-)
+DEFAULT = (resources.files("sitewarden_alerting") / "packs" / "default.toml").read_text(encoding="utf-8")
+BOOK = combine([parse(DEFAULT, "default.toml")])
 
 
 def signals(*whats: What) -> list[Signal]:
-    state, found = SiteState(), []
+    state = SiteState()
+    found: list[Signal] = []
     for seq, what in enumerate(whats, 1):
         at_ns = NOON + seq * SECOND
         seen = [Observation(PLACE, Key("0a", seq, 0), at_ns, at_ns, what)]
@@ -80,9 +75,8 @@ def test_a_level_never_makes_worse_than_the_rule_says() -> None:
 
 def test_a_certificate_that_is_about_to_end_opens_a_ticket_and_a_renewal_closes_it() -> None:
     series = (Series("certificate_left_days", (("probe", "front-page"),), "days"),)
-    blocks = [
-        Samples("s", series, (NOON + at * SECOND,), ((days,),), False) for at, days in enumerate((9, 2.9, 2.8, 89))
-    ]
+    days = (9, 2.9, 2.8, 89)
+    blocks = [Samples("s", series, (NOON + at * SECOND,), ((left,),), False) for at, left in enumerate(days)]
     fired, *_, recovered = signals(*blocks)
     assert (fired.rule, fired.state, recovered.state) == (
         "certificate-expires",
@@ -100,5 +94,6 @@ def test_a_rule_file_can_name_kinds_of_probes_and_recordings_their_levels() -> N
         '{"at": "2026-11-24T03:10:01Z", "kind": "probe", "probe": "disk /", "ok": false, "probe_kind": "command",'
         ' "level": "warning"}\n'
     )
-    (signal,) = rehearse(book, read(recorded))
+    (signal,) = rehearse(book, read(recorded.splitlines()))
+    assert isinstance(signal, Signal)
     assert (signal.rule, signal.severity) == ("disk", Severity.INFO)
