@@ -48,7 +48,7 @@ def make(context: Context, *, registry: CollectorRegistry, ca_pem: bytes) -> Fas
     @app.get("/metrics")
     async def metrics() -> Response:
         try:
-            gauges.show(await db.read(health.examine, now_ns=now_ns()))
+            gauges.show(await db.read(health.examine, now_ns=now_ns()), writes_waiting=db.waiting)
         except Exception:  # noqa: BLE001  the other numbers are still worth their scrape
             gauges.show_nothing()
         encode, content_type = choose_encoder("application/openmetrics-text")

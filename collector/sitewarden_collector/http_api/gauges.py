@@ -30,12 +30,26 @@ class Gauges:
             "sitewarden_evaluation_parked", "Batches and rules that could not be evaluated.", registry=registry
         )
 
-    def show(self, facts: Facts) -> None:
+        self._unjoined = Gauge(
+            "sitewarden_samples_unjoined_seconds",
+            "Age of the oldest samples that are not joined to their hour.",
+            registry=registry,
+        )
+        self._webhooks = Gauge(
+            "sitewarden_webhook_messages", "Webhook messages by state.", ["state"], registry=registry
+        )
+        self._writer = Gauge("sitewarden_writer_waiting", "Writes that wait for the database.", registry=registry)
+
+    def show(self, facts: Facts, *, writes_waiting: int) -> None:
         self._readable.set(1)
         self._waiting.set(facts.spools_waiting)
         self._lag.set(facts.evaluation_lag_s)
         self._oldest.set(facts.oldest_notice_s)
         self._parked.set(facts.parked_evaluations)
+        self._unjoined.set(facts.unjoined_s)
+        self._writer.set(writes_waiting)
+        for state, count in facts.webhooks.items():
+            self._webhooks.labels(state=state).set(count)
         for state, count in facts.notices.items():
             self._notices.labels(state=state).set(count)
 
@@ -43,5 +57,6 @@ class Gauges:
         """The database could not be read: say so instead of repeating old values."""
         self._readable.set(0)
         self._notices.clear()
-        for gauge in (self._waiting, self._lag, self._oldest, self._parked):
+        self._webhooks.clear()
+        for gauge in (self._waiting, self._lag, self._oldest, self._parked, self._unjoined):
             gauge.set(math.nan)

@@ -7,14 +7,15 @@ the process runs at all (the server's business), and the health of agents, which
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from sitewarden_collector.store import evaluations, notices, spools
+from sitewarden_collector.store import evaluations, notices, sample_hours, spools, webhooks
 
 EVALUATION_LAG_MAX_S = 120.0
 NOTICE_WAIT_MAX_S = 120.0
+UNJOINED_MAX_S = 6 * 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Facts:
     notices: Mapping[str, int]  # by state, every state is there
     oldest_notice_s: float
     parked_evaluations: int = 0
+    unjoined_s: float = 0.0  # age of the oldest samples that are not joined to their hour
+    webhooks: Mapping[str, int] = field(default_factory=dict)  # messages by state
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ def examine(tx: Connection, *, now_ns: int) -> Facts:
         notices={str(state): count for state, count in outbox.by_state.items()},
         oldest_notice_s=_age_s(outbox.oldest_due_ns, now_ns=now_ns),
         parked_evaluations=evaluations.parked_count(tx),
+        unjoined_s=_age_s(sample_hours.oldest_waiting_ns(tx), now_ns=now_ns),
+        webhooks=webhooks.unsent(tx),
     )
 
 
@@ -75,6 +80,17 @@ def judge(facts: Facts) -> Verdict:
         attention.append(
             f"{parked} evaluations are parked: rules or batches that failed, while the others go on; see `sitewarden "
             "rules parked`, mend the rule or update, then `sitewarden rules retry --all`"
+        )
+    if facts.unjoined_s > UNJOINED_MAX_S:
+        attention.append(
+            f"samples of {facts.unjoined_s / 3_600:.0f} h ago are not joined to their hours: charts of long spans lag "
+            "and the database grows faster; look in the collector's log for compaction, and at parked evaluations, "
+            "whose samples it leaves alone"
+        )
+    if parked := facts.webhooks.get("parked", 0):
+        attention.append(
+            f"{parked} webhook messages were given up: see `sitewarden webhook deliveries`, mend the "
+            "receiver, then `sitewarden webhook retry NUMBER`"
         )
     return Verdict(failing=tuple(failing), attention=tuple(attention))
 

@@ -96,6 +96,11 @@ class Database:
     def is_sqlite(self) -> bool:
         return self.engine.dialect.name == "sqlite"
 
+    @property
+    def waiting(self) -> int:
+        """How many writes wait for the writer, about."""
+        return self._jobs.qsize()
+
     async def run(self, service: Service[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call `service(tx, ...)` in a write transaction; return after the commit. Raises what the service raises,
         and DatabaseBusy when the database did not take it (nothing was stored, trying again may help)."""

@@ -93,6 +93,12 @@ def waiting(tx: Connection, *, before_ns: int) -> list[str]:
     return sorted(found.scalars())
 
 
+def oldest_waiting_ns(tx: Connection) -> int | None:
+    """When the oldest minute block ended; None when there is none."""
+    found = tx.execute(select(blocks.c.last_ns).order_by(blocks.c.last_ns).limit(1)).scalar_one_or_none()
+    return None if found is None else int(found)
+
+
 def ripe(tx: Connection, agent_id: str, *, before_ns: int, limit: int) -> list[Minute]:
     """Minute blocks of an agent that ended before a time and that nobody needs singly any more, in time order."""
     seen = and_(spools.c.agent_id == blocks.c.agent_id, spools.c.epoch == blocks.c.epoch)

@@ -303,6 +303,14 @@ def counts(tx: Connection) -> dict[tuple[str, str], int]:
     return {(subscription_id, state): int(number) for subscription_id, state, number in rows}
 
 
+def unsent(tx: Connection) -> dict[str, int]:
+    """How many messages are not delivered, by state."""
+    states = ("pending", "sending", "parked")
+    query = select(deliveries.c.state, func.count()).where(deliveries.c.state.in_(states))
+    found = {state: int(number) for state, number in tx.execute(query.group_by(deliveries.c.state))}
+    return {state: found.get(state, 0) for state in states}
+
+
 def forget_old(tx: Connection, *, before_ns: int, limit: int) -> int:
     """Delete messages from before a time that wait for nothing, `limit` at most; how many."""
     done = deliveries.c.state.in_(("delivered", "cancelled", "parked"))
