@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from tests.bench import desk, footprint, grouping, health, latency, samples
+from tests.bench import desk, footprint, grouping, health, latency, samples, scan
 from tests.bench.figures import machine
 
 BENCHMARKS: dict[str, Callable[[], object]] = {
     "grouping": lambda: grouping.main(()),
     "latency": latency.main,
     "footprint": footprint.main,
+    "scan": scan.main,
     "desk": desk.main,
     "samples": samples.main,
     "health": health.main,

@@ -21,7 +21,7 @@ def machine() -> str:
     return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}"
 
 
-def percentiles(milliseconds: Sequence[float], probes: int) -> str:
+def percentiles(milliseconds: Sequence[float], probes: int, *, digits: int = 0) -> str:
     if not milliseconds:
         return f"none of {probes} arrived"
     ordered = sorted(milliseconds)
@@ -30,6 +30,7 @@ def percentiles(milliseconds: Sequence[float], probes: int) -> str:
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
     return (
-        f"p50 {at(0.5):.0f} ms, p90 {at(0.9):.0f} ms, p99 {at(0.99):.0f} ms, max {ordered[-1]:.0f} ms "
+        f"p50 {at(0.5):.{digits}f} ms, p90 {at(0.9):.{digits}f} ms, p99 {at(0.99):.{digits}f} ms, "
+        f"max {ordered[-1]:.{digits}f} ms "
         f"({len(ordered)} of {probes} arrived)"
     )

@@ -1,13 +1,15 @@
 """Log files for the benchmark of the scanner, made from a seed: the same bytes on every machine.
 
 Set a is what a product's logs look like on a calm day: runs of 1 to 50 events of syslog, Java with stack traces, JSON
-lines and nginx, 1 % of them errors. Set b is a bad day: 20 % errors, and 5 % of the lines are 2 to 32 KiB long. The
-text is made of templates and repeated from `UNIQUE_BYTES` on: not a customer's log.
+lines and nginx, 1 % of them errors. Set b is a bad day: 20 % errors, and 5 % of the lines are 2 to 32 KiB long. What is
+well is random words; what is wrong repeats itself, with other numbers, as faults do. The text is repeated from
+`UNIQUE_BYTES` on: not a customer's log.
 """
 
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,6 +37,9 @@ _FAULTS = (
     "payment {0}{1} was declined twice, giving up",
     "queue mail-{0} is full, {1} messages dropped",
 )
+_LOGGERS = ("cart", "orders", "payments", "stock", "mail", "sessions", "rates", "audit")
+_ROUTES = ("orders", "orders/checkout", "cart/items", "stock/levels", "login", "payments/card", "search", "rates/today")
+_STACKS = 40
 _EXCEPTIONS = ("java.net.SocketTimeoutException", "java.lang.IllegalStateException", "java.io.IOException")
 
 
@@ -89,19 +94,22 @@ def _java(draw: random.Random, clock: str, text: str, bad: bool) -> str:
     place = f"[http-nio-8080-exec-{draw.randint(1, 40)}] com.acme.shop.{draw.choice(_CLASSES)}"
     if not bad:
         return f"2026-11-23 {clock},{draw.randint(0, 999):03d} {draw.choice(('INFO ', 'DEBUG'))} {place} - {text}\n"
+    stack = random.Random(draw.randrange(_STACKS))
     frames = "".join(
-        f"\tat com.acme.shop.{draw.choice(_CLASSES)}.{draw.choice(_WORDS)}(Shop.java:{draw.randint(10, 900)})\n"
-        for _ in range(draw.randint(3, 14))
+        f"\tat com.acme.shop.{stack.choice(_CLASSES)}.{stack.choice(_WORDS)}(Shop.java:{stack.randint(10, 900)})\n"
+        for _ in range(stack.randint(3, 14))
     )
     head = f"2026-11-23 {clock},{draw.randint(0, 999):03d} ERROR {place} - {_fault(draw)}\n"
     cause = "Caused by: java.io.IOException: gone\n\t... 9 more\n"
-    return f"{head}{draw.choice(_EXCEPTIONS)}: {_fault(draw)}\n{frames}{cause}"
+    exception = f"{stack.choice(_EXCEPTIONS)}: {_fault(draw)}\n"
+    return f"{head}{exception}{frames}{cause}"
 
 
 def _json(draw: random.Random, clock: str, text: str, bad: bool) -> str:
     level, text = ("error", _fault(draw)) if bad else (draw.choice(("info", "debug")), text)
+    stamp = f"2026-11-23T{clock}.{draw.randint(0, 999):03d}Z"
     return (
-        f'{{"time":"2026-11-23T{clock}.{draw.randint(0, 999):03d}Z","level":"{level}","logger":"{draw.choice(_WORDS)}",'
+        f'{{"time":"{stamp}","level":"{level}","logger":"{draw.choice(_LOGGERS)}",'
         f'"request_id":"{draw.getrandbits(64):016x}","msg":"{text}"}}\n'
     )
 
@@ -109,6 +117,7 @@ def _json(draw: random.Random, clock: str, text: str, bad: bool) -> str:
 def _nginx(draw: random.Random, clock: str, text: str, bad: bool) -> str:
     status = draw.choice((500, 502, 503)) if bad else draw.choice((200, 200, 200, 204, 301, 404))
     path = "/".join(text.split()[:4]) if len(text) < 2_000 else text.replace(" ", "/")
+    path = draw.choice(_ROUTES) if bad else path
     return (
         f"10.{draw.randint(0, 255)}.{draw.randint(0, 255)}.{draw.randint(1, 254)} - - [23/Nov/2026:{clock} +0000] "
         f'"GET /{path} HTTP/1.1" {status} {draw.randint(100, 90_000)} "-" "Mozilla/5.0 (X11; Linux x86_64)"\n'
@@ -119,3 +128,7 @@ SETS: dict[str, Callable[[Path, int], None]] = {
     "a": lambda path, size_bytes: write(path, size_bytes=size_bytes, errors=0.01, long_lines=0.0, seed=4),
     "b": lambda path, size_bytes: write(path, size_bytes=size_bytes, errors=0.2, long_lines=0.05, seed=5),
 }
+
+
+if __name__ == "__main__":
+    SETS[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3]))

@@ -11,9 +11,12 @@ Where there is none, everything is fed. Not here: the search (`scanner`), what a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from sitewarden_alerting.reading.lines import Assembler, Record
+
+_BEFORE_NO_INDENT = re.compile(rb"\n(?![ \t])")
 
 
 def skim(
@@ -37,7 +40,7 @@ class _Skimming:
         assembler, base, find = self._assembler, self._base, self._data.find
         first = self._fed
         while self._fed < self._lines_end and assembler.resume_offset < base + first:
-            self._feed_to(find(b"\n", self._fed, self._lines_end) + 1)
+            self._feed_on()
         for end in ends:
             at = first + end - 1  # the last byte of the match
             if at >= self._lines_end:
@@ -46,11 +49,16 @@ class _Skimming:
                 self._begin_before(at)
                 self._feed_to(find(b"\n", at, self._lines_end) + 1)
             while self._fed < self._lines_end and base + at >= assembler.resume_offset:
-                self._feed_to(find(b"\n", self._fed, self._lines_end) + 1)
+                self._feed_on()
         if self._fed < self._lines_end:
             self._begin_before(self._lines_end - 1)
         self._feed_to(self._size)
         return self._records
+
+    def _feed_on(self) -> None:
+        """Feed a line, and the indented ones after it."""
+        found = _BEFORE_NO_INDENT.search(self._data, self._fed, self._lines_end)
+        self._feed_to(found.end() if found is not None else self._lines_end)
 
     def _feed_to(self, stop: int) -> None:
         if stop > self._fed:
