@@ -190,6 +190,19 @@ def test_a_rate_fires_when_its_window_is_full_and_not_by_the_same_number_over_a_
     assert found(book, *slow) == ()
 
 
+def test_a_rate_counts_all_that_a_sample_of_a_storm_stands_for() -> None:
+    book = Rulebook((Rate(name="many", count=500, window_s=60, where=LogFilter(min_severity=Severity.ERROR)),))
+    sample = [seen(replace(line(offset=i), count=200), i * 10) for i in range(3)]
+    signals = found(book, *sample)
+    assert [signal.reason for signal in signals] == ["600 events within 60 s; 500 are too many"]
+    assert [signal.count for signal in signals] == [600]
+
+
+def test_a_new_fault_counts_all_that_a_sample_of_a_storm_stands_for() -> None:
+    signals = found(Rulebook((NewFault(name="errors"),)), seen(replace(line(), count=9_980)))
+    assert [signal.count for signal in signals] == [9_980]
+
+
 def test_a_storm_is_one_signal_and_marks_what_belongs_to_it() -> None:
     book = Rulebook((NewFault(name="errors"), Storm(name="storm", events=5, faults=5, window_s=60)))
     signals = found(book, *(seen(line(f"f1:{i}", offset=i), i) for i in range(10)))

@@ -115,6 +115,16 @@ def test_a_split_gives_a_ticket_of_its_own_with_its_evidence_until_merged_again(
         office.db.write_now(merging.split, "INC-1001", "f1:one", by=ADA, now_ns=LATER)
 
 
+def test_a_split_takes_along_what_a_sample_of_a_storm_stands_for(office: Desk) -> None:
+    office.sees("f1:one", count=40)
+    office.sees("f1:two")
+    office.db.write_now(merging.merge, "INC-1002", "INC-1001", by=ADA, now_ns=LATER)
+    office.sees("f1:two", count=600)
+    new = office.db.write_now(merging.split, "INC-1001", "f1:two", by=ADA, now_ns=LATER + 1)
+    assert (new.number, new.count) == ("INC-1003", 601)
+    assert office.open() == {"INC-1001": ("f1:one", 40), "INC-1003": ("f1:two", 601)}
+
+
 def test_links_are_seen_from_both_sides_and_parents_make_no_circle(office: Desk) -> None:
     for name in ("one", "two", "three"):
         office.sees(f"f1:{name}")

@@ -27,9 +27,10 @@ class Desk:
         self.db, self.seq, self.memory = db, 0, faults.Memory()
         self.agents = {name: db.write_now(settle_agent, site=name).id for name in (ACME_BERLIN, GLOBEX_OSAKA)}
 
-    def sees(self, fingerprint: str, template: str = "", *, site: str = ACME_BERLIN) -> None:
+    def sees(self, fingerprint: str, template: str = "", *, site: str = ACME_BERLIN, count: int = 1) -> None:
         self.seq += 1
-        line = error_line(template or f"text of {fingerprint}", fingerprint=fingerprint, offset=self.seq)
+        text = template or f"text of {fingerprint}"
+        line = error_line(text, fingerprint=fingerprint, offset=self.seq, count=count)
         sent = batch(1, line, epoch=f"{self.seq:032x}", wall_ns=NOON + self.seq * SECOND)
         now_ns = NOON + self.seq * SECOND
         self.db.write_now(intake.accept, self.agents[site], batch=sent, now_ns=now_ns)
@@ -57,6 +58,17 @@ def test_the_list_counts_events_sites_and_open_tickets(office: Desk) -> None:
     assert (found["f1:one"].events, found["f1:one"].sites, found["f1:one"].open_tickets) == (3, 2, 2)
     assert found["f1:one"].template == "text of f1:one"
     assert [one.fault for one in office.db.read_now(known.listing, site=GLOBEX_OSAKA)] == ["f1:one"]
+
+
+def test_a_sample_of_a_storm_counts_for_all_that_it_stands_for(office: Desk) -> None:
+    office.sees("f1:one")
+    office.sees("f1:one", count=9_980)
+    assert office.open() == {"INC-1001": ("f1:one", 9_981)}
+    found = {one.fault: one for one in office.db.read_now(known.listing)}
+    assert found["f1:one"].events == 9_981
+    office.sees("f1:two", count=70)
+    office.merges("INC-1002", "INC-1001")
+    assert office.open() == {"INC-1001": ("f1:one", 10_051)}
 
 
 def test_a_merge_makes_one_ticket_of_two_and_a_split_takes_it_back_for_what_comes(office: Desk) -> None:

@@ -86,8 +86,8 @@ def split(tx: Connection, number: str, fingerprint: str, *, by: str, now_ns: int
     if not mine:
         text = f"{fingerprint} is a fault of its own; what comes of it gets a ticket of its own"
         return written(tx, ticket, "split_ticket", text, by=by, now_ns=now_ns, data={"fingerprint": fingerprint})
-    new = _opened(tx, ticket, fingerprint, [one for _, one in mine])
-    merges.move_entries(tx, ticket.id, new.id, {entry: place for place, (entry, _) in enumerate(mine)})
+    new = _opened(tx, ticket, fingerprint, [one for _, one, _ in mine], count=sum(count for _, _, count in mine))
+    merges.move_entries(tx, ticket.id, new.id, {entry: place for place, (entry, _, _) in enumerate(mine)})
     data = {"fingerprint": fingerprint, "from": ticket.number, "to": new.number}
     written(tx, new, "open_ticket", f"split from {ticket.number} by {by}", by=by, now_ns=now_ns, data=data)
     heads = tuple(head for head in ticket.heads if head not in new.heads)
@@ -147,24 +147,25 @@ def _restore(tx: Connection, merge: Merge, *, by: str, now_ns: int) -> None:
     written(tx, back, "unmerge_ticket", f"apart from {into.number} again", by=by, now_ns=now_ns, data=data)
 
 
-def _evidence_of(tx: Connection, ticket: Ticket, fingerprints: set[str]) -> list[tuple[int, Evidence]]:
-    """The evidence of some fingerprints, each with its place: looked up in what was observed, while that is kept."""
+def _evidence_of(tx: Connection, ticket: Ticket, fingerprints: set[str]) -> list[tuple[int, Evidence, int]]:
+    """The evidence of some fingerprints, each with its place and how many records it stands for: looked up in what was
+    observed, while that is kept."""
     kept = evidence.of_ticket(tx, ticket.id)
     places = merges.entries_of(tx, ticket.id)
     by_agent: dict[str, list[Key]] = defaultdict(list)
     for one in kept:
         by_agent[one.agent_id].append(Key(one.epoch, one.seq, one.index))
     wanted = {
-        (agent_id, seen.key.epoch, seen.key.seq, seen.key.index)
+        (agent_id, seen.key.epoch, seen.key.seq, seen.key.index): max(1, seen.what.count)
         for agent_id, keys in by_agent.items()
         for seen in observations.by_keys(tx, agent_id, keys)
         if isinstance(seen.what, LogEvent) and seen.what.fingerprint in fingerprints
     }
     named = [((one.agent_id, one.epoch, one.seq, one.index), one) for one in kept]
-    return [(places[key], one) for key, one in named if key in wanted]
+    return [(places[key], one, wanted[key]) for key, one in named if key in wanted]
 
 
-def _opened(tx: Connection, ticket: Ticket, fault: str, mine: list[Evidence]) -> Ticket:
+def _opened(tx: Connection, ticket: Ticket, fault: str, mine: list[Evidence], *, count: int) -> Ticket:
     """A ticket like the other for a part of its evidence. It counts from its own first observation."""
     records = {one.record for one in mine}
     new = replace(
@@ -177,7 +178,7 @@ def _opened(tx: Connection, ticket: Ticket, fault: str, mine: list[Evidence]) ->
         waiting="",
         opened_ns=min(one.at_ns for one in mine),
         last_ns=max(one.at_ns for one in mine),
-        count=len(mine),
+        count=count,
         entries=len(mine),
         heads=tuple(head for head in ticket.heads if head in records),
         previous="",
