@@ -92,8 +92,9 @@ class Allowed:
         return min([local_s, *(found for bound in self._of(key) if (found := _number(bound)) is not None)])
 
     def most(self, key: str, local: int) -> int:
-        """The highest count: the local one, or a higher one that is allowed."""
-        return max([local, *(int(bound) for bound in self._of(key))])
+        """The highest count: the local one, or a higher one that is allowed. 0 is without an end, so highest."""
+        counts = [local, *(int(bound) for bound in self._of(key))]
+        return 0 if 0 in counts else max(counts)
 
     def lowest(self, key: str, local: str) -> str:
         """The lowest severity: the local one, or a lower one that is allowed."""

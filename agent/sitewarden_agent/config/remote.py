@@ -10,6 +10,7 @@ can change: a new setting stays local until somebody adds it here. Pure.
 from __future__ import annotations
 
 import math
+import sys
 import tomllib
 import typing
 from collections.abc import Callable, Mapping
@@ -31,7 +32,6 @@ NEW_LOGS_MAX, PATHS_MAX, WORDS_MAX, WORD_MAX = 32, 64, 1_000, 200
 FAILURES_MAX = 100
 REFUSALS_MAX = 50
 _WHY_MAX = 300
-_STORM = "storm_per_minute"
 
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
@@ -121,10 +121,11 @@ class _Merging:
                 self._refuse(where, "must be a table with a name")
             elif name in seen:
                 self._refuse(f"{where}.name", f"{name!r} stands here twice; give each its own section")
-            elif section == "logs":
-                self._log(where, name, entry)
             else:
-                self._probe(where, name, entry)
+                try:
+                    (self._log if section == "logs" else self._probe)(where, name, entry)
+                except ValueError as error:  # what each key may be, but not together
+                    self._refuse(where, str(error))
             seen.add(str(name))
 
     def _probe(self, where: str, name: str, entry: Mapping[str, Any]) -> None:
@@ -174,11 +175,11 @@ class _Merging:
                     log = _with(log, key, self._value(at, "logs.exclude", _added, value, log, key))
                 case "min_severity":
                     continue  # below, when it is known what is read
-                case "keep" if hasattr(log, "keep"):
+                case "keep":
                     log = _with(log, key, self._value(at, "logs.keep", _added, value, log, key))
-                case "storm_per_minute" if hasattr(log, _STORM):
-                    most = self._allowed.most("logs.storm", getattr(log, _STORM))
-                    log = _with(log, key, self._value(at, "logs.storm", _whole, value, 1, most))
+                case "storm_per_minute":
+                    most = self._allowed.most("logs.storm", log.storm_per_minute)
+                    log = _with(log, key, self._value(at, "logs.storm", _calm, value, most))
                 case _:
                     self._refuse(at, "headquarters may not set this of a log")
         log = self._severity(where, log, entry, widened=widened)
@@ -212,15 +213,13 @@ class _Merging:
 
     def _narrowed(self, where: str, log: Log) -> Log:
         """A log that reads what its local section does not name keeps to what all local logs keep to together."""
-        if getattr(log, "keep", ()) and "logs.keep" not in self._allowed:
+        if log.keep and "logs.keep" not in self._allowed:
             self._refuse(f"{where}.paths", "this log has `keep`, so further paths need 'logs.keep' in allow as well")
         everywhere = (pattern for each in self.local.logs for pattern in each.exclude)
         log = replace(log, exclude=tuple(dict.fromkeys((*log.exclude, *everywhere))))
-        if hasattr(log, _STORM):
-            calmest: int = min((getattr(each, _STORM) for each in self.local.logs), default=getattr(log, _STORM))
-            most = self._allowed.most("logs.storm", calmest)
-            log = replace(log, **{_STORM: min(getattr(log, _STORM), most)})
-        return log
+        calmest = min((each.storm_per_minute or sys.maxsize for each in self.local.logs), default=log.storm_per_minute)
+        most = self._allowed.most("logs.storm", 0 if calmest == sys.maxsize else calmest)
+        return log if _is_calm(log.storm_per_minute, most) else replace(log, storm_per_minute=most)
 
     def _floor(self) -> str:
         """What a log sends at least in severity where it reads what its local section does not name: as little as the
@@ -330,6 +329,18 @@ def _shorter(value: Any, probe: Probe) -> float:
     if not (math.isfinite(found) and 0.1 <= found <= probe.timeout_s):
         raise _No(f"the local file allows from 0.1 to {probe.timeout_s:g} seconds")
     return found
+
+
+def _is_calm(count: int, most: int) -> bool:
+    """0 is without an end."""
+    return most == 0 or 1 <= count <= most
+
+
+def _calm(value: Any, most: int) -> int:
+    count = _whole(value, 0, 10**6)
+    if not _is_calm(count, most):
+        raise _No(f"the local file allows from 1 to {most} a minute")
+    return count
 
 
 def _flag(value: Any) -> bool:

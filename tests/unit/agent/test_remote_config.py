@@ -141,6 +141,9 @@ def test_one_refused_key_refuses_the_whole() -> None:
         ('[[logs]]\nname = "app"\npaths = []', "paths must name something"),
         ('[[logs]]\nname = "app"\npaths = ["/opt/app/x.log"]', "with further paths this must be set, to error"),
         ('[[logs]]\nname = "new"', "needs paths"),
+        ('[[logs]]\nname = "app"\nstorm_per_minute = 21', "does not allow 'logs.storm'"),
+        ('[[logs]]\nname = "app"\nkeep = ["x"]', "does not allow 'logs.keep'"),
+        ('[[logs]]\nname = "app"\njournal = true', "may not set this of a log"),
         ('[[logs]]\nname = "new"\npaths = ["/opt/app/x.log"]\nmin_severity = "warning"', "allows here is error"),
         ('[[probes]]\nname = "new"\nkind = "tcp"\naddress = "localhost:22"', "none can be added"),
         ('[[probes]]\nname = "db"\naddress = "localhost:22"', "may not set this of a probe"),
@@ -162,6 +165,33 @@ def test_a_new_log_lies_within_the_pattern_and_keeps_to_what_every_local_log_kee
     assert (found.logs[2].min_severity, found.logs[2].paths) == ("error", ("/opt/app/new/*.log",))
     assert "secret*" in found.logs[2].exclude
     assert refused('[[logs]]\nname = "new"\npaths = ["/opt/app/new/*.log"]\n', "logs.paths")[0].endswith("in allow")
+
+
+def test_storms_only_become_calmer_unless_a_bound_lets_them_be_louder() -> None:
+    asked = '[[logs]]\nname = "app"\nstorm_per_minute = '
+    assert merged(f"{asked}5", "logs.storm").logs[0].storm_per_minute == 5
+    assert merged(f"{asked}50", "logs.storm:60").logs[0].storm_per_minute == 50
+    assert merged(f"{asked}0", "logs.storm:0").logs[0].storm_per_minute == 0
+    for allow in ("logs.storm", "logs.storm:60"):
+        assert "a minute" in refused(f"{asked}0", allow)[0]
+        assert "a minute" in refused(f"{asked}61", allow)[0]
+
+
+def test_what_a_log_keeps_grows_only_by_patterns_that_the_local_file_could_have() -> None:
+    asked = '[[logs]]\nname = "app"\nkeep = '
+    assert merged(f'{asked}["deadlock"]', "logs.keep").logs[0].keep == ("deadlock",)
+    assert "keep" in refused(f'{asked}["("]', "logs.keep")[0]
+    assert "keep" in refused(f'{asked}[".*"]', "logs.keep")[0]
+
+
+def test_a_journal_gets_no_paths() -> None:
+    text = LOCAL.replace("ALLOW", '"logs.paths:/opt/**"').replace('paths = ["/opt/app/audit/*.log"]', "journal = true")
+    mine = configuration.parse(text, Path("/etc/agent.toml"))
+    document = remote.read('[[logs]]\nname = "audit"\npaths = ["/opt/a"]\nmin_severity = "error"\n')
+    assert isinstance(document, dict)
+    found = remote.merge(mine, document)
+    assert isinstance(found, tuple)
+    assert "journal" in found[0].why
 
 
 def test_without_a_pattern_paths_only_become_fewer() -> None:
@@ -252,6 +282,8 @@ LOG = {
     "exclude": WORDS,
     "min_severity": st.sampled_from([*SEVERITIES, "error", "error", "critical"]),
     "off": st.booleans(),
+    "keep": st.lists(st.sampled_from(["panic", "deadlock"]), max_size=2),
+    "storm_per_minute": st.sampled_from([0, 1, 10, 20, 30, 500]),
 }
 PROBE = {
     "interval_s": SECONDS,
@@ -261,8 +293,8 @@ PROBE = {
 }
 REDACT = {"literals": WORDS, "extra_keys": WORDS, "pseudonyms": st.lists(st.sampled_from(["mail", "ip"]), max_size=2)}
 NEVER = [
-    "keep",
-    "storm_per_minute",
+    "journal_folder",
+    "units",
     "from",
     "format",
     "zone",
@@ -338,6 +370,12 @@ def test_no_document_makes_the_agent_read_connect_start_or_send_more_than_the_lo
             before = min(before, SEVERITIES.index("info"))
         further = inside(path, granted.paths()) and not path.endswith("secret.log")
         assert after >= (min(before, floor) if further else before), path
+    before_by_name = {log.name: log for log in mine.logs}
+    for log in found.logs:
+        kept = before_by_name[log.name].keep if log.name in before_by_name else ()
+        assert log.keep == kept or "logs.keep" in allow
+        assert 1 <= log.storm_per_minute <= 20
+        assert not log.journal
     by_name = {probe.name: probe for probe in mine.probes}
     for probe in found.probes:
         was = by_name[probe.name]

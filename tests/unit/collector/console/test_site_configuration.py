@@ -21,7 +21,7 @@ SLOW = "[health]\ninterval_s = 60.0"
 
 
 def _as(db: Database, who: str) -> dict[str, str]:
-    return signed_in(db, who, **({"customer": ACME} if who == "customer" else {}))
+    return signed_in(db, who, customer=ACME) if who == "customer" else signed_in(db, who)
 
 
 async def page(client: httpx.AsyncClient, db: Database, who: str = "engineer") -> str:
