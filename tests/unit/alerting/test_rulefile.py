@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib import resources
 
 import pytest
@@ -205,3 +206,66 @@ def test_a_line_that_is_no_observation_is_told_with_its_number(line: str, hint: 
         list(read([line], "rec"))
     assert hint in str(caught.value)
     assert str(caught.value).startswith("rec:1:")
+
+
+def test_a_rule_that_says_a_text_takes_it_whatever_its_severity_and_decides_about_severity_if_it_names_one() -> None:
+    first, second = parse(
+        """
+        [[rule]]
+        name = "a"
+        kind = "new_fault"
+        contains_any = ["disk full", "no space"]
+        severity = "critical"
+        [[rule]]
+        name = "b"
+        kind = "new_fault"
+        contains = "deadlock"
+        """
+    ).rules
+    assert isinstance(first, NewFault)
+    assert isinstance(second, NewFault)
+    assert (first.where.min_severity, first.where.needles) == (Severity.DEBUG, ("disk full", "no space"))
+    assert (first.sets_severity, second.sets_severity) == (True, False)
+
+
+def test_a_rule_has_words_of_its_own_in_each_language_and_english_where_one_misses() -> None:
+    (rule,) = parse(
+        """
+        [[rule]]
+        name = "a"
+        kind = "noise"
+        contains = "x"
+        title = "Chatter"
+        impact = "None."
+        steps = ["Read it.", "Forget it."]
+        [rule.zh]
+        title = "闲聊"
+        """
+    ).rules
+    assert rule.guide("zh").title == "闲聊"
+    assert rule.guide("zh").steps == rule.guide("en").steps == ("Read it.", "Forget it.")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('kind = "noise"\n', "noise needs to say which events it means"),
+        ('kind = "noise"\ncontains = "x"\nsteps = "one"\n', "it must be a list of texts"),
+        ('kind = "noise"\ncontains = "x"\n[rule.zh]\ntitel = "y"\n', "did you mean 'title'?"),
+    ],
+)
+def test_words_that_are_wrong_are_told(text: str, said: str) -> None:
+    with pytest.raises(Complaints, match=re.escape(said)):
+        parse(f'[[rule]]\nname = "a"\n{text}')
+
+
+def test_narrow_rules_go_first_those_of_later_files_before_earlier_and_general_files_last() -> None:
+    def rule(name: str, text: str) -> str:
+        return f'[[rule]]\nname = "{name}"\nkind = "new_fault"\n{text}\n'
+
+    shipped = parse(rule("any", 'min_severity = "error"') + rule("shipped", 'contains = "x"'), "shipped")
+    general = parse("general = true\n" + rule("general", 'contains = "x"'), "general")
+    own = parse(rule("own", 'contains = "x"'), "own")
+    book = combine([shipped, own, general])
+    assert [one.name for one in book.rules if isinstance(one, NewFault)][:3] == ["own", "shipped", "general"]
+    assert [one.pack for one in book.rules] == ["own", "shipped", "general", "shipped"]

@@ -18,6 +18,7 @@ from sitewarden_alerting.rules import (
     DataLost,
     LogFilter,
     NewFault,
+    Noise,
     ProbeFailed,
     Rate,
     Rulebook,
@@ -335,3 +336,26 @@ def test_a_level_does_not_depend_on_where_a_block_was_closed(values: list[float]
     whole = found(book, seen(block(*values)))
     parted = found(book, seen(block(*values[:cut])), seen(block(*values[cut:], at_s=10 * cut)))
     assert [(s.state, s.at_ns, s.reason) for s in whole] == [(s.state, s.at_ns, s.reason) for s in parted]
+
+
+def test_noise_opens_no_ticket_and_counts_only_for_rates_that_mean_it() -> None:
+    book = Rulebook(
+        (
+            Noise(name="chatter", where=LogFilter(contains="message of f1:aa")),
+            NewFault(name="errors"),
+            Rate(name="many", count=2, window_s=60),
+            Rate(name="chatter-storm", count=2, window_s=60, where=LogFilter(contains="f1:aa")),
+        )
+    )
+    signals = found(book, *(seen(line("f1:aa", offset=i), i, i + 1) for i in range(3)))
+    assert {signal.rule for signal in signals} == {"chatter-storm"}
+    assert [signal.rule for signal in found(book, seen(line("f1:bb")))] == ["errors"]
+
+
+def test_a_rule_with_a_title_names_the_fault_and_may_decide_how_bad_it_is() -> None:
+    where = LogFilter(contains="message of")
+    book = Rulebook(
+        (NewFault(name="full", where=where, title="Disk full", severity=Severity.CRITICAL, sets_severity=True),)
+    )
+    (signal,) = found(book, seen(line("f1:aa", severity=Severity.INFO)))
+    assert (signal.title, signal.severity) == ("Disk full: template of f1:aa", Severity.CRITICAL)
