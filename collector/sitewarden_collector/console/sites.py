@@ -45,7 +45,19 @@ CHARTS = {
     "disk_busy": N_("Disks, busy"),
     "network": N_("Network"),
     "temperature": N_("Temperatures"),
+    "certificates": N_("Days until certificates end"),
+    "file_age": N_("Age of files that are written in time"),
+    "file_size": N_("Size of files that are written in time"),
+    "restarts": N_("Restarts of services"),
+    "database": N_("Answer times of databases"),
+    "database_value": N_("Answers of databases"),
+    "check_seconds": N_("Times that checks measured"),
+    "check_ratio": N_("Shares that checks measured"),
+    "check_bytes": N_("Sizes that checks measured"),
+    "check_value": N_("Numbers that checks measured"),
 }
+OWN_MAX = 12
+"""Charts of series that the product tells of itself."""
 ALWAYS = frozenset({"cpu", "memory", "load", "disk"})
 """Charts that are there for every site; the others where one of its hosts told of them."""
 Reader = Annotated[Principal, Depends(need(Permission.SITES_READ))]
@@ -104,7 +116,10 @@ async def site(request: Request, principal: Reader, name: str, span: str = "24h"
         view=view,
         span_key=span if span in SPANS else "24h",
         spans=[(key, gettext(request, principal, said)) for key, said in SPAN_WORDS.items()],
-        charts=[(kind, gettext(request, principal, CHARTS[kind])) for kind in _charts_of(view)],
+        charts=[
+            *((kind, gettext(request, principal, CHARTS[kind])) for kind in _charts_of(view)),
+            *((f"{charts.OWN}{name}", name) for name in _own_series(view)),
+        ],
         silent_before_ns=now_ns - site_pages.SILENT_NS,
     )
 
@@ -114,7 +129,7 @@ async def chart(request: Request, principal: Reader, name: str, what: str, span:
     """One chart, as the browser draws it."""
     ctx = context(request)
     where = await _visible(request, principal, name)
-    if what not in charts.KINDS:
+    if charts.kind_of(what) is None:
         raise NotFound(f"there is no chart {what}; there are {', '.join(charts.KINDS)}")
     until_ns = ctx.now_ns()
     since_ns = until_ns - SPANS.get(span, DAY_NS)
@@ -139,6 +154,13 @@ def drawn(chart: charts.Chart, *, marks_ns: tuple[int, ...] = ()) -> dict[str, A
 def _charts_of(view: site_view.SiteView) -> list[str]:
     told = {figure.series.name for host in view.hosts for figure in host.figures}
     return [kind for kind in CHARTS if kind in ALWAYS or not told.isdisjoint(charts.KINDS[kind].all_series())]
+
+
+def _own_series(view: site_view.SiteView) -> list[str]:
+    """What the product's own metrics are called: whatever a probe told that we have no words for."""
+    ours = {name for kind in charts.KINDS.values() for name in kind.all_series()}
+    told = {one.series.name for host in view.hosts for one in host.figures if "probe" in dict(one.series.labels)}
+    return sorted(name for name in told - ours if not name.startswith(("probe_", "plugin_")))[:OWN_MAX]
 
 
 async def _visible(request: Request, principal: Principal, name: str) -> Site:

@@ -36,6 +36,8 @@ class Kind:
     unit: str
     scale: tuple[float, float] | None = None
     names: tuple[tuple[str, str], ...] = ()
+    joined: bool = False
+    """Whether all these labels together tell lines apart, not the first that is there; without any: all there are."""
 
     def all_series(self) -> tuple[str, ...]:
         return tuple(series for series, _ in self.names) or (self.series,)
@@ -79,7 +81,35 @@ KINDS: dict[str, Kind] = {
         names=(("network_receive_bytes_per_second", "\u2193"), ("network_transmit_bytes_per_second", "\u2191")),
     ),
     "temperature": Kind("temperature_celsius", ("sensor",), "\u00b0C"),
+    "certificates": Kind("certificate_left_days", ("probe",), "d"),
+    "file_age": Kind("file_age_seconds", ("probe",), "s"),
+    "file_size": Kind("file_size_bytes", ("probe",), "B"),
+    "restarts": Kind("unit_restarts_total", ("probe",), ""),
+    "database": Kind("", ("probe",), "s", names=(("sql_connect_seconds", "connect"), ("sql_query_seconds", "query"))),
+    "database_value": Kind("sql_value", ("probe",), ""),
+    "check_seconds": Kind("plugin_seconds", ("probe", "label"), "s", joined=True),
+    "check_ratio": Kind("plugin_ratio", ("probe", "label"), "%", joined=True),
+    "check_bytes": Kind("plugin_bytes", ("probe", "label"), "B", joined=True),
+    "check_value": Kind("plugin_value", ("probe", "label"), "", joined=True),
 }
+OWN = "own:"
+"""Before the name of a series that the product tells of itself: such a chart is drawn of each."""
+_OWN_UNITS = {"seconds": "s", "bytes": "B", "ratio": "%", "celsius": "\u00b0C"}
+
+
+def kind_of(what: str) -> Kind | None:
+    """The chart called so; None when there is none."""
+    if what.startswith(OWN):
+        name = what.removeprefix(OWN)
+        return Kind(name, (), _OWN_UNITS.get(name.removesuffix("_total").rpartition("_")[2], ""), joined=True)
+    return KINDS.get(what)
+
+
+def _kind(what: str) -> Kind:
+    found = kind_of(what)
+    if found is None:
+        raise KeyError(what)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +142,7 @@ def charts(
     """The charts called `kinds` of a site between two times, of some of its agents or of all. Spans longer than
     `SPAN_MAX_NS` are cut at their beginning."""
     since_ns = max(since_ns, until_ns - SPAN_MAX_NS)
-    wanted = {series: kind for kind in kinds for series in KINDS[kind].all_series()}
+    wanted = {series: kind for kind in kinds for series in _kind(kind).all_series()}
     hosts = {agent.id: agent.hostname or agent.id for agent in agents.of_site(tx, site_id)}
     of_kind: dict[str, list[Track]] = {kind: [] for kind in kinds}
     for track in tracks_between(tx, site_id, wanted, since_ns=since_ns, until_ns=until_ns):
@@ -146,7 +176,7 @@ def tracks_between(
 
 
 def _chart(kind: str, found: Sequence[Track], hosts: dict[str, str], *, since_ns: int, until_ns: int) -> Chart:
-    shape = KINDS[kind]
+    shape = _kind(kind)
     highest = sorted(found, key=lambda track: -float(track.values.max()))[:LINES_MAX]
     several = len({track.agent_id for track in highest}) > 1
     lines = [
@@ -161,9 +191,17 @@ def _chart(kind: str, found: Sequence[Track], hosts: dict[str, str], *, since_ns
 
 def _name(shape: Kind, track: Track, host: str, *, several: bool) -> str:
     labels = dict(track.series.labels)
-    own = next((labels[label] for label in shape.labels if label in labels), "")
+    if shape.joined:
+        own = " ".join(labels[label] for label in shape.labels or _telling(labels) if label in labels)
+    else:
+        own = next((labels[label] for label in shape.labels if label in labels), "")
     which = dict(shape.names).get(track.series.name, "")
     return " ".join(part for part in (host if several or not (own or which) else "", own, which) if part)
+
+
+def _telling(labels: dict[str, str]) -> list[str]:
+    """Of a product's own series: all labels but the probe's name, unless that is the only one."""
+    return sorted(set(labels) - {"probe"}) or list(labels)
 
 
 def thinned(times: Times, values: Matrix, *, points: int = POINTS_MAX) -> tuple[tuple[int, float], ...]:

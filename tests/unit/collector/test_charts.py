@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +18,43 @@ from tests.cast import EPOCH, HOUR, MINUTE, NOON, SECOND, settle_agent
 
 CPU = Series("cpu_used_ratio", (), "ratio")
 ROOT = Series("filesystem_used_ratio", (("mountpoint", "/"),), "ratio")
+
+
+@pytest.mark.parametrize(
+    ("what", "labels", "name", "unit"),
+    [
+        ("check_seconds", (("label", "time"), ("probe", "web")), "web time", "s"),
+        ("certificates", (("probe", "front-page"),), "front-page", "d"),
+        ("own:orders_total", (("probe", "product"), ("region", "eu"), ("shop", "berlin")), "eu berlin", ""),
+        ("own:queue_bytes", (("probe", "product"),), "product", "B"),
+        ("own:wait_seconds_total", (("probe", "product"),), "product", "s"),
+    ],
+)
+def test_what_probes_measure_is_drawn_line_by_line(
+    db: Database, what: str, labels: tuple[tuple[str, str], ...], name: str, unit: str
+) -> None:
+    agent = db.write_now(settle_agent, "web-1")
+    kind = charts.kind_of(what)
+    assert kind is not None
+    times = (NOON, NOON + 10 * SECOND)
+    series = (CPU, Series(kind.all_series()[0], labels, ""))
+    block = RawBlock(
+        "s1",
+        series,
+        blocks.encode(times, ([0.5, 0.5], [1.0, 2.0])),
+        early=False,
+        times_ns=times,
+        shift_ns=0,
+        last=(0.5, 2.0),
+    )
+    db.write_now(samples.add, agent, epoch=EPOCH, seq=1, blocks=[(0, block)], received_ns=times[-1])
+    found = db.read_now(charts.charts, agent.site_id, (what,), since_ns=NOON, until_ns=NOON + HOUR)[what]
+    (line,) = found.lines
+    assert (line.name, found.unit, [value for _, value in line.points]) == (name, unit, [1.0, 2.0])
+
+
+def test_a_chart_of_nothing_that_is_known_is_none() -> None:
+    assert charts.kind_of("no such chart") is None
 
 
 @given(st.lists(st.tuples(st.integers(1, 10**12), st.floats(-1e6, 1e6)), min_size=1, max_size=300))
