@@ -1,8 +1,9 @@
 """The judge: what was written against what is stored.
 
 Every record that the workload wrote must be in the collector's database exactly once: as WHOLE, or as HEAD with at most
-one FULL; and what it says at last must hold every line of it. Gaps are not an excuse here: the torture leaves enough
-room and keeps every file.
+one FULL; and what it says at last must hold every line of it. Of a crash loop only samples arrive: their counts
+together must be the number of records written. Gaps are not an excuse here: the torture leaves enough room and keeps
+every file.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ class Stored:
 class Verdict:
     written: int
     stored: int = 0
+    looped: int = 0
+    """Records of the crash loop that were written."""
+    counted: int = 0
+    """How many of them the samples that arrived stand for."""
     missing: list[int] = field(default_factory=list)
     doubled: list[int] = field(default_factory=list)
     torn: list[int] = field(default_factory=list)
@@ -43,24 +48,27 @@ class Verdict:
 
     @property
     def holds(self) -> bool:
-        return not (self.missing or self.doubled or self.torn or self.stray)
+        return not (self.missing or self.doubled or self.torn or self.stray or self.counted != self.looped)
 
     def __str__(self) -> str:
         def some(found: list[int] | list[str]) -> str:
             return f"{len(found)}" + (f" {found[:5]}" if found else "")
 
         return (
-            f"written {self.written}, stored {self.stored}, missing {some(self.missing)}, "
+            f"written {self.written}, stored {self.stored}, looped {self.looped}, counted {self.counted}, "
+            f"missing {some(self.missing)}, "
             f"doubled {some(self.doubled)}, torn {some(self.torn)}, stray {some(self.stray)}, gaps {some(self.gaps)}"
         )
 
 
-def judge(db: Database, written: Mapping[int, str]) -> Verdict:
+def judge(db: Database, written: Mapping[int, str], *, looped: int = 0) -> Verdict:
     rows = db.read_now(_log_rows)
-    verdict = Verdict(written=len(written), gaps=db.read_now(_gaps))
+    verdict = Verdict(written=len(written), looped=looped, gaps=db.read_now(_gaps))
     records: dict[int, list[Stored]] = defaultdict(list)
     for part, file_id, offset, payload in rows:
-        message = json.loads(payload)["message"]
+        event = json.loads(payload)
+        message = event["message"]
+        verdict.counted += event["count"] if event["source"] == "loop" and part != "full" else 0
         if found := _HEAD.search(message):
             records[int(found[1])].append(Stored(int(found[1]), part, file_id, offset, message))
         elif _ANY.search(message):

@@ -33,6 +33,12 @@ paths = ["{logs}/ledger.log*"]
 from = "start"
 storm_per_minute = 0  # every record is looked for
 
+[[logs]]
+name = "loop"
+paths = ["{logs}/loop.log*"]
+from = "start"
+storm_per_minute = 5  # here all that arrives is their number
+
 [health]
 interval_s = 0.5
 """
@@ -166,15 +172,15 @@ class Torture:
 
     def _wait_and_judge(self, db: Database, workload: Workload) -> Verdict:
         deadline = time.monotonic() + QUIET_TIMEOUT_S
-        verdict = judge(db, workload.written)
-        while (verdict.missing or verdict.torn) and time.monotonic() < deadline:
+        verdict = judge(db, workload.written, looped=workload.looped)
+        while (verdict.missing or verdict.torn or verdict.counted < verdict.looped) and time.monotonic() < deadline:
             for name in VICTIMS:
                 if self._stage.processes[name].poll() is not None:
                     self._start(name)
             time.sleep(0.5)
-            fresh = judge(db, workload.written)
-            if fresh.stored > verdict.stored:
+            fresh = judge(db, workload.written, looped=workload.looped)
+            if (fresh.stored, fresh.counted) > (verdict.stored, verdict.counted):
                 deadline = time.monotonic() + QUIET_TIMEOUT_S
             verdict = fresh
         time.sleep(1.0)  # whatever would come twice has come by now
-        return judge(db, workload.written)
+        return judge(db, workload.written, looped=workload.looped)

@@ -1,8 +1,9 @@
 """The traffic of the torture: records whose every id the writer remembers.
 
 Each record is an error line with a unique id `T-<n>-`, a quarter of them with a stack trace behind it. The log is
-rotated by renaming now and then, as logrotate does. The writer lives in the torturing process, so what it wrote is
-known whatever dies. Not here: reading anything back (`oracle`).
+rotated by renaming now and then, as logrotate does. Beside it a crash loop fills a log with one line again and again.
+The writer lives in the torturing process, so what it wrote is known whatever dies. Not here: reading anything back
+(`oracle`).
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ class Workload:
     seed: int
     records_per_s: float = 200.0
     rotate_every: int = 400  # records
+    loops: int = 20  # lines of the crash loop for each few records
     written: dict[int, str] = field(default_factory=dict)  # id -> the whole record as written
+    looped: int = 0  # lines of the crash loop
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
@@ -60,8 +63,19 @@ class Workload:
                     file.close()
                     self.log.rename(self.log.with_name(f"{self.log.name}.{rotation}"))
                     file = self.log.open("a", buffering=1)
+            self._loop()
             time.sleep(4.5 / self.records_per_s)
         file.close()
+
+    def _loop(self) -> None:
+        loop = self.log.with_name("loop.log")
+        stamp = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S,%f")[:-3]
+        with loop.open("a") as file:
+            for _ in range(self.loops):
+                self.looped += 1
+                file.write(f"{stamp} ERROR [worker] attempt {self.looped} to start has failed\n")
+        if self._random.random() < 0.01:
+            loop.rename(self.log.with_name(f"loop.log.{self.looped}"))
 
     def _write(self, file: object, record: str) -> None:
         # Now and then a record arrives in two writes with its line torn, as a program that flushes does it.
