@@ -163,8 +163,8 @@ def processor_ticks(stat: bytes) -> tuple[int, ...]:
 def rows(table: bytes, *, skip: int = 0) -> Iterator[list[bytes]]:
     """The rows of a table as lists of its cells."""
     for line in table.split(b"\n")[skip:]:
-        if line:
-            yield line.split()
+        if cells := line.split():
+            yield cells
 
 
 def named(table: bytes, group: bytes, *names: bytes) -> list[int | None]:

@@ -147,7 +147,7 @@ def rpm(path: str) -> dict[str, str]:
     try:
         found: dict[str, str] = {}
         for (blob,) in connection.execute("SELECT blob FROM Packages LIMIT ?", (_PACKAGES_MAX,)):
-            words = _rpm_header(blob)
+            words = rpm_header(blob)
             if name := words.get(_RPM_NAME):
                 found[name] = f"{words.get(_RPM_VERSION, '')}-{words.get(_RPM_RELEASE, '')}"
         return found
@@ -155,7 +155,7 @@ def rpm(path: str) -> dict[str, str]:
         connection.close()
 
 
-def _rpm_header(blob: bytes) -> dict[int, str]:
+def rpm_header(blob: bytes) -> dict[int, str]:
     """The strings of an rpm header: two counts, entries of (tag, type, offset, count), then the data."""
     entries, size = struct.unpack_from(">II", blob)
     begin = 8 + 16 * entries

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.fuzz.run import Target
-from tests.fuzz.targets import certificates, desk, desk_web, probes, reading, road, scanning, settings, web, wire
+from tests.fuzz.targets import certificates, desk, desk_web, probes, reading, road, scanning, settings, site, web, wire
 
 TARGETS: tuple[Target, ...] = (
     *reading.TARGETS,
@@ -13,6 +13,7 @@ TARGETS: tuple[Target, ...] = (
     *certificates.TARGETS,
     *probes.TARGETS,
     *settings.TARGETS,
+    *site.TARGETS,
     *web.TARGETS,
     *desk.TARGETS,
     *desk_web.TARGETS,
