@@ -1,8 +1,8 @@
 """What a `keep` pattern of the configuration may be, so that every engine finds the same by it.
 
 Promises: `complaint` says what is wrong with one and what to write instead; `prepared` gives the bytes that the engines
-take. A pattern is searched for in each line as it stands in the file, ASCII letters alone are words, `$` stands also
-before a carriage return. Not here: how many there may be (`config`), the search itself.
+take. A pattern is searched for in each line, as UTF-8: `.` is a byte, only ASCII letters are letters, and `$` stands
+before a carriage return too. Not here: how many there may be (`settings`), the search itself.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ MOST_REPEATS = 200
 
 _PART = re.compile(r"\\(?:x[0-9A-Fa-f]{2}|.)|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?[a-zA-Z]*[:)]|\(\?|.", re.DOTALL)
 _COUNTED = re.compile(r"\{(\d+)(?:,(\d*))?\}")
+_FLAGS = re.compile(r"\(\?[ims]+\)")
+_GROUP = re.compile(r"\(\?[ims]*:")
 _REPEAT = re.compile(r"[*+?{]")
 _ESCAPES = frozenset("dDwWsSbB")
 
@@ -38,7 +40,8 @@ def _unshared(pattern: str) -> str | None:
     parts = _PART.findall(pattern)
     for number, part in enumerate(parts):
         after = parts[number + 1] if number + 1 < len(parts) else ""
-        if part == "(?" or (part.startswith("(?") and not re.fullmatch(r"\(\?[ims]*:", part) and number):
+        flags = number == 0 and _FLAGS.fullmatch(part)
+        if part.startswith("(?") and not flags and not _GROUP.fullmatch(part):
             return (
                 f"{part!r} is not allowed: looking around, names and later flags are not; write a plain group (?:...)"
             )
@@ -53,6 +56,9 @@ def _unshared(pattern: str) -> str | None:
     return None
 
 
-def prepared(pattern: str) -> bytes:
+def prepared(pattern: str, *, encoding: str = "utf-8") -> bytes:
     """The pattern for bytes, with its dollars before a carriage return too."""
-    return "".join(r"\r?$" if part == "$" else part for part in _PART.findall(pattern)).encode("utf-8")
+    parts = [r"\r?$" if part == "$" else part for part in _PART.findall(pattern)]
+    if parts and _FLAGS.fullmatch(parts[0]):
+        return "".join((parts[0][:-1], ":", *parts[1:], ")")).encode(encoding)
+    return "".join(parts).encode(encoding)

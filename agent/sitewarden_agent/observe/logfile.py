@@ -117,7 +117,7 @@ class LogFile:
 
     def __post_init__(self) -> None:
         self.position = self.offset
-        self._assembler = assembler_for(self.encoding, self.offset)
+        self._assembler = assembler_for(self.encoding, self.offset, joins=self.reader.form.joins)
         if self.head_sent:
             self._head = _Head(self.offset, None)
         self.given = self.mark
@@ -233,12 +233,13 @@ class LogFile:
     def _most(self) -> int:
         """How much is read in one turn without searching it."""
         may_search = self.reader.scanner is not None and self.reader.scanner.searches
-        return min(TURN_BYTES, FIRST_BYTES) if may_search and isinstance(self._assembler, Undecided) else TURN_BYTES
+        first = self.position == 0 or isinstance(self._assembler, Undecided)
+        return min(TURN_BYTES, FIRST_BYTES) if may_search and first else TURN_BYTES
 
     def _scanner(self) -> Scanner | None:
         """What searches the next block, when there is much to read and most of it may be passed over."""
         scanner = self.reader.scanner
-        if scanner is None or not scanner.searches:
+        if scanner is None or not scanner.searches or self.position == 0:  # a mark of the encoding may stand there
             return None
         if self._packed is None and self.unread < SEARCH_FROM_BYTES:
             return None
@@ -312,7 +313,7 @@ class LogFile:
         start = self._assembler.resume_offset
         if self._packed is not None:
             return None  # compressed files end: `finish` takes the line
-        peek = assembler_for(self.encoding, start)
+        peek = assembler_for(self.encoding, start, joins=self.reader.form.joins)
         peek.feed(read_at(self.descriptor, min(self.position - start, TURN_BYTES), offset=start))
         return peek.flush(partial=True)
 

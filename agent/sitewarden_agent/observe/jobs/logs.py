@@ -9,12 +9,14 @@ from typing import Any
 
 from sitewarden_agent.observe.jobs.job import Ground, Job
 from sitewarden_agent.observe.limits import Step
+from sitewarden_agent.observe.scanning import engine
 from sitewarden_agent.observe.tail import Tail
 from sitewarden_agent.observe.watch import Watch
 
 FOLDERS_EVERY_NS = 10_000_000_000
 """Looked for at once when names changed in a folder that is watched, and so often for the rest."""
 FILES_SHOWN_MAX = 1_000
+FILES_EVERY_NS = 5_000_000_000
 LEAN_REST_S = 0.2
 PAUSED_S = 2.0
 """While the agent is at its limit of memory it looks so often whether it may read again."""
@@ -25,35 +27,55 @@ class Logs(Job):
 
     def __init__(self, ground: Ground) -> None:
         super().__init__(ground)
-        self._tail = Tail([log for log in ground.config.logs if not log.journal], ground.spool, clock=ground.clock, redact=ground.redact)
+        self._tail = Tail(
+            [log for log in ground.config.logs if not log.journal],
+            ground.spool,
+            clock=ground.clock,
+            redact=ground.redact,
+        )
+
+        self._folders_ns = 0
+        """When to look for folders again."""
+        self._files: list[dict[str, str | int]] = []
+        self._files_ns = 0
 
     async def run(self) -> None:
         clock = self.ground.clock
         watch = Watch(self._tail.concerns)
         try:
-            folders_ns: int | None = None
+            self._folders_ns = 0
             await asyncio.to_thread(self._tail.restore)
             while True:
                 if watch.heard():
-                    self._tail.look_anew()
-                    folders_ns = None
-                if folders_ns is None or clock.monotonic_ns() - folders_ns >= FOLDERS_EVERY_NS:
-                    folders_ns = clock.monotonic_ns()
-                    await asyncio.to_thread(lambda: watch.folders(self._tail.folders()))
-                    self._tail.is_told = watch.hears_all
+                    self._look_anew()
                 if self.ground.easing.step is Step.PAUSED:
                     await clock.sleep(PAUSED_S)
                     continue
-                rest_s = await asyncio.to_thread(self._tail.turn)
+                rest_s = await asyncio.to_thread(self._turn, watch)
                 await self._paced()
-                complaints = [*await asyncio.to_thread(self._tail.complaints), *watch.complaints()]
-                self.ground.complaints[self.name] = complaints
                 if rest_s > 0 and await watch.change(rest_s):
-                    self._tail.look_anew()
-                    folders_ns = None
+                    self._look_anew()
         finally:
             await asyncio.shield(asyncio.to_thread(self._tail.close))
             watch.close()
+
+    def _look_anew(self) -> None:
+        self._tail.look_anew()
+        self._folders_ns = 0
+
+    def _turn(self, watch: Watch) -> float:
+        """All that may wait for a disk, in one go: a hop to another thread costs more than most of it."""
+        now_ns = self.ground.clock.monotonic_ns()
+        if now_ns >= self._folders_ns:
+            self._folders_ns = now_ns + FOLDERS_EVERY_NS
+            watch.folders(self._tail.folders())
+            self._tail.is_told = watch.hears_all
+        rest_s = self._tail.turn()
+        self.ground.complaints[self.name] = [*self._tail.complaints(), *watch.complaints()]
+        if now_ns >= self._files_ns:
+            self._files_ns = now_ns + FILES_EVERY_NS
+            self._files = self._tail.files()[:FILES_SHOWN_MAX]
+        return rest_s
 
     async def _paced(self) -> None:
         """Wait so long that reading keeps within the agent's share of the processor."""
@@ -67,9 +89,10 @@ class Logs(Job):
 
     def status(self) -> Mapping[str, Any]:
         return {
-            "files": self._tail.files()[:FILES_SHOWN_MAX],
+            "files": self._files,
             "waiting_for_room": self._tail.full,
             "events_sent": self._tail.saved,
+            "scanner": engine.chosen(),
         }
 
     async def stopped(self) -> None:

@@ -21,16 +21,20 @@ from sitewarden_alerting.reading.severity import Severity
 class Scanner:
     """Life: made, then `ends` and `keeps` any number of times."""
 
-    def __init__(self, least: Severity, keep: Sequence[str] = (), *, engine_name: str | None = None) -> None:
-        self._needed = prefilter.needed(least)
+    def __init__(
+        self, least: Severity, keep: Sequence[str] = (), *, engine_name: str | None = None, searches: bool = True
+    ) -> None:
+        self._needed = prefilter.needed(least) if searches else None
         self._kept = tuple(prepared(pattern) for pattern in keep)
+        foreign = tuple(prepared(pattern, encoding="gb18030") for pattern in keep if not pattern.isascii())
+        self._kept_in_blocks = self._kept + foreign
         self._engine_name = engine_name
         self._lock = threading.Lock()
         self._compiled: dict[str, Engine] = {}
 
     @property
     def searches(self) -> bool:
-        """Whether searching blocks gains anything: not when every record is wanted."""
+        """Whether searching blocks gains anything: not when every record is wanted, or read in another way."""
         return self._needed is not None
 
     @property
@@ -41,17 +45,18 @@ class Scanner:
         """Where in the block matches end, in order; the line of each is to be read."""
         assert self._needed is not None
         with self._lock:
-            ends = self._engine("always", (*self._needed.always, *self._kept)).ends(block)
+            ends = self._engine("always", (*self._needed.always, *self._kept_in_blocks)).ends(block)
             if self._engine("signs", self._needed.signs).found(block):
                 ends = sorted(ends + self._engine("signed", self._needed.signed).ends(block))
         return ends
 
     def keeps(self, text: str) -> bool:
-        """Whether a `keep` pattern finds something in a record."""
+        """Whether a `keep` pattern finds something in a line of a record."""
         if not self._kept:
             return False
         with self._lock:
-            return self._engine("keep", self._kept).found(text.encode("utf-8", "replace"))
+            found = self._engine("keep", self._kept).found
+            return any(found(line) for line in text.encode("utf-8", "replace").split(b"\n"))
 
     def _engine(self, part: str, patterns: Sequence[bytes]) -> Engine:
         found = self._compiled.get(part)
@@ -61,6 +66,6 @@ class Scanner:
 
 
 @lru_cache(maxsize=64)
-def scanner_of(least: Severity, keep: tuple[str, ...]) -> Scanner:
-    """The scanner for these settings, shared by the logs that have them."""
-    return Scanner(least, keep)
+def scanner_of(least: Severity, keep: tuple[str, ...], *, searches: bool = True) -> Scanner:
+    """The scanner for these settings, shared by the logs that have them. Without `searches` it only knows `keep`."""
+    return Scanner(least, keep, searches=searches)
