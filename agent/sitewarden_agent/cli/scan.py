@@ -24,7 +24,7 @@ from sitewarden_agent.config import Config, Log
 from sitewarden_agent.observe import discovery, redaction, sitekey
 from sitewarden_agent.observe.decoding import assembler_for
 from sitewarden_agent.observe.records import zone
-from sitewarden_alerting.reading import event, header
+from sitewarden_alerting.reading import event, forms, header
 from sitewarden_alerting.reading.event import Event
 from sitewarden_alerting.reading.lines import Record
 from sitewarden_alerting.reading.redact import RedactionError, Redactor
@@ -91,6 +91,7 @@ class Scan:
         self._min_severity = Severity[log.min_severity.upper()] if log else Severity.WARNING
         self._zone: tzinfo = zone(log.zone if log else "local")
         self._encoding = log.encoding if log else "auto"
+        self._form = forms.of(log.format if log else "auto")
         self.dropped = 0
 
     def every(self) -> Iterator[Found]:
@@ -104,7 +105,7 @@ class Scan:
         by_fingerprint: dict[str, Found] = {}
         late: list[Found] = []
         for record in self._records():
-            found = header.read(record.text, default_zone=self._zone, now_ns=self._now_ns)
+            found = header.read(record.text, default_zone=self._zone, now_ns=self._now_ns, form=self._form)
             if found.severity < self._min_severity or (read := self._read(record)) is None:
                 continue
             known = by_fingerprint.get(read.fingerprint)
@@ -119,13 +120,19 @@ class Scan:
 
     def _read(self, record: Record) -> Event | None:
         try:
-            return event.read(record, redact=self._redactor.redact, default_zone=self._zone, now_ns=self._now_ns)
+            return event.read(
+                record,
+                redact=self._redactor.redact,
+                default_zone=self._zone,
+                now_ns=self._now_ns,
+                form=self._form,
+            )
         except RedactionError:
             self.dropped += 1
             return None
 
     def _records(self) -> Iterator[Record]:
-        assembler = assembler_for(self._encoding, 0)
+        assembler = assembler_for(self._encoding, 0, joins=self._form.joins)
         with _opened(self._name) as file:
             while data := file.read(CHUNK_BYTES):
                 yield from assembler.feed(data)

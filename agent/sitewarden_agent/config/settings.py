@@ -16,6 +16,7 @@ from sitewarden_agent.config import keeping
 from sitewarden_agent.config.allowed import RemoteConfig
 from sitewarden_agent.config.probes import Probe, check_address
 from sitewarden_agent.config.site import Changes, Component, Inventory, WatchedFiles, WatchedProcess
+from sitewarden_alerting.reading.forms import Format
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_. \-]{0,63}$")]
 Seconds = Annotated[float, Meta(gt=0)]
@@ -57,8 +58,8 @@ class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=
     """Of the journal: a folder with journal files that is not this host's own, as `journalctl --directory` takes it."""
     exclude: tuple[str, ...] = ("*.gz", "*.xz", "*.bz2", "*.zst", "*.zip")
     """Patterns of file names or whole paths that are not read."""
-    format: Literal["auto"] = "auto"
-    """How records look. Every common format is recognised by itself."""
+    format: Format = "auto"
+    """How records look. Every common format is recognised by itself; one that is set is the only one tried."""
     encoding: Literal["auto", "utf-8", "utf-16-le", "utf-16-be", "gb18030", "latin-1"] = "auto"
     """How text is written. All but latin-1 is recognised by itself, file by file."""
     min_severity: Severity = "warning"

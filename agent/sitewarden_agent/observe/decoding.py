@@ -39,20 +39,23 @@ class Assembling(Protocol):
     def resume_offset(self) -> int: ...
 
 
-def assembler_for(encoding: str, offset: int, *, max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES) -> Assembling:
-    """An assembler for the bytes of a file from `offset` on."""
+def assembler_for(
+    encoding: str, offset: int, *, max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES, joins: bool = True
+) -> Assembling:
+    """An assembler for the bytes of a file from `offset` on. Without `joins` each line is a record."""
     match encoding:
         case "auto":
-            return Undecided(offset, max_record_bytes)
+            return Undecided(offset, max_record_bytes, joins=joins)
         case "utf-16-le" | "utf-16-be":
-            return Wide(encoding, offset, max_record_bytes)
+            return Wide(encoding, offset, max_record_bytes, joins=joins)
         case "cr":
-            return Assembler(offset, max_record_bytes, decode=either, line_end=b"\r")
+            return Assembler(offset, max_record_bytes, decode=either, line_end=b"\r", joins=joins)
         case "gb18030" | "latin-1":
-            return Assembler(offset, max_record_bytes, decode=lambda line: line.decode(encoding, "replace"))
+            named = encoding
+            return Assembler(offset, max_record_bytes, decode=lambda line: line.decode(named, "replace"), joins=joins)
         case "utf-8":
-            return Assembler(offset, max_record_bytes)
-    return Assembler(offset, max_record_bytes, decode=either)
+            return Assembler(offset, max_record_bytes, joins=joins)
+    return Assembler(offset, max_record_bytes, decode=either, joins=joins)
 
 
 def ends_lines_with_newline_bytes(encoding: str) -> bool:
@@ -129,8 +132,8 @@ def _is_gb18030(line: bytes, as_utf8: str) -> bool:
 class Wide(Assembler):
     """UTF-16: characters of two bytes, which stand at even places of the file."""
 
-    def __init__(self, encoding: str, offset: int, max_record_bytes: int) -> None:
-        super().__init__(offset, max_record_bytes)
+    def __init__(self, encoding: str, offset: int, max_record_bytes: int, *, joins: bool = True) -> None:
+        super().__init__(offset, max_record_bytes, joins=joins)
         self._encoding = encoding
         self._newline = "\n".encode(encoding)
         self._half = b""  # the first byte of a character that is not whole yet
@@ -189,7 +192,8 @@ class Wide(Assembler):
 class Undecided:
     """An assembler whose encoding is not known before its first line is there."""
 
-    def __init__(self, offset: int, max_record_bytes: int) -> None:
+    def __init__(self, offset: int, max_record_bytes: int, *, joins: bool = True) -> None:
+        self._joins = joins
         self._offset = offset
         self._max = max_record_bytes
         self._held = bytearray()
@@ -217,7 +221,7 @@ class Undecided:
     def _decide(self) -> list[Record]:
         if self._encoding == "auto":
             self._encoding = _leans_to(bytes(self._held), at=self._offset) or "either"
-        self._decided = assembler_for(self._encoding, self._offset, max_record_bytes=self._max)
+        self._decided = assembler_for(self._encoding, self._offset, max_record_bytes=self._max, joins=self._joins)
         held, self._held = bytes(self._held), bytearray()
         return self._decided.feed(held)
 

@@ -20,7 +20,9 @@ from sitewarden_agent.config import Log
 from sitewarden_agent.model import LogEvent, RecordPart
 from sitewarden_agent.observe.scanning.scanner import Scanner, scanner_of
 from sitewarden_agent.observe.storms import Counted, Storms, sample_of
+from sitewarden_alerting.reading import forms
 from sitewarden_alerting.reading.familiar import Familiar, Memories, Seen
+from sitewarden_alerting.reading.forms import AUTO, Form
 from sitewarden_alerting.reading.lines import Record
 from sitewarden_alerting.reading.redact import RedactionError
 from sitewarden_alerting.reading.severity import Severity
@@ -54,6 +56,7 @@ class Reader:
     default_zone: tzinfo
     redact: Callable[[str], str]
     storm_per_minute: int = 0
+    form: Form = AUTO
     scanner: Scanner | None = None
     """Searches blocks of this log, and says which records go whatever their severity."""
     dropped: int = 0
@@ -61,14 +64,17 @@ class Reader:
     _storms: Storms = field(init=False)
 
     def __post_init__(self) -> None:
-        self._familiar = Familiar(self.redact, default_zone=self.default_zone, memories=_memories(self.redact))
+        # What is remembered of a shape holds for one form. Nearly all logs have the same.
+        memories = _memories(self.redact) if self.form is AUTO else None
+        self._familiar = Familiar(self.redact, default_zone=self.default_zone, memories=memories, form=self.form)
         self._storms = Storms(self.storm_per_minute)
 
     @classmethod
     def of(cls, log: Log, redact: Callable[[str], str]) -> Reader:
         least = Severity[log.min_severity.upper()]
-        scanner = scanner_of(least, log.keep)
-        return cls(log.name, least, zone(log.zone), redact, log.storm_per_minute, scanner)
+        form = forms.of(log.format)
+        scanner = scanner_of(least, log.keep, searches=form is AUTO)
+        return cls(log.name, least, zone(log.zone), redact, log.storm_per_minute, form, scanner)
 
     def event(
         self, record: Record, part: RecordPart, *, file: str, file_id: str, now_ns: int, whatever: bool = False

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta, tzinfo
 
 from sitewarden_alerting import fingerprint
 from sitewarden_alerting.reading import header
+from sitewarden_alerting.reading.forms import AUTO, Form
 from sitewarden_alerting.reading.lines import Record
 from sitewarden_alerting.reading.severity import Severity
 
@@ -34,13 +35,15 @@ class Event:
     fingerprint: str
 
 
-def read(record: Record, *, redact: Callable[[str], str], default_zone: tzinfo, now_ns: int) -> Event:
+def read(
+    record: Record, *, redact: Callable[[str], str], default_zone: tzinfo, now_ns: int, form: Form = AUTO
+) -> Event:
     """Read one record.
 
     `redact` runs over everything that leaves this function as text, before the fingerprint; what it raises is the
     caller's to handle. `default_zone` and `now_ns` complete stamps without zone or year.
     """
-    found = header.read(record.text, default_zone=default_zone, now_ns=now_ns)
+    found = header.read(record.text, default_zone=default_zone, now_ns=now_ns, form=form)
     message = redact(found.message)
     component = redact(found.component) if found.component else ""
     identity = fingerprint.of(message, component=component)

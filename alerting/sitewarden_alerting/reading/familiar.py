@@ -19,6 +19,7 @@ from sitewarden_alerting import fingerprint
 from sitewarden_alerting.fingerprint import Fingerprint
 from sitewarden_alerting.reading import header, shapes, times
 from sitewarden_alerting.reading.event import Event
+from sitewarden_alerting.reading.forms import AUTO, Form
 from sitewarden_alerting.reading.header import Header
 from sitewarden_alerting.reading.lines import Record
 from sitewarden_alerting.reading.redact import Redactor
@@ -55,10 +56,18 @@ class Seen:
 class Familiar:
     """Reads the records of one log. `redact` is a Redactor, or any function, of which nothing is then remembered."""
 
-    def __init__(self, redact: Callable[[str], str], *, default_zone: tzinfo, memories: Memories | None = None) -> None:
+    def __init__(
+        self,
+        redact: Callable[[str], str],
+        *,
+        default_zone: tzinfo,
+        memories: Memories | None = None,
+        form: Form = AUTO,
+    ) -> None:
         self._redact = redact
         self._redactor = redact if isinstance(redact, Redactor) else None
         self._zone = default_zone
+        self._form = form
         memories = memories or Memories()
         self._lines, self._identities = memories.lines, memories.identities
         self._fresh: tuple[str, Header] | None = None
@@ -73,7 +82,7 @@ class Familiar:
             return seen
         self.missed += 1
         stamps: list[tuple[int, int, str]] = []
-        found = header.read(text, default_zone=self._zone, now_ns=now_ns, stamps=stamps)
+        found = header.read(text, default_zone=self._zone, now_ns=now_ns, stamps=stamps, form=self._form)
         self._fresh = (text, found)
         seen = Seen(found.severity)
         if (
@@ -104,7 +113,7 @@ class Familiar:
             if sure:
                 found = Header(time_ns, seen.severity, True, seen.component, message)
             else:
-                found = header.read(text, default_zone=self._zone, now_ns=now_ns)
+                found = header.read(text, default_zone=self._zone, now_ns=now_ns, form=self._form)
         return self._whole(record, found, seen)
 
     def _whole(self, record: Record, found: Header, seen: Seen) -> Event:
@@ -152,7 +161,7 @@ class Familiar:
 
 
 class Memories:
-    """What is remembered of shapes. All logs of a process may share one, if they share the redactor."""
+    """What is remembered of shapes. All logs of a process may share one, if they share the redactor and the form."""
 
     def __init__(self) -> None:
         self.lines: _Memory[Seen] = _Memory()

@@ -19,6 +19,7 @@ from datetime import tzinfo
 from sitewarden_alerting.reading import peel, structured, telling, times
 from sitewarden_alerting.reading import severity as severities
 from sitewarden_alerting.reading.elements import Cursor
+from sitewarden_alerting.reading.forms import AUTO, Form
 from sitewarden_alerting.reading.severity import Severity
 
 MAX_HEADER_CHARS = 400
@@ -50,21 +51,31 @@ class Header:
     details: str = ""
 
 
-def read(text: str, *, default_zone: tzinfo, now_ns: int, stamps: list[tuple[int, int, str]] | None = None) -> Header:
+def read(
+    text: str,
+    *,
+    default_zone: tzinfo,
+    now_ns: int,
+    stamps: list[tuple[int, int, str]] | None = None,
+    form: Form = AUTO,
+) -> Header:
     """Read the header of a record (of its first line).
 
     `default_zone` holds for stamps without a zone; `now_ns` (UTC nanoseconds) settles the year of stamps without one.
-    Start, end and form of each stamp are added to `stamps`.
+    Start, end and form of each stamp are added to `stamps`; `form` says what is tried.
     """
     line, newline, rest = text.partition("\n")
-    fields = structured.read(line)
-    if fields is None and line.startswith("{") and newline:
+    fields = structured.read(line) if form.structured else None
+    if fields is None and form.structured and line.startswith("{") and newline:
         fields = structured.read(text)  # pretty-printed over several lines
         rest = newline = ""
     if fields is not None:
         return _structured(fields, newline + rest, default_zone, now_ns)
     cursor = Cursor(severities.whole_words(line, MAX_HEADER_CHARS), default_zone, now_ns)
     peel.peel(cursor)
+    if not form.text:  # a level that is there is seen, but it stays in the message
+        stated = cursor.severity is not None
+        return Header(None, cursor.severity or _inferred(line, rest), stated, "", text.strip())
     if stamps is not None:
         stamps += cursor.stamps
     start = cursor.pos

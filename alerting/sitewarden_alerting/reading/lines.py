@@ -35,7 +35,8 @@ class Assembler:
 
     Life: `feed` any number of times, `flush` when the file has been silent or ends; both may alternate for ever.
     After a rotation or a truncation make a new one. `offset` is where in the file the first fed byte stands; `decode`
-    makes text of a line, of UTF-8 unless told otherwise; `line_end` is the one byte that ends one.
+    makes text of a line, of UTF-8 unless told otherwise; `line_end` is the one byte that ends one. Without `joins` each
+    line is a record.
     """
 
     def __init__(
@@ -45,12 +46,14 @@ class Assembler:
         *,
         decode: Callable[[bytes], str] | None = None,
         line_end: bytes = b"\n",
+        joins: bool = True,
     ) -> None:
         if max_record_bytes < 16:
             raise ValueError(f"max_record_bytes is {max_record_bytes}; give at least 16")
         self._max = max_record_bytes
         self._decode = decode or _decode
         self._line_end = line_end
+        self._joins = joins
         self._next = offset  # the file offset of the next byte to be fed
         self._line = bytearray()  # the unterminated last line, as far as it is kept
         self._line_start = offset
@@ -117,7 +120,7 @@ class Assembler:
             if (
                 self._open is not None
                 and line.strip()
-                and not continuation.continues(replace(self._open), self._decode(line))
+                and not (self._joins and continuation.continues(replace(self._open), self._decode(line)))
             ):
                 return self._close()
             self._line.clear()
@@ -178,7 +181,7 @@ class Assembler:
                 self._end = end
             return None
         text = self._decode(line)
-        if self._open is not None and continuation.continues(self._open, text):
+        if self._open is not None and self._joins and continuation.continues(self._open, text):
             self._add(text, len(line), lost)
             self._end = end
             return None
