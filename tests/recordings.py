@@ -13,6 +13,7 @@ from pathlib import Path
 
 import sitewarden_alerting
 from sitewarden_agent.config import Log
+from sitewarden_agent.model import RecordPart
 from sitewarden_agent.observe.records import Reader
 from sitewarden_alerting import rulefile
 from sitewarden_alerting.model import Signal
@@ -37,7 +38,7 @@ def observed(path: Path, *, whatever: bool = False) -> Iterator[Observation]:
     """What an agent with its defaults sends of the file; with `whatever` all that it reads."""
     reader = Reader.of(Log(name=path.parent.name, paths=(str(path),), zone="UTC"), Redactor(b"k" * 32))
     for seq, record in enumerate(records(path), start=1):
-        sent = reader.event(record, "whole", file=str(path), file_id="1", now_ns=NOW_NS, whatever=whatever)
+        sent = reader.event(record, RecordPart.WHOLE, file=str(path), file_id="1", now_ns=NOW_NS, whatever=whatever)
         if sent is None:
             continue
         what = LogEvent(

@@ -35,6 +35,11 @@ TEXTS = {
         "SERVER_ERROR ",  # memcached
         "http: panic serving",  # Go
         "Unable to load application",  # Puma
+        "VCL compilation failed",  # Varnish
+        "bad command line options",  # dnsmasq
+        "failed to load names from",
+        "unknown interface ",
+        "cannot read /",
         "(NoMethodError)",  # Ruby
         "(ArgumentError)",
         "(RuntimeError)",
@@ -56,6 +61,8 @@ TEXTS = {
         "Failed with result",
     ),
     Severity.WARNING: (
+        "Maximum number of concurrent DNS queries",  # dnsmasq
+        "failure trying primary",  # BIND
         "denied: max_connections exceeded",  # Mosquitto
         " SC-- ",  # HAProxy
         " sQ-- ",
