@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import fcntl
 import os
-import platform
 import socket
 import struct
+import sys
 from collections.abc import Callable, Iterable
 
 from sitewarden_agent.model import Component, Disk, Inventory, NetworkCard
@@ -54,13 +54,14 @@ def gathered(
     def word(text: str) -> str:
         return redact(text[: 2 * WORD_MAX])[:WORD_MAX]
 
+    system = os.uname()
     memory = kernel.once("/proc/meminfo") or b""
     cpu = kernel.once("/proc/cpuinfo") or b""
     return Inventory(
         hostname=word(socket.gethostname()),
-        kernel=word(f"{platform.system()} {platform.release()}"),
+        kernel=word(f"{system.sysname} {system.release}"),
         distribution=word(distribution(kernel)),
-        architecture=word(platform.machine()),
+        architecture=word(system.machine),
         cpus=os.cpu_count() or 0,
         cpu_model=word(_cpu_model(cpu)),
         memory_bytes=(after(memory, b"MemTotal:") or 0) * 1024,
@@ -68,7 +69,7 @@ def gathered(
         virtualisation=word(virtualisation(kernel, cpu)),
         container=word(in_container(kernel)),
         agent_version=agent_version,
-        python_version=platform.python_version(),
+        python_version=".".join(map(str, sys.version_info[:3])),
         time_zone=word(_time_zone(kernel)),
         disks=tuple(disks(kernel, word)[:LISTED_MAX]),
         cards=tuple(cards(kernel, word, addresses=addresses)[:LISTED_MAX]),
