@@ -225,6 +225,10 @@ READINGS = {
     "load": N_("load"),
     "disk": N_("disk"),
     "folder": N_("folder"),
+    "iowait": N_("waiting for disks"),
+    "swap": N_("swap"),
+    "container": N_("container"),
+    "program": N_("program"),
 }
 TRACKED = {"defect": N_("Defect"), "feature": N_("Feature request")}
 

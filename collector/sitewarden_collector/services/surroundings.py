@@ -30,6 +30,10 @@ HEALTH = (
     ("load1", "load", ""),
     ("filesystem_used_ratio", "disk", "mountpoint"),
     ("folder_used_ratio", "folder", "folder"),
+    ("cpu_iowait_ratio", "iowait", ""),
+    ("swap_used_ratio", "swap", ""),
+    ("cgroup_memory_used_ratio", "container", "process"),
+    ("process_resident_memory_bytes", "program", "process"),
 )
 
 
