@@ -80,8 +80,9 @@ def _clock(at_s: float) -> str:
     return f"{minutes // 60 % 24:02d}:{minutes % 60:02d}:{seconds:02d}"
 
 
-def _fault(draw: random.Random) -> str:
-    return draw.choice(_FAULTS).format(draw.randint(1, 250), draw.randint(1, 250))
+def _fault(draw: random.Random, kind: int | None = None) -> str:
+    template = draw.choice(_FAULTS) if kind is None else _FAULTS[kind % len(_FAULTS)]
+    return template.format(draw.randint(1, 250), draw.randint(1, 250))
 
 
 def _syslog(draw: random.Random, clock: str, text: str, bad: bool) -> str:
@@ -94,15 +95,16 @@ def _java(draw: random.Random, clock: str, text: str, bad: bool) -> str:
     place = f"[http-nio-8080-exec-{draw.randint(1, 40)}] com.acme.shop.{draw.choice(_CLASSES)}"
     if not bad:
         return f"2026-11-23 {clock},{draw.randint(0, 999):03d} {draw.choice(('INFO ', 'DEBUG'))} {place} - {text}\n"
-    stack = random.Random(draw.randrange(_STACKS))
+    kind = draw.randrange(_STACKS)
+    stack = random.Random(kind)
+    place = f"[http-nio-8080-exec-{draw.randint(1, 40)}] com.acme.shop.{stack.choice(_CLASSES)}"
     frames = "".join(
         f"\tat com.acme.shop.{stack.choice(_CLASSES)}.{stack.choice(_WORDS)}(Shop.java:{stack.randint(10, 900)})\n"
         for _ in range(stack.randint(3, 14))
     )
-    head = f"2026-11-23 {clock},{draw.randint(0, 999):03d} ERROR {place} - {_fault(draw)}\n"
-    cause = "Caused by: java.io.IOException: gone\n\t... 9 more\n"
-    exception = f"{stack.choice(_EXCEPTIONS)}: {_fault(draw)}\n"
-    return f"{head}{exception}{frames}{cause}"
+    head = f"2026-11-23 {clock},{draw.randint(0, 999):03d} ERROR {place} - {_fault(draw, kind)}\n"
+    exception = f"{stack.choice(_EXCEPTIONS)}: {_fault(draw, kind + 1)}\n"
+    return f"{head}{exception}{frames}Caused by: java.io.IOException: gone\n\t... 9 more\n"
 
 
 def _json(draw: random.Random, clock: str, text: str, bad: bool) -> str:
