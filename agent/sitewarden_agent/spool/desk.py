@@ -54,6 +54,11 @@ def set_note(tx: sqlite3.Connection, key: str, value: dict[str, Any]) -> None:
     )
 
 
+def noted(tx: sqlite3.Connection, key: str) -> dict[str, Any]:
+    found = tx.execute("SELECT body FROM notes WHERE key = ?", (key,)).fetchone()
+    return {} if found is None else dict(msgspec.msgpack.decode(found[0]))
+
+
 def notes(tx: sqlite3.Connection) -> dict[str, dict[str, Any]]:
     return {key: msgspec.msgpack.decode(body) for key, body in tx.execute("SELECT key, body FROM notes ORDER BY key")}
 

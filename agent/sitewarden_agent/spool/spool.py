@@ -150,6 +150,11 @@ class Spool(ActionsHere):
         with self._writing("note") as tx:
             desk.set_note(tx, key, {**value, "at_ns": self._clock.wall_ns()})
 
+    def noted(self, key: str) -> dict[str, Any]:
+        """One note; empty when nobody left it."""
+        with self._reading() as tx:
+            return desk.noted(tx, key)
+
     def notes(self) -> dict[str, dict[str, Any]]:
         with self._reading() as tx:
             return desk.notes(tx)

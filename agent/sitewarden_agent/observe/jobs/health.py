@@ -10,6 +10,7 @@ from sitewarden_agent.observe.blocks import Collecting
 from sitewarden_agent.observe.jobs.job import Ground, Job
 from sitewarden_agent.observe.limits import SPARING_FACTOR
 from sitewarden_agent.observe.metrics import Sampler
+from sitewarden_agent.spool import WatchLevel
 
 CLOCK_STEP_S = 2.0
 
@@ -30,23 +31,26 @@ class Health(Job):
         next_ns = clock.monotonic_ns()
         while True:
             drift_ns = await self._notice_clock_step(drift_ns)
-            values = await asyncio.to_thread(sampler.sample)
+            values, offset_ns, levels = await asyncio.to_thread(self._looked, sampler)
             ground.complaints[self.name] = list(sampler.complaints)
             if restarts := sampler.processes.restarts(clock.monotonic_ns() / 1e9):
                 often = [(name, "once" if count == 1 else f"{count} times") for name, count in restarts]
                 await ground.append(*(Change("process_restarted", name, "", said) for name, said in often))
             for job in self._others:
                 values.update(job.samples())
-            notes = await asyncio.to_thread(ground.spool.notes)
-            if isinstance(offset_ns := notes.get("clock", {}).get("offset_ns"), int):
+            if isinstance(offset_ns, int):
                 values[Series("clock_offset_seconds", unit="seconds")] = offset_ns / 1e9
-            levels = await asyncio.to_thread(ground.spool.watch_levels)
             blocks = self._collecting.add(clock.wall_ns(), values, levels=levels)
             if blocks:
                 await ground.append(*blocks)
             interval_s = ground.config.health.interval_s * (SPARING_FACTOR if ground.easing.step else 1)
             next_ns = max(next_ns + int(interval_s * 1e9), clock.monotonic_ns())
             await clock.sleep((next_ns - clock.monotonic_ns()) / 1e9)
+
+    def _looked(self, sampler: Sampler) -> tuple[dict[Series, float], object, tuple[WatchLevel, ...]]:
+        """All that may wait for a disk, in one go: the samples, the offset of the clock, the levels to watch."""
+        spool = self.ground.spool
+        return sampler.sample(), spool.noted("clock").get("offset_ns"), spool.watch_levels()
 
     async def stopped(self) -> None:
         if block := self._collecting.close():

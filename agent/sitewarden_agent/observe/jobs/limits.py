@@ -55,18 +55,19 @@ class KeepWithin(Job):
             now_s = clock.monotonic_ns() / 1e9
             self._footprint.look(pids, now_s)
             self._disk_bytes = folder_bytes(self.ground.config.state_dir)
-            if self._limits.look(self._use(), passed_s=now_s - then_s):
-                await self._told()
+            before = self._limits.step
+            self._limits.look(self._use(), passed_s=now_s - then_s)
             self._ease()
+            if self._limits.step is not before:
+                await self._told(before)
             then_s = now_s
             await clock.sleep(LOOK_EVERY_S)
 
     def _pids(self) -> dict[str, int]:
         """Both processes left their ids in the spool when they began."""
         found = {} if self._supervisor is None else {"supervisor": self._supervisor}
-        notes = self.ground.spool.notes()
         for name in ("observe", "link"):
-            note = notes.get(f"confinement_{name}", {})
+            note = self.ground.spool.noted(f"confinement_{name}")
             pid, started = note.get("pid"), note.get("started")
             if isinstance(pid, int) and (process := taken(pid)) is not None and process.started == started:
                 found[name] = pid
@@ -86,9 +87,8 @@ class KeepWithin(Job):
             gc.collect()
             lean.trim()
 
-    async def _told(self) -> None:
+    async def _told(self, before: Step) -> None:
         limits = self._limits
-        before = self.ground.easing.step
         self.ground.complaints[self.name] = []
         if limits.step is not Step.OK:
             said = f"The agent is close to its limit of {limits.because}: {_MEANS[limits.step]}. {_DO[limits.because]}"
