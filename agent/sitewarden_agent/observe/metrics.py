@@ -26,13 +26,13 @@ Family = Callable[[float], Iterator[tuple[Series, float]]]
 class Sampler:
     """Samples one host. `complaints` says what could not be measured the last time.
 
-    `root` is where /proc and /sys lie; names of programs pass `redact`.
+    `root` is where /proc and /sys lie; names of programs and folders pass `redact`.
     """
 
     def __init__(self, health: Health, *, root: str = "", redact: Callable[[str], str] = str) -> None:
         kernel = Kernel(root)
         self._kernel = kernel
-        self._file_systems = FileSystems(kernel, health)
+        self._file_systems = FileSystems(kernel, health, redact)
         self._folders = DataFolders(health)
         self.processes = Processes(kernel, health, redact)
         self._families: tuple[Family, ...] = (

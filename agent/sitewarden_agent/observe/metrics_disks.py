@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from sitewarden_agent.config import Folder, Health
 from sitewarden_agent.model import Series
@@ -32,10 +32,11 @@ _FOLDER_FILES_MAX = 2_000_000
 
 
 class FileSystems:
-    """`complaints` says which could not be measured the last time."""
+    """`complaints` says which could not be measured the last time. Where they lie passes `redact`."""
 
-    def __init__(self, kernel: Kernel, health: Health) -> None:
+    def __init__(self, kernel: Kernel, health: Health, redact: Callable[[str], str] = str) -> None:
         self._kernel = kernel
+        self._redact = redact
         self._wanted = health.disks
         self._mounts: list[tuple[str, tuple[Series, ...]]] = []
         self._mounts_until_s = 0.0
@@ -45,7 +46,7 @@ class FileSystems:
         if now_s >= self._mounts_until_s:
             self._mounts_until_s = now_s + _MOUNTS_EVERY_S
             found = list(self._wanted) or real_mounts(self._kernel)
-            self._mounts = [(mount, _of_mount(mount)) for mount in found[:_MOUNTS_MAX]]
+            self._mounts = [(mount, _of_mount(self._redact(mount))) for mount in found[:_MOUNTS_MAX]]
         self.complaints = []
         for mount, (size, available, used_share, inodes) in self._mounts:
             try:

@@ -337,6 +337,14 @@ def test_a_container_has_its_root_and_its_volumes_and_no_single_files(tmp_path: 
     assert real_mounts(Kernel(str(tmp_path))) == ["/", "/srv/my data"]
 
 
+def test_the_customers_words_in_a_folders_name_are_taken_out(tmp_path: Path) -> None:
+    (tmp_path / "globex").mkdir()
+    health = Health(disks=(str(tmp_path / "globex"),), top_processes=False)
+    found = Sampler(health, redact=lambda text: text.replace("globex", "<literal>")).sample()
+    (mount,) = {dict(series.labels)["mountpoint"] for series in found if series.name == "filesystem_size_bytes"}
+    assert mount == f"{tmp_path}/<literal>"
+
+
 # Whatever a file says.
 
 
