@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from tests.fuzz.run import Target
-from tests.fuzz.targets import certificates, desk, desk_web, probes, reading, road, scanning, settings, site, web, wire
+from tests.fuzz.targets import (
+    certificates,
+    desk,
+    desk_web,
+    logs,
+    probes,
+    reading,
+    road,
+    scanning,
+    settings,
+    site,
+    web,
+    wire,
+)
 
 TARGETS: tuple[Target, ...] = (
     *reading.TARGETS,
     *scanning.TARGETS,
+    *logs.TARGETS,
     *road.TARGETS,
     *wire.TARGETS,
     *certificates.TARGETS,
