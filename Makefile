@@ -9,7 +9,7 @@ PROTOS := $(wildcard protos/sitewarden_protos/v1/*.proto)
 ASSETS := collector/hatch_build.py collector/package.json collector/package-lock.json $(wildcard collector/assets/* collector/assets/*/*)
 
 .DEFAULT_GOAL := setup
-.PHONY: setup demo test check fix torture fuzz bench protos lock clean help
+.PHONY: setup demo test check fix torture fuzz compat bench protos lock clean help
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -52,6 +52,9 @@ torture: $(READY) ## the full count of kills, cuts and full disks
 
 fuzz: $(READY) ## the full count of random input at every door
 	$(BIN)/python -m tests.fuzz --seconds 30
+
+compat: $(READY) ## the agent under the lowest and the highest Python, and with the release before
+	$(BIN)/python -m tests.compat
 
 bench: $(READY) ## figures, with peers beside ours where they are installed
 	$(BIN)/python -m tests.bench
