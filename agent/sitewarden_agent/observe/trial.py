@@ -127,6 +127,11 @@ class Configured:
             refused = Owed(offer.action_id, OutcomeState.REFUSED.value, said(merged))
             self._write(replace(self._running, owed=(*self.owed, refused)))
             return False
+        if merged == self.config:  # nothing would change, so there is nothing to try
+            done = Owed(offer.action_id, OutcomeState.DONE.value, f"version {offer.version} is applied already")
+            self._write(Running(document, None, (*self.owed, done)))
+            self._kept.write(LastGood(document))
+            return False
         self._kept.write(LastGood(known))  # what runs now is good; said again before it stops running
         self._write(Running(document, Trial(complaints=tuple(complaints)), self.owed))
         return True

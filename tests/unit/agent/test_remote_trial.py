@@ -79,6 +79,14 @@ def test_one_that_is_refused_changes_nothing_and_says_every_key(local: Config) -
     assert begin(local).config == local
 
 
+def test_one_that_changes_nothing_is_applied_without_a_new_start(local: Config) -> None:
+    apply(local, GOOD)
+    one = begin(local)
+    assert not one.received(ConfigOffer(NEXT.action_id, 2, f"# the same\n{GOOD.text}"), complaints=())
+    assert pay(one) == [("done", "version 2 is applied already")]
+    assert begin(local).config.health.interval_s == 20.0
+
+
 def test_a_process_that_ends_within_the_window_takes_it_back_to_the_last_good_one(local: Config) -> None:
     apply(local, GOOD)
     assert begin(local).received(NEXT, complaints=())
