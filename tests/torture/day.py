@@ -75,6 +75,7 @@ class Report:
 
     def __str__(self) -> str:
         traps = ", ".join(f"{name} {count}" for name, count in sorted(self.traps.items()))
+        kinds = dict(Counter(re.sub(r"^\S+: |\d+", "", gap)[:40] for gap in self.gaps)) or 0
         wrong = ", ".join(
             f"{name} {len(found)}" + (f" {found[:5]}" if found else "")
             for name, found in (
@@ -86,7 +87,7 @@ class Report:
         )
         return (
             f"seed {self.seed}, {self.hours} hours: written {self.written}, stored {self.stored}, {wrong}, "
-            f"gaps told {len(self.gaps)}; {self.kills} kills; {traps}; {self.seconds:.0f} s"
+            f"gaps told {kinds}; {self.kills} kills; {traps}; {self.seconds:.0f} s"
         )
 
 

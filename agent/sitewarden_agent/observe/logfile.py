@@ -109,6 +109,8 @@ class LogFile:
     torn: str = ""
     """Why the rest could not be read of an archive."""
     position: int = field(init=False)
+    _sure_size: int = field(init=False, default=0)
+    """How large the file was when it was last sure to be the one that is read."""
     _assembler: Assembling = field(init=False)
     _head: _Head | None = field(init=False, default=None)
     _tail: bytes = field(init=False, default=b"")
@@ -272,13 +274,16 @@ class LogFile:
         """Raise FileCut unless what was just read follows what was read before."""
         seen_before, self.seen_size = self.seen_size, status.st_size
         if status.st_size < self.position or before != self._tail:
-            self.lost_bytes = max(0, seen_before - self.position)
+            # What is larger now was written anew: its size says nothing of what was there.
+            known = seen_before if status.st_size < self.position else self._sure_size
+            self.lost_bytes = max(0, known - self.position)
             raise FileCut(self.path)
         if status.st_mtime_ns != self.seen_changed_ns and not self.final:
             if not self.signature.matches(read_at(self.descriptor, HEAD_BYTES, offset=0)):
-                self.lost_bytes = max(0, seen_before - self.position)
+                self.lost_bytes = max(0, self._sure_size - self.position)
                 raise FileCut(self.path)
             self.seen_changed_ns = status.st_mtime_ns
+        self._sure_size = status.st_size
 
     def _read_packed(self, most: int) -> bytes:
         assert self._packed is not None

@@ -305,3 +305,13 @@ def test_trap_17_deleted_and_made_anew_at_once(site: Site, down: bool) -> None:
         site.settle()
     assert sorted(site.records()) == messages(0, 60)
     assert site.gaps() == [] or down, "whether something was unread of a file that is gone, nobody can know"
+
+
+def test_trap_5_a_file_that_was_read_whole_and_is_written_anew_is_no_loss(site: Site) -> None:
+    """A false alarm is a fault, too: the size of what is there now says nothing of what was there before."""
+    site.write(lines(0, 30))
+    site.settle()
+    with site.path.open("wb") as file:
+        file.write(lines(30, 90).encode())
+    site.settle()
+    nothing_lost(site, 90)
