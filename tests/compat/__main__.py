@@ -32,7 +32,7 @@ def _pythons(folder: Path) -> Iterator[bool]:
     wheel = pythons.light_wheel(folder / "wheel")
     for version in dict.fromkeys((min(found, key=pythons.SUPPORTED.index), max(found, key=pythons.SUPPORTED.index))):
         python = pythons.environment(folder / version, found[version], wheel)
-        ran = pythons.try_agent(python, pythons.EVERYTHING, folder=folder)
+        ran = pythons.try_agent(python, pythons.everything(), folder=folder)
         print(f"Python {version}: {ran.stdout.strip().splitlines()[-1]}", flush=True)
         if ran.returncode:
             print(ran.stdout, ran.stderr, sep="\n", flush=True)

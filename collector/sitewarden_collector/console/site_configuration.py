@@ -37,12 +37,11 @@ async def configuration(request: Request, principal: Reads, name: str) -> HTMLRe
 async def configure(request: Request, principal: Writes, name: str) -> Response:
     ctx = context(request)
     form = await fields(request, principal)
-    document = form.text("document").replace("\r\n", "\n")
     what = await ctx.db.read(configuring.scope, site=name)
     made = await ctx.db.run(
         configuring.configure,
         what,
-        f"{document}\n" if document else "",
+        form.text("document"),
         author=principal.name,
         note=form.text("note"),
         now_ns=ctx.now_ns(),

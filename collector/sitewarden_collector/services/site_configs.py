@@ -90,6 +90,8 @@ def scope(tx: Connection, *, customer: str = "", site: str = "", agent: str = ""
 
 def configure(tx: Connection, what: Scope, document: str, *, author: str, note: str = "", now_ns: int) -> SiteConfig:
     """A new version, on its way to every agent that it counts for. Raises Invalid, Conflict."""
+    document = document.replace("\r\n", "\n").strip()
+    document += "\n" if document else ""
     check(document)
     return _new_version(tx, what, document, author=author, note=note, now_ns=now_ns)
 

@@ -47,6 +47,25 @@ async def test_a_customer_is_made_changed_and_has_contacts(db: Database) -> None
         assert (await client.patch("/customers/Initech", json={"tier": "bronze"})).status_code == 403
 
 
+async def test_a_site_is_configured_and_says_how_its_hosts_stand(db: Database) -> None:
+    agent = db.write_now(settle_agent, capabilities="site_config")
+    place = f"/sites/{ACME_BERLIN}"
+    async with _client(db) as client:
+        nothing = {"version": None, "configured_for": "", "state": "none", "detail": "", "since": None}
+        assert (await client.get(place)).json()["hosts"][0]["configuration"] == nothing
+        made = await client.post(f"{place}/configuration", json={"document": "[health]\ninterval_s = 30.0\n"})
+        assert (made.status_code, made.json()["version"], made.json()["author"]) == (201, 1, "manager-program")
+        assert (await client.post(f"{place}/configuration", json={"document": "x = ["})).status_code == 422
+        assert (await client.get(f"{place}/configuration")).json() == [made.json()]
+        (host,) = (await client.get(place)).json()["hosts"]
+        assert (host["id"], host["configuration"]["state"]) == (agent.id, "queued")
+    async with _client(db, "engineer") as client:
+        assert (await client.post(f"{place}/configuration", json={"document": ""})).status_code == 403
+    async with _client(db, "customer", customer=ACME) as client:
+        assert (await client.get(f"{place}/configuration")).status_code == 404
+        assert (await client.get(place)).json()["hosts"][0]["configuration"] is None
+
+
 async def test_a_contract_is_made_changed_and_used_up(db: Database, number: str) -> None:
     async with _client(db) as client:
         given = {
