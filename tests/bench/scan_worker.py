@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 from sitewarden_agent.observe.scanning import engine
@@ -42,9 +43,10 @@ def patterns(count: int) -> tuple[str, ...]:
     return (*PATTERNS, *more)[:count]
 
 
-def lines(path: Path, out: Path, wanted: tuple[str, ...]) -> int:
-    """Write the lines in which a pattern matches. Returns how many there are."""
+def lines(path: Path, out: Path, wanted: tuple[str, ...]) -> tuple[int, float]:
+    """Write the lines in which a pattern matches. Returns how many there are, and the CPU time until it began."""
     searched = engine.compiled([pattern.encode() for pattern in wanted])
+    ready_s = time.process_time()
     found = place = 0
     descriptor = os.open(path, os.O_RDONLY)
     with block_buffer() as buffer, out.open("wb") as file:
@@ -61,11 +63,11 @@ def lines(path: Path, out: Path, wanted: tuple[str, ...]) -> int:
                     found += 1
             place += whole
     os.close(descriptor)
-    return found
+    return found, ready_s
 
 
-def whole(path: Path, state_dir: Path, keep: tuple[str, ...]) -> int:
-    """Read the file as `observe` does. Returns how many observations the spool has."""
+def whole(path: Path, state_dir: Path, keep: tuple[str, ...]) -> tuple[int, float]:
+    """Read the file as `observe` does. Returns how many observations the spool has, and the CPU time until it began."""
     from sitewarden_agent.app import opened_spool
     from sitewarden_agent.clock import SystemClock
     from sitewarden_agent.config import Config, Log
@@ -80,16 +82,17 @@ def whole(path: Path, state_dir: Path, keep: tuple[str, ...]) -> int:
         redactor = redaction.redactor(config.redact, key=b"k" * 32)
         tail = Tail(config.logs, spool, clock=clock, redact=redactor.redact)
         tail.restore()
+        ready_s = time.process_time()
         while not (files := tail.files()) or int(files[0]["offset"]) < size:
             tail.turn()
         tail.close()
-        return tail.saved
+        return tail.saved, ready_s
 
 
 def main() -> None:
     mode, path, out, count = sys.argv[1:]
     wanted = patterns(int(count))
-    print(lines(Path(path), Path(out), wanted) if mode == "lines" else whole(Path(path), Path(out), wanted))
+    print(*(lines(Path(path), Path(out), wanted) if mode == "lines" else whole(Path(path), Path(out), wanted)))
 
 
 if __name__ == "__main__":

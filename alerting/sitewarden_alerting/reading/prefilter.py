@@ -64,7 +64,7 @@ def needed(least: Severity) -> Patterns | None:
         if severity_of >= least:
             always += map(_literal, told)
     if least <= Severity.WARNING:
-        always.append(r"[0-9]:[A-Z] [0-9]{1,2} [A-Z][a-z][a-z] [^\n]* # ")  # the one sign that Redis writes
+        always.append(r"[0-9]:[A-Z] [0-9]{1,2} [A-Z][a-z][a-z] [^\n]{1,120} # ")  # the one sign that Redis writes
     signs = (
         r"(?:[^A-Za-z]|[0-9](?:[ \t]|[\x80-\xff]+)[AP]M)[WEFC][ \t/|]",
         r"^[WEFC][ \t/|]",
