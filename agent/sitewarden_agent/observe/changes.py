@@ -9,6 +9,7 @@ with the site's key. Everything is bounded. Not here: when to look (`jobs.site`)
 from __future__ import annotations
 
 import contextlib
+import errno
 import fnmatch
 import glob
 import hashlib
@@ -26,6 +27,7 @@ FILES, VERSIONS, PACKAGES = ":files", ":versions", ":packages"
 """Sources of marks. A log's name never begins with a colon."""
 FILES_MAX = 200  # of one section
 TEXT_MAX_BYTES = 256 * 1024
+KEPT_MAX_BYTES = 16 * 1024 * 1024
 HASH_MAX_BYTES = 16 * 1024 * 1024
 DIFF_MAX_LINES = 200
 DIFF_MAX_CHARS = 8_000
@@ -50,17 +52,27 @@ class Found:
 
 
 class Snapshots:
-    """Redacted texts as they were last, one file each in a folder of the state folder."""
+    """Redacted texts as they were last, one file each in a folder of the state folder, `KEPT_MAX_BYTES` together."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+
+    def forget_all_but(self, marks: Iterable[FileMark]) -> None:
+        """What is watched no more, and what a kill left behind."""
+        wanted = {self.path(mark.file_id, mark.signature).name for mark in marks}
+        with contextlib.suppress(OSError):
+            for entry in self._folder.iterdir():
+                if entry.name not in wanted:
+                    entry.unlink(missing_ok=True)
 
     def path(self, file_id: str, signature: str) -> Path:
         return self._folder / f"{file_id}-{signature}"
 
     def keep(self, file_id: str, signature: str, text: str) -> None:
-        """Raises OSError."""
+        """Raises OSError, also when there is no more room for it: then the next change is told without its lines."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
+        if sum(entry.stat().st_size for entry in os.scandir(self._folder)) + len(text) > KEPT_MAX_BYTES:
+            raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
         there = self.path(file_id, signature)
         draft = there.with_suffix(".new")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

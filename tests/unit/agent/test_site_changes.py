@@ -278,6 +278,25 @@ def test_a_file_that_is_gone_is_told_when_it_stays_away_and_again_when_it_is_bac
     assert (back.before, back.detail) == ("", "@@ -0,0 +1 @@\n+a = 2")
 
 
+def test_what_is_kept_is_bounded_and_what_is_watched_no_more_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sitewarden_agent.observe.changes.KEPT_MAX_BYTES", 3_000)
+    for name in "abcdef":
+        (tmp_path / f"{name}.conf").write_text(f"{name} = 1\n" * 200)
+    watching = watch(tmp_path)
+    look(watching)
+    kept = list((tmp_path / "state").iterdir())
+    assert sum(path.stat().st_size for path in kept) <= 3_000
+    for name in "abcdef":
+        (tmp_path / f"{name}.conf").write_text(f"{name} = 2\n" * 200)
+    changes = look(watching)
+    assert len(changes) == 6
+    assert 1 <= len([change for change in changes if change.detail]) < 6
+    Snapshots(tmp_path / "state").forget_all_but(())
+    assert list((tmp_path / "state").iterdir()) == []
+
+
 def test_a_file_that_may_not_be_read_is_a_complaint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "shop.conf").write_text("a")
 

@@ -53,6 +53,7 @@ class Site(Job):
         config, clock = self.ground.config, self.ground.clock
         snapshots = Snapshots(config.state_dir / FOLDER)
         marks = await asyncio.to_thread(self.ground.spool.marks)
+        await asyncio.to_thread(snapshots.forget_all_but, [mark for mark in marks if mark.source in (FILES, PACKAGES)])
         known = {mark.path: mark.signature for mark in marks if mark.source == VERSIONS}
         packages = next((mark.signature for mark in marks if mark.source == PACKAGES), None)
         watches = []
