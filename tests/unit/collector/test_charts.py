@@ -25,12 +25,17 @@ ROOT = Series("filesystem_used_ratio", (("mountpoint", "/"),), "ratio")
     [
         ("check_seconds", (("label", "time"), ("probe", "web")), "web time", "s"),
         ("certificates", (("probe", "front-page"),), "front-page", "d"),
+        ("network", (), "\u2193", "B/s"),
+        ("waits", (), "iowait", "%"),
+        ("process_memory", (("process", "shop"),), "shop", "B"),
+        ("container", (("process", "shop"),), "shop memory", "%"),
+        ("temperature", (("sensor", "coretemp"),), "coretemp", "\u00b0C"),
         ("own:orders_total", (("probe", "product"), ("region", "eu"), ("shop", "berlin")), "eu berlin", ""),
         ("own:queue_bytes", (("probe", "product"),), "product", "B"),
         ("own:wait_seconds_total", (("probe", "product"),), "product", "s"),
     ],
 )
-def test_what_probes_measure_is_drawn_line_by_line(
+def test_what_is_measured_is_drawn_line_by_line(
     db: Database, what: str, labels: tuple[tuple[str, str], ...], name: str, unit: str
 ) -> None:
     agent = db.write_now(settle_agent, "web-1")
