@@ -257,6 +257,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hours", type=int, default=24)
     parser.add_argument("--files", type=int, default=25)
+    parser.add_argument("--burst", type=int, default=40, help="records that are written at once, at most")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--days", type=int, default=1, help="with one seed after the other")
     parser.add_argument("--keep", action="store_true", help="keep the folder of a day that failed")
@@ -264,7 +265,7 @@ def main() -> int:
     good = True
     for seed in range(arguments.seed, arguments.seed + arguments.days):
         folder = Path(tempfile.mkdtemp(prefix="sitewarden-day-"))
-        report = Day(folder, seed=seed, hours=arguments.hours, files=arguments.files).run()
+        report = Day(folder, seed=seed, hours=arguments.hours, files=arguments.files, burst=arguments.burst).run()
         print(report, flush=True)
         good = good and report.holds
         if report.holds or not arguments.keep:

@@ -73,12 +73,19 @@ class DayFile:
 
     def append(self, count: int) -> None:
         for _ in range(count):
+            if self.chance.random() < 0.3:
+                self._write(self._noise())
             text = self.written.record(self.chance, wide=self.encoding != "utf-8")
             data = (text.replace("\n", self.line_end) + self.line_end).encode(self.encoding)
             if "\n" in text or self.chance.random() < 0.8:
                 self._write(data)
             else:
                 self._write_in_parts(data)
+
+    def _noise(self) -> bytes:
+        """What no reader need send: most of a log."""
+        line = f"INFO entry posted in {self.chance.randrange(1_000)} ms{self.line_end}"
+        return (line * self.chance.choice((1, 10, 300))).encode(self.encoding)
 
     def _write(self, data: bytes) -> None:
         with self.path.open("ab", buffering=0) as file:

@@ -8,6 +8,8 @@ nothing is open across it; while the spool has no room nothing is read, the jour
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 from sitewarden_agent.config import Log
 from sitewarden_agent.model import FileMark, Gap, GapReason, RecordPart
@@ -125,6 +127,10 @@ class Journals(Job):
             except RedactionError:
                 self._shown[name] = PATH
         return self._shown[name]
+
+    def status(self) -> Mapping[str, Any]:
+        shown = f"{PATH} ({', '.join(self._log.units)})" if self._log.units else PATH
+        return {"files": [{"log": self._log.name, "path": shown, "offset": 0, "size": 0}]}
 
     async def stopped(self) -> None:
         """Only marks are in hand: what was not saved is read again after the next start."""

@@ -222,6 +222,7 @@ async def test_entries_come_once_over_restarts_and_only_those_of_the_units(tmp_p
         expected += ["request 1 failed", "ERROR request 2 failed"]
         assert told(spool) == expected
         assert notes["complaints"] == []
+        assert [file["path"] for file in notes["files"]] == ["journal (shop.service)"]
 
 
 @needs_journal
