@@ -127,7 +127,7 @@ class Collector:
         self.outbox = asyncio.Event()  # set when a notice may be due
         self.servers = servers = GrpcServers(self.front)
         secret = pki.secret_key(config.data_path, create=False)
-        sender = self._sender(await self.db.run(acknowledging.link_key, secret))
+        sender = self._sender(await self.db.run(acknowledging.link_key, secret), rulebook)
         await servers.start()
         self._stack.push_async_callback(servers.stop)
         self.streams_port, self.enrolment_port = servers.streams_port, servers.enrolment_port
@@ -177,7 +177,7 @@ class Collector:
     def _endpoints(self) -> dict[str, list[str]]:
         return {"streams": list(self.front.streams_endpoints), "enrolment": list(self.front.enrolment_endpoints)}
 
-    def _sender(self, link_key: bytes) -> Sender:
+    def _sender(self, link_key: bytes, rulebook: Rulebook) -> Sender:
         roads = {name: channels.open_channel(name, one.url) for name, one in self.config.channels.items()}
 
         def settled(channel: str, result: str) -> None:
@@ -193,6 +193,7 @@ class Collector:
             on_call=people(self.config.on_call),
             on_settled=settled,
             footer=acknowledging.footer(link_key, self.config.console.public_url, now_ns=self.clock.now_ns),
+            rulebook=rulebook,
         )
 
     async def _on_call(self) -> None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from sitewarden_collector.console import signin
 from sitewarden_collector.console.i18n import COOKIE as LANGUAGE
 from sitewarden_collector.console.i18n import N_
-from sitewarden_collector.console.pages import gettext, go, page
+from sitewarden_collector.console.pages import gettext, go, page, told
 from sitewarden_collector.errors import Forbidden, Invalid
 from sitewarden_collector.services import accounts as accounting
 from sitewarden_collector.services import signing_in
@@ -50,7 +50,7 @@ async def password(request: Request) -> Response:
             raise Invalid("the two passwords are not the same; type the new one twice")
         begun = await steps.set_password(request, who, str(sent.get("password", "")), old=str(sent.get("old", "")))
     except (Invalid, Forbidden) as error:
-        return await _page(request, who, me, wrong=str(error), status=422)
+        return await _page(request, who, me, wrong=told(request, me, str(error)), status=422)
     said = gettext(request, me, N_("Your password is changed. You are signed out everywhere else."))
     response = go(HERE, text=said)
     signin.keep(request, response, begun)

@@ -16,7 +16,7 @@ from sitewarden_collector.console import tables
 from sitewarden_collector.console.fields import fields
 from sitewarden_collector.console.i18n import N_
 from sitewarden_collector.console.links import customer_page
-from sitewarden_collector.console.pages import done, gettext, moved, page
+from sitewarden_collector.console.pages import done, gettext, moved, page, told
 from sitewarden_collector.errors import Invalid
 from sitewarden_collector.services import customers, spreadsheets
 from sitewarden_collector.services.access import Permission, Principal
@@ -101,7 +101,7 @@ async def take_in(request: Request, principal: Writes) -> Response:
     try:
         number = await ctx.db.run(spreadsheets.load, kind, text, now_ns=ctx.now_ns())
     except Invalid as error:
-        mistakes = [line.strip() for line in str(error).splitlines()]
+        mistakes = [line.strip() for line in told(request, principal, str(error)).splitlines()]
         shown = mistakes[1:] or mistakes
         return page(request, principal, "import_failed.html", status=422, kind=kind, mistakes=shown)
     said = gettext(request, principal, N_("%(number)s rows were taken in."), number=number)

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from sitewarden_collector import errors
 from sitewarden_collector.console.i18n import N_
-from sitewarden_collector.console.pages import gettext, is_htmx, page
+from sitewarden_collector.console.pages import gettext, is_htmx, page, told
 from sitewarden_collector.services.access import Principal
 from sitewarden_collector.web.identity import Unauthenticated
 
@@ -105,6 +105,7 @@ def _answer(request: Request, status: int, why: str) -> Response:
     principal = getattr(request.state, "principal", None)
     assert principal is None or isinstance(principal, Principal)
     title, advice = TITLES.get(status, TITLES[500])
+    why = told(request, principal, why)
     if is_htmx(request):
         said = why or f"{gettext(request, principal, title)}. {gettext(request, principal, advice)}"
         return PlainTextResponse(said, status_code=status, headers={"X-Said": quote(said[:500])})

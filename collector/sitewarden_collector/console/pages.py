@@ -19,7 +19,9 @@ from markupsafe import Markup
 
 from sitewarden_alerting.wording import quantity
 from sitewarden_collector.console import assets, i18n, moments, navigation, words
+from sitewarden_collector.services import sentences
 from sitewarden_collector.services.access import Permission, Principal
+from sitewarden_collector.services.page_language import ticket_title
 from sitewarden_collector.web.context import context
 from sitewarden_collector.web.csrf import csrf_token
 
@@ -90,8 +92,9 @@ def page(
         "wall": partial(moments.wall, zone=zone),
         "clock_time": partial(moments.clock_time, zone=zone),
         "ago": partial(moments.ago, now_ns=now_ns, locale=locale, zone=zone),
-        "titled": partial(words.ticket_title, context(request).rulebook, language=locale),
+        "titled": partial(ticket_title, context(request).rulebook, language=locale),
         "guide_of": partial(words.rule_guide, context(request).rulebook, language=locale),
+        "told": partial(sentences.said, language=locale),
         "countdown": partial(moments.countdown, now_ns=now_ns, locale=locale),
     }
     text = environment(locale).get_template(template).render(common | shown)
@@ -113,6 +116,11 @@ def url(request: Request, **changes: Any) -> str:
     query |= changes
     kept = {key: value for key, value in query.items() if value not in (None, "")}
     return f"{request.url.path}?{urlencode(kept)}" if kept else request.url.path
+
+
+def told(request: Request, principal: Principal | None, text: str) -> str:
+    """A sentence of a rule, a service or an error in the reader's language."""
+    return sentences.said(text, i18n.language(request, principal))
 
 
 def gettext(request: Request, principal: Principal | None, text: str, **values: Any) -> str:

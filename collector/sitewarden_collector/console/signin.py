@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from sitewarden_collector.console.i18n import N_
-from sitewarden_collector.console.pages import gettext, go, page
+from sitewarden_collector.console.pages import gettext, go, page, told
 from sitewarden_collector.errors import CollectorError, Forbidden, Invalid, NotFound, Transient
 from sitewarden_collector.services import accounts as accounting
 from sitewarden_collector.services import second_factor, signing_in
@@ -104,7 +104,7 @@ async def password(request: Request) -> Response:
     try:
         begun = await steps.set_password(request, who, _twice(sent))
     except (Invalid, Forbidden) as error:
-        return show(request, "password.html", status=422, wrong=str(error))
+        return show(request, "password.html", status=422, wrong=told(request, None, str(error)))
     response = _on(request, begun.pending)
     keep(request, response, begun)
     return response
@@ -124,7 +124,7 @@ async def reset(request: Request, secret: str) -> Response:
     try:
         await steps.with_reset(request, secret, _twice(sent))
     except Invalid as error:
-        return show(request, "password.html", status=422, wrong=str(error))
+        return show(request, "password.html", status=422, wrong=told(request, None, str(error)))
     response = go("/signin", text=gettext(request, None, N_("Your password is set. Sign in with it now.")))
     cookies.drop(request, response, cookies.SESSION)
     return response

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Request, Response
 
 from sitewarden_collector.console import choices, i18n
-from sitewarden_collector.console.pages import go, page
+from sitewarden_collector.console.pages import go, page, told
 from sitewarden_collector.errors import Invalid, NotFound
 from sitewarden_collector.services import ticket_form
 from sitewarden_collector.services.access import Permission, Principal
@@ -77,7 +77,7 @@ async def report(
             from_customer=outside,
         )
     except (Invalid, NotFound) as error:
-        return await _form(request, principal, given, wrong=str(error))
+        return await _form(request, principal, given, wrong=told(request, principal, str(error)))
     ctx.wake()
     return go(f"/tickets/{ticket.number}")
 

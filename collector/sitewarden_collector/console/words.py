@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sitewarden_alerting.model import Ticket
 from sitewarden_alerting.rules import Guide, Rulebook
 from sitewarden_collector.console.desk_words import DESK
 from sitewarden_collector.console.i18n import N_, translations
@@ -276,11 +275,3 @@ def rule_guide(rulebook: Rulebook, name: str, *, language: str) -> Guide | None:
     """The words of the rule of that name, in that language; None where it is not in force any more."""
     rule = rulebook.named(name)
     return None if rule is None else rule.guide(language)
-
-
-def ticket_title(rulebook: Rulebook, ticket: Ticket, *, language: str) -> str:
-    """The ticket's title, with what its rule calls the fault in that language; the program's own words stay."""
-    rule = rulebook.named(ticket.rule) if ticket.rule else None
-    if rule is None or not rule.title or not ticket.title.startswith(rule.title):
-        return ticket.title
-    return rule.guide(language).title + ticket.title.removeprefix(rule.title)

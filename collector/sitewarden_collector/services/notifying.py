@@ -27,10 +27,13 @@ from sqlalchemy import Connection
 from sitewarden_alerting import routing
 from sitewarden_alerting.model import Person
 from sitewarden_alerting.reading import plain
+from sitewarden_alerting.rules import Rulebook
 from sitewarden_collector import config
 from sitewarden_collector.channels.base import Channel, Notice, Receipt
 from sitewarden_collector.errors import ChannelRejected, ChannelUnavailable, DatabaseBusy
 from sitewarden_collector.services import pages, webhooks
+from sitewarden_collector.services.page_language import in_their_language
+from sitewarden_collector.services.sentences import said
 from sitewarden_collector.store import notices
 from sitewarden_collector.store.engine import Database
 from sitewarden_collector.store.notices import StoredNotice
@@ -82,9 +85,11 @@ class Sender:
         jitter: Callable[[], float] = random.random,
         on_settled: Callable[[str, str], None] = lambda _channel, _result: None,
         footer: Callable[[StoredNotice], str] = lambda _notice: "",
+        rulebook: Rulebook | None = None,
     ) -> None:
         """`on_settled(channel, result)` is told sent, retry, handed_on, overtaken or parked: for metrics and to wake a
-        loop. `footer(notice)` is what stands below a notice and is not kept: the link that acknowledges it."""
+        loop. `footer(notice)` is what stands below a notice and is not kept: the link that acknowledges it.
+        `rulebook` knows what faults are called in other languages."""
         self._db = db
         self._channels = channels
         self._now_ns = now_ns
@@ -94,6 +99,7 @@ class Sender:
         self._jitter = jitter
         self._on_settled = on_settled
         self._footer = footer
+        self._rulebook = Rulebook() if rulebook is None else rulebook
         self._begins = True
         self._under_way: set[asyncio.Task[None]] = set()
         self._busy: Counter[str] = Counter()
@@ -147,7 +153,8 @@ class Sender:
                 self._on_settled(notice.channel, "overtaken")
                 return
             try:
-                outcome: Receipt | Failure = await self._send(current)
+                theirs, language = await self._db.read(in_their_language, current, self._rulebook)
+                outcome: Receipt | Failure = await self._send(theirs, language)
             except ChannelUnavailable as error:
                 outcome = Failure(str(error), permanent=False)
             except ChannelRejected as error:
@@ -161,7 +168,7 @@ class Sender:
         finally:
             self._busy[notice.channel] -= 1
 
-    async def _send(self, stored: StoredNotice) -> Receipt:
+    async def _send(self, stored: StoredNotice, language: str) -> Receipt:
         channel = self._channels.get(stored.channel)
         if channel is None:
             raise ChannelRejected(
@@ -175,7 +182,7 @@ class Sender:
             person=stored.person,
             # Parts of both were written by programs at sites: no forged lines of mail, no control of a screen.
             subject=plain.line(stored.subject),
-            body=plain.lines(stored.body) + self._footer(stored),
+            body=plain.lines(stored.body) + said(self._footer(stored), language),
             created_ns=stored.created_ns,
             address=stored.address,
         )
@@ -223,9 +230,21 @@ async def step(
     on_call: Sequence[Person] = (),
     patience: Patience = Patience(),
     jitter: Callable[[], float] = random.random,
+    footer: Callable[[StoredNotice], str] = lambda _notice: "",
+    rulebook: Rulebook | None = None,
 ) -> int:
     """One round of a Sender, waited for: what is due is sent and settled when this returns. Returns how many."""
-    sender = Sender(db, channels, now_ns=now_ns, worker=worker, on_call=on_call, patience=patience, jitter=jitter)
+    sender = Sender(
+        db,
+        channels,
+        now_ns=now_ns,
+        worker=worker,
+        on_call=on_call,
+        patience=patience,
+        jitter=jitter,
+        footer=footer,
+        rulebook=rulebook,
+    )
     try:
         taken = await sender.step()
         await sender.idle()

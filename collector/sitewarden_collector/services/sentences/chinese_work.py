@@ -1,0 +1,43 @@
+"""What pages, mails and the desk's own notes say."""
+
+from __future__ import annotations
+
+WORK = (
+    # A page.
+    ("{} at {} ({}), first seen {}.", "{0}：{1}（{2}），首次出现于 {3}。"),
+    ("Look:  sitewarden ticket show {}", "查看：sitewarden ticket show {0}"),
+    ("Take:  sitewarden ticket ack {} --by YOUR-NAME", "接手：sitewarden ticket ack {0} --by 您的名字"),
+    ("Look:  sitewarden ticket list --state open", "查看：sitewarden ticket list --state open"),
+    ("Look:  sitewarden risk list", "查看：sitewarden risk list"),
+    ("Acknowledge: {}", "确认：{0}"),
+    ("{} tickets need you; the most urgent:", "有 {0} 张工单需要您处理；最紧急的："),
+    ("{} tickets need you: {}", "有 {0} 张工单需要您处理：{1}"),
+    ("{} tickets need you: {} and {} more", "有 {0} 张工单需要您处理：{1} 等另外 {2} 张"),
+    ("... and {} more", "……另有 {0} 张"),
+    # Told to managers and people on call.
+    ("nobody is on call on {} from {} until {} ({})", "{0} 自 {1} 至 {2} 无人值班（{3}）"),
+    ("nobody is on call on {} from {} and further ({})", "{0} 自 {1} 起一直无人值班（{2}）"),
+    (
+        "Fill it:  sitewarden oncall override {} PERSON --from TIME --until TIME",
+        "补班：sitewarden oncall override {0} 人员 --from 时间 --until 时间",
+    ),
+    ("no channel reaches {}, who is on {}", "没有通道能联系到 {0}，此人在 {1} 值班"),
+    ("Give one:  sitewarden oncall person set {} --road CHANNEL", "添加：sitewarden oncall person set {0} --road 通道"),
+    ("{} {} of {} ends {}, on {}", "{2} 的 {0} {1} 将{3}到期，日期 {4}"),
+    ("{}. Afterwards the desk counts by its default.", "{0}。此后按默认服务级别计时。"),
+    ("Look:    sitewarden contract show {}", "查看：sitewarden contract show {0}"),
+    ("Extend:  sitewarden contract edit {} --until DATE", "续期：sitewarden contract edit {0} --until 日期"),
+    (
+        "Nothing is wrong. Somebody tries whether pages reach you by this channel.",
+        "没有故障。有人在测试呼叫能否经此通道送达您。",
+    ),
+    # Notes in the history.
+    ("taken from {}", "从 {0} 收回"),
+    ("{} could take it: {}", "{0} 可以接手：{1}"),
+    ("{} ({} bytes)", "{0}（{1} 字节）"),
+    ("taken by {}", "已由 {0} 接收"),
+    ("written to the log", "已写入日志"),
+    ("written to the terminal", "已写到终端"),
+    ("turned off by {}", "已由 {0} 关闭"),
+    ("no outcome came in time", "没有按时收到结果"),
+)
