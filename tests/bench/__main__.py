@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from tests.bench import desk, footprint, grouping, health, latency, samples, scan
+from tests.bench import desk, footprint, grouping, health, latency, repeats, samples, scan
 from tests.bench.figures import machine
 
 BENCHMARKS: dict[str, Callable[[], object]] = {
@@ -13,6 +13,7 @@ BENCHMARKS: dict[str, Callable[[], object]] = {
     "latency": latency.main,
     "footprint": footprint.main,
     "scan": scan.main,
+    "repeats": repeats.main,
     "desk": desk.main,
     "samples": samples.main,
     "health": health.main,

@@ -22,12 +22,12 @@ from sitewarden_alerting.reading.event import Event
 from sitewarden_alerting.reading.forms import AUTO, Form
 from sitewarden_alerting.reading.header import Header
 from sitewarden_alerting.reading.lines import Record
-from sitewarden_alerting.reading.redact import Redactor
+from sitewarden_alerting.reading.redact import Hinges, Redactor
 from sitewarden_alerting.reading.redact_values import PSEUDONYM
 from sitewarden_alerting.reading.severity import Severity
 
 MAX_BYTES = 1024 * 1024
-"""Of texts whose shape is remembered, in each of the two memories."""
+"""Of texts whose shape is remembered, in each of the three memories."""
 _ENTRY_BYTES = 400
 _LONG = re.compile(r"\S{200}|[^\n]{400}")
 """What the fingerprint cuts somewhere: a cut within a pseudonym could leave a part of it."""
@@ -49,8 +49,8 @@ class Seen:
     message_chars: int = 0
     """The message is so many characters at the end of the text; 0 where it is not."""
     stamps: _Stamps = ()
-    inert: bool | None = None
-    """Whether redaction finds nothing in any text of this shape; None before one was read whole."""
+    hinges: Hinges | None = None
+    """What redaction may find in a text of this shape; None before one was read whole."""
 
 
 class Familiar:
@@ -69,15 +69,14 @@ class Familiar:
         self._zone = default_zone
         self._form = form
         memories = memories or Memories()
-        self._lines, self._identities = memories.lines, memories.identities
+        self._lines, self._identities, self._texts = memories.lines, memories.identities, memories.texts
         self._fresh: tuple[str, Header] | None = None
         self.missed = 0
         """How many records had a shape that was not known."""
 
     def look(self, text: str, *, now_ns: int) -> Seen:
         """What is known of the record: its severity always; the fingerprint when its shape was read whole before."""
-        key = shapes.of(text)
-        seen = self._lines.get(key)
+        seen, key = self._lines.of(text)
         if seen is not None:
             return seen
         self.missed += 1
@@ -106,10 +105,14 @@ class Familiar:
             self._fresh = None
         else:
             sure, time_ns = self._time(text, seen.stamps, now_ns) if message else (False, None)
-            if sure and seen.inert and seen.fingerprint is not None:
+            if sure and seen.hinges == "nothing" and seen.fingerprint is not None:
                 return Event(
                     record.offset, time_ns, seen.severity, seen.component, message, seen.template, seen.fingerprint
                 )
+            if sure and seen.hinges == "addresses" and self._redactor is not None:
+                message = self._redactor.addresses(message)
+                known = self._identity(message, seen.component)
+                return Event(record.offset, time_ns, seen.severity, seen.component, message, known.template, known.id)
             if sure:
                 found = Header(time_ns, seen.severity, True, seen.component, message)
             else:
@@ -117,30 +120,39 @@ class Familiar:
         return self._whole(record, found, seen)
 
     def _whole(self, record: Record, found: Header, seen: Seen) -> Event:
-        message = self._redact(found.message)
-        component = self._redact(found.component) if found.component else ""
+        message, hinges = self._redacted(found.message)
+        component = self._redacted(found.component)[0] if found.component else ""
         identity = self._identity(message, component)
         seen.fingerprint, seen.template, seen.shown_component = identity.id, identity.template, component
-        if seen.inert is None:
-            seen.inert = (
-                seen.message_chars > 0
-                and self._redactor is not None
-                and message == found.message
-                and component == found.component
-                and not self._redactor.hinges_on_digits(message)
-            )
+        if seen.hinges is None:
+            seen.hinges = hinges if seen.message_chars and component == found.component else "all"
         if found.details:
-            message = f"{message}\n{self._redact(found.details)}"
+            message = f"{message}\n{self._redacted(found.details)[0]}"
         return Event(record.offset, found.time_ns, found.severity, component, message, identity.template, identity.id)
+
+    def _redacted(self, text: str) -> tuple[str, Hinges]:
+        """`text` redacted, and what redaction may find in any text of its shape."""
+        if self._redactor is None:
+            return self._redact(text), "all"
+        hinges, key = self._texts.of(text)
+        if hinges == "nothing":
+            return text, hinges
+        if hinges == "addresses":
+            return self._redactor.addresses(text), hinges
+        done = self._redact(text)
+        if hinges is None:
+            hinges = self._redactor.hinges(text)
+            if hinges != "all" and done != (self._redactor.addresses(text) if hinges == "addresses" else text):
+                hinges = "all"
+            self._texts.put(key, hinges)
+        return done, hinges
 
     def _identity(self, message: str, component: str) -> Fingerprint:
         """The fingerprint of a redacted message; of pseudonyms it matters only that they are some."""
         plain = _same_pseudonyms(message) if "<" in message else message
-        key = shapes.of(plain)
-        if key is None or (plain is not message and _LONG.search(message) is not None):
+        if plain is not message and _LONG.search(message) is not None:
             return fingerprint.of(message, component=component)
-        key = (key[0], f"{key[1]}\0{component}")
-        known = self._identities.get(key)
+        known, key = self._identities.of(f"{component}\0{plain}")
         if known is None:
             known = fingerprint.of(message, component=component)
             self._identities.put(key, known)
@@ -166,6 +178,7 @@ class Memories:
     def __init__(self) -> None:
         self.lines: _Memory[Seen] = _Memory()
         self.identities: _Memory[Fingerprint] = _Memory()
+        self.texts: _Memory[Hinges] = _Memory()
 
 
 class _Memory(Generic[_T]):
@@ -175,13 +188,16 @@ class _Memory(Generic[_T]):
         self._kept: OrderedDict[shapes.Key, _T] = OrderedDict()
         self.bytes = 0
 
-    def get(self, key: shapes.Key | None) -> _T | None:
-        if key is None:
-            return None
-        found = self._kept.get(key)
-        if found is not None:
+    def of(self, text: str) -> tuple[_T | None, shapes.Key | None]:
+        """What is remembered of the shape of `text`, and its key."""
+        key = shapes.without_telling(text)
+        found = None if key is None else self._kept.get(key)
+        if found is None:
+            key = shapes.of(text)
+            found = None if key is None else self._kept.get(key)
+        if found is not None and key is not None:
             self._kept.move_to_end(key)
-        return found
+        return found, key
 
     def put(self, key: shapes.Key | None, value: _T) -> None:
         if key is None:

@@ -17,12 +17,15 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
 from urllib.parse import quote
 
 from sitewarden_alerting.reading import redact_encoded, redact_personal, redact_secrets, redact_values, shapes
 from sitewarden_alerting.reading.redact_rules import Rule, Shapes
 
 KINDS = ("secret", "literal", "mail", "phone", "id", "ip", "user")
+
+Hinges = Literal["all", "addresses", "nothing"]
 
 _ANSI = re.compile(r"\x1b\[[0-9;:?]{0,32}[ -/]{0,4}[@-~]")
 _MIN_LITERAL = 3
@@ -109,16 +112,22 @@ class Redactor:
     def _finds(self, text: str) -> bool:
         return self._plain(text) != text
 
-    def hinges_on_digits(self, text: str) -> bool:
-        """Whether a text that differs from `text` in digits alone may be redacted otherwise; False only where not."""
+    def hinges(self, text: str) -> Hinges:
+        """What may be found in a text that differs from `text` in digits alone, and only for its digits."""
         shape = shapes.masked(text).decode("utf-8", "surrogatepass")
-        return (
+        if (
             redact_personal.HINGES_ON_DIGITS.search(shape) is not None
-            or redact_encoded.HINGES_ON_DIGITS.search(shape) is not None
+            or redact_encoded.hinges_on_digits(shape)
             or shape.count(":") >= 7
             or self._never_inert
             or _any_in(self._numbered_needles, shape.lower())
-        )
+        ):
+            return "all"
+        return "addresses" if redact_personal.MAY_BE_ADDRESS.search(shape) is not None else "nothing"
+
+    def addresses(self, text: str) -> str:
+        """`text` with IP addresses replaced, and nothing else."""
+        return self._personal.addresses(text, self._token)
 
     def _token(self, kind: str, value: str) -> str:
         message = f"{kind}\0{value}".encode("utf-8", "surrogatepass")

@@ -31,14 +31,19 @@ _HEX: Final = re.compile(
 _DUMP: Final = re.compile(  # a line of hexdump or xxd: place, bytes, and what of them can be read
     r"^[ \t]{0,16}[0-9a-fA-F]{4,16}:?[ \t]{1,4}((?:[0-9a-fA-F]{2}[ \t]{0,2}){1,16})(?:[ \t|].{0,40})?$", re.M
 )
-HINGES_ON_DIGITS: Final = re.compile(
-    r"\\u00|\\x0|%0|&#0|[A-Za-z0-9+/_\-]{16}|[0-9a-fA-F]{2}[ :,][0-9a-fA-F]{2}[ :,][0-9a-fA-F]{2}[ :,]"
+_ESCAPED_DIGITS: Final = re.compile(
+    r"\\u00|\\x0|%0|&#0|[0-9a-fA-F]{2}[ :,][0-9a-fA-F]{2}[ :,][0-9a-fA-F]{2}[ :,]|[0-9a-fA-F]{4} [0-9a-fA-F]{4} "
 )
-"""Where other digits could be another text altogether."""
+_LONG_RUN: Final = re.compile(r"[A-Za-z0-9+/_\-]{16,}")
 _READABLE: Final = re.compile(rb"[\t\n\r -~]+")
 _LOGIN: Final = re.compile(r"[^\s:]{1,100}:\S{3,200}")
 
 Finds = Callable[[str], bool]
+
+
+def hinges_on_digits(shape: str) -> bool:
+    """Whether a text could say something else altogether with other digits. In `shape` each of them is 0."""
+    return _ESCAPED_DIGITS.search(shape) is not None or any("0" in run for run in _LONG_RUN.findall(shape))
 
 
 def unescaped(text: str) -> str:

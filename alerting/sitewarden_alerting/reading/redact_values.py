@@ -38,8 +38,9 @@ SECRET_KEYS: Final = words(
 )
 SECRET_NEEDLES: Final = (
     *("pass", "pwd", "secret", "token", "key", "credential", "authorization", "cookie", "sess", "csrf", "xsrf", "otp"),
-    *("pin", "cvv", "sig", "connection", "pw", "identified", "-u ", "密", "口令", "令牌"),
-    *("jwt", "私钥", "暗号", "金鑰", "パス", "비밀", "пароль", "contrase", "senha"),
+    *("pin", "cvv", "sig", "connectionstring", "connection_string", "pw", "identified", "-u ", "密", "口令", "令牌"),
+    *("connection-string", "connection.string", "jwt", "私钥", "暗号", "金鑰", "パス", "비밀", "пароль", "contrase"),
+    "senha",
 )
 USER_KEYS: Final = words("""
     user username user_name user-name userid user_id login login_name loginname logname ruser account_name 用户 用户名
