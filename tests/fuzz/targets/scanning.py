@@ -86,4 +86,4 @@ def skim_blocks(data: bytes) -> str:
     return found
 
 
-TARGETS = (Target("skimmed blocks", SEEDS, skim_blocks),)
+TARGETS = (Target("skimmed blocks", SEEDS, skim_blocks, sample=100),)
