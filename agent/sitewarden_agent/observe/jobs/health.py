@@ -34,8 +34,8 @@ class Health(Job):
             values, offset_ns, levels = await asyncio.to_thread(self._looked, sampler)
             ground.complaints[self.name] = list(sampler.complaints)
             if restarts := sampler.processes.restarts(clock.monotonic_ns() / 1e9):
-                often = [(name, "once" if count == 1 else f"{count} times") for name, count in restarts]
-                await ground.append(*(Change("process_restarted", name, "", said) for name, said in often))
+                whats = [Change("process_restarted", name, "", f"{count}\u00d7") for name, count in restarts]
+                await ground.append(*whats)
             for job in self._others:
                 values.update(job.samples())
             if isinstance(offset_ns, int):
