@@ -13,7 +13,10 @@ from pathlib import Path
 
 _TICKS_S = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_READ_BYTES = 16 * 1024
 SUPERVISOR = "supervise.py"
+STARTS = "observe"
+"""The one process that starts others, besides the supervisor, whose are all the agent's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,8 @@ class Taken:
 def taken(pid: int, *, proc: Path = Path("/proc")) -> Taken | None:
     """None when there is no such process (any more)."""
     try:
-        text = (proc / str(pid) / "stat").read_text(errors="replace")
-        words = text[text.rindex(")") + 2 :].split()
+        text = _read(f"{proc}/{pid}/stat")
+        words = text[text.rindex(b")") + 2 :].split()
         cpu_s = sum(map(int, words[11:15])) / _TICKS_S
         return Taken(cpu_s, int(words[21]) * _PAGE_BYTES, int(words[19]))
     except (OSError, ValueError, IndexError):
@@ -41,9 +44,18 @@ def children(pid: int, *, proc: Path = Path("/proc")) -> list[int]:
     """The processes that this one started and that still run; none where the kernel does not tell."""
     found: list[int] = []
     with contextlib.suppress(OSError, ValueError):
-        for thread in os.listdir(proc / str(pid) / "task"):
-            found += map(int, (proc / str(pid) / "task" / thread / "children").read_text().split())
+        for thread in os.listdir(f"{proc}/{pid}/task"):
+            found += map(int, _read(f"{proc}/{pid}/task/{thread}/children").split())
     return found
+
+
+def _read(path: str) -> bytes:
+    """A small file of the kernel's at once, without the layers of a text file."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, _READ_BYTES)
+    finally:
+        os.close(descriptor)
 
 
 def supervisor() -> int | None:
@@ -71,9 +83,8 @@ class Footprint:
         cpu_s: dict[str, float] = {}
         seen: dict[tuple[int, int], float] = {}
         self.memory_bytes = {}
-        own = set(pids.values())
         for name, pid in pids.items():
-            for each in (pid, *(child for child in children(pid, proc=self._proc) if child not in own)):
+            for each in (pid, *(children(pid, proc=self._proc) if name == STARTS else ())):
                 found = taken(each, proc=self._proc)
                 if found is None:
                     continue
