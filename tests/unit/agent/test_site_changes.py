@@ -402,3 +402,51 @@ def test_the_inventory_goes_at_start_with_the_components_versions(tmp_path: Path
     (inventory,) = told
     assert isinstance(inventory, Told)
     assert [(each.name, each.version, each.source) for each in inventory.components] == [("shop", "4.2.0", "file")]
+
+
+def test_the_inventory_goes_again_when_it_changed_and_once_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(site, "INVENTORY_EVERY_S", 0.01)
+    monkeypatch.setattr(site, "REST_MIN_S", 0.01)
+    name, looks = "web-1", 0
+
+    def hostname() -> str:
+        nonlocal looks
+        looks += 1
+        return name
+
+    monkeypatch.setattr("socket.gethostname", hostname)
+    agent = Agent(tmp_path / "state")
+    told: list[object] = []
+
+    def looked(times: int) -> Callable[[], bool]:
+        before = looks
+        return lambda: looks >= before + times
+
+    def hosts() -> list[str]:
+        told.extend(agent.told())
+        return [each.hostname for each in told if isinstance(each, Told)]
+
+    async def until(true: Callable[[], bool]) -> None:
+        while True:
+            if true():
+                return
+            await asyncio.sleep(0.01)
+
+    async def running() -> None:
+        nonlocal name
+        task = asyncio.create_task(site.Site(Ground(agent.config, agent.spool, SystemClock(), REDACT)).run())
+        async with asyncio.timeout(20):
+            await until(looked(5))
+            assert hosts() == ["web-1"]
+            name = "web-2"
+            await until(lambda: len(hosts()) > 1)
+            await until(looked(5))
+            assert hosts() == ["web-1", "web-2"]
+            monkeypatch.setattr(site, "INVENTORY_AGAIN_S", 0.05)
+            await until(lambda: len(hosts()) >= 4)
+        task.cancel()
+
+    asyncio.run(running())
+    assert set(hosts()[2:]) == {"web-2"}
