@@ -44,7 +44,7 @@ class HttpProbe(_ProbeBase, frozen=True, kw_only=True, tag="http"):
     expect_text: str = ""
     """Text that the first 64 KiB of the answer must hold."""
     expect_pattern: str = ""
-    """A regular expression that must be found in the first 64 KiB of the answer."""
+    """A regular expression (RE2: no look-around) that must be found in the first 64 KiB of the answer."""
     expect_json: dict[str, str | int | float | bool] = {}
     """What the answer must say where, if it is JSON: steps with dots between them, such as "components.db.status"."""
     latency_max_s: Seconds | None = None

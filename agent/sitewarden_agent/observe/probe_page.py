@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import importlib
 import time
 from typing import Any
 
@@ -40,7 +40,7 @@ def _complaint(probe: HttpProbe, page: Page) -> str:
         return f"status {page.status} instead of {' or '.join(map(str, probe.expect_status))}"
     if probe.expect_text.encode() not in page.body:
         return f"status {page.status}, but the expected text is missing"
-    if probe.expect_pattern and not re.search(probe.expect_pattern, page.body.decode("utf-8", "replace")):
+    if probe.expect_pattern and not _is_found(probe.expect_pattern, page.body.decode("utf-8", "replace")):
         return f"status {page.status}, but the expected pattern is not found"
     if probe.expect_json:
         try:
@@ -48,6 +48,17 @@ def _complaint(probe: HttpProbe, page: Page) -> str:
         except Bad as error:
             return f"status {page.status}, but {error}"
     return ""
+
+
+def _is_found(pattern: str, text: str) -> bool:
+    """By RE2, which takes time linear in the text whatever the pattern says: a page may hold anything. Raises Bad."""
+    re2 = importlib.import_module("re2")
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(pattern, options).search(text) is not None
+    except re2.error:
+        raise Bad("RE2 does not understand expect_pattern; write it without look-around") from None
 
 
 def _json_complaint(probe: HttpProbe, page: Page) -> str:

@@ -83,7 +83,8 @@ def test_every_kind_arrives_as_it_was_sent() -> None:
     probe = observation_pb2.ProbeResult(probe="p", kind="tcp", ok=True, latency_us=7, detail="d", target="x:1")
     assert _one(probe=probe) == ProbeResult("p", "tcp", "x:1", True, 7, "d", None)
     probe.certificate_expires_unix_ns = NOON
-    assert _one(probe=probe).certificate_expires_ns == NOON
+    probe.level = "warning"
+    assert (_one(probe=probe).certificate_expires_ns, _one(probe=probe).level) == (NOON, "warning")
     change = observation_pb2.Change(kind="reboot", subject="s", before="b", after="a")
     assert _one(change=change) == Change("reboot", "s", "b", "a")
     change.detail = "-a\n+b"

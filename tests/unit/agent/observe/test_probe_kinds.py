@@ -32,7 +32,7 @@ def named(seen: Look) -> dict[str, float]:
     return {series.name: value for series, value in seen.values.items()}
 
 
-# Units of systemd. What `systemctl show` prints was recorded with systemd 252.
+# Units of systemd, in the form that `systemctl show` documents: one KEY=value a line, in no order that is promised.
 
 RUNS = "Result=success\nNRestarts=0\nExecMainStatus=0\nLoadState=loaded\nActiveState=active\nSubState=running\n"
 FAILED = "Result=exit-code\nNRestarts=3\nExecMainStatus=203\nLoadState=loaded\nActiveState=failed\nSubState=failed\n"
