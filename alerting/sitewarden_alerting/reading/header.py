@@ -91,7 +91,7 @@ def read(
     severity = cursor.severity
     if severity is None:
         severity = _inferred(message, rest)
-    severity = _at_least(severity, message)
+    severity = _at_least(severity, message + newline + rest, stated=stated)
     return Header(cursor.time_ns, severity, stated, cursor.component, message + newline + rest)
 
 
@@ -104,11 +104,11 @@ def _inferred(message: str, rest: str) -> Severity:
     return found if found is not None else Severity.INFO
 
 
-def _at_least(severity: Severity, message: str) -> Severity:
+def _at_least(severity: Severity, message: str, *, stated: bool) -> Severity:
     """The severity, or a worse one that the message tells of though its level does not."""
     if severity >= Severity.ERROR:
         return severity
-    told = telling.least(message)
+    told = telling.least(message, stated=stated)
     return severity if told is None else max(severity, told)
 
 
@@ -130,5 +130,5 @@ def _structured(fields: structured.Fields, rest: str, zone: tzinfo, now_ns: int)
     stated = severity is not None
     if severity is None:
         severity = _inferred(fields.message, "")
-    severity = _at_least(severity, fields.message)
+    severity = _at_least(severity, fields.message, stated=stated)
     return Header(time_ns, severity, stated, fields.component, fields.message + rest, fields.details)

@@ -1,8 +1,9 @@
 """What programs say of a failure without a level, or at a level that hides it.
 
-PostgreSQL tells a crash of its server at the level LOG, systemd and the kernel name no level in a file, Postfix and
-OpenSSH write failures as they write success. `least(message)` is how bad such a message is at least; None when it is
-none of these. It looks for fixed texts, so that a scan of whole blocks can look for the same (`prefilter`). The texts
+PostgreSQL tells a crash of its server at the level LOG, Apache one of a process as a notice; systemd and the kernel
+name no level in a file, Postfix and OpenSSH write failures as they write success. `least(message)` is how bad such a
+message is at least; None when it is none of these. A level that a program states is believed, but for the texts of
+DESPITE_LEVEL. It looks for fixed texts, so that a scan of whole blocks can look for the same (`prefilter`). The texts
 hold no digits and no quotes: digits are no part of a record's shape, and JSON escapes quotes.
 
 Only what no program says in a good hour belongs here: every text makes an agent send records. Not here: words that mean
@@ -36,6 +37,21 @@ TEXTS = {
         "http: panic serving",  # Go
         "Unable to load application",  # Puma
         "VCL compilation failed",  # Varnish
+        "unable to configure the Docker daemon",
+        "cannot be opened: MDB_",  # OpenLDAP
+        "bi_db_open failed",
+        "unknown directive <",
+        "TLS init def ctx failed",
+        "invalid path: ",
+        "auth failed on module",  # rsync
+        "nknown module ",
+        "chdir failed",
+        "chdir /",
+        "change_dir ",
+        "write failed on ",
+        "send_files failed to open",
+        "failed to connect to ",
+        "connection unexpectedly closed",
         "bad command line options",  # dnsmasq
         "failed to load names from",
         "unknown interface ",
@@ -77,15 +93,25 @@ TEXTS = {
         "status=bounced",
     ),
 }
+DESPITE_LEVEL = frozenset(
+    (
+        "was terminated by signal",
+        "archive command failed",
+        "exit signal ",
+        "failure trying primary",
+        "Starting crash recovery",
+    )
+)
 _BY_TEXT = tuple((text, severity) for severity, texts in TEXTS.items() for text in texts)
 HEAD_CHARS = 400
 """No text counts that stands further on: there it is detail."""
 
 
-def least(message: str) -> Severity | None:
-    """The severity that the message has at least by one of the texts; the worst of them."""
+def least(message: str, *, stated: bool) -> Severity | None:
+    """The severity that the message has at least by one of the texts; the worst of them. `stated`: its program named a
+    level."""
     head = message[:HEAD_CHARS]
     for text, severity in _BY_TEXT:
-        if text in head:
+        if text in head and (not stated or text in DESPITE_LEVEL):
             return severity
     return None

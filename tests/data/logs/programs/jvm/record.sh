@@ -30,7 +30,7 @@ public class Shop {
 }
 J
 mkdir -p com/shop; echo 'package com.shop; public class Absent { }' > com/shop/Absent.java; javac -nowarn com/shop/Absent.java Shop.java 2>/dev/null; rm com/shop/Absent.class
-j() { timeout 60 java -Xmx24m -XX:+UseSerialGC "$@" >>j.log 2>&1; }
+j() { timeout 60 java -Xmx24m -XX:+UseSerialGC -XX:MaxJavaStackTraceDepth=12 "$@" >>j.log 2>&1; }
 j Shop quiet; j -Xlog:gc Shop quiet; mv j.log $OUT/noise.log
 j Shop heap; j Shop heap2; j -XX:MaxMetaspaceSize=9m Shop meta; j Shop stack; j -XX:MaxDirectMemorySize=4m Shop direct; timeout 60 java -Xmx24m -XX:+UseParallelGC -XX:GCTimeLimit=20 -XX:GCHeapFreeLimit=60 Shop gc >>j.log 2>&1
 (ulimit -u 90; setpriv --reuid=nobody --clear-groups timeout 30 java -Xmx24m -XX:+UseSerialGC Shop threads 2>&1 | head -30 >>j.log)

@@ -1,7 +1,7 @@
 . "${LIB:-$(dirname "$0")/../lib.sh}"
 conf() { printf 'global:\n  scrape_interval: 1s\n  evaluation_interval: 1s\nrule_files: [%s/r.yml]\nalerting:\n  alertmanagers:\n  - static_configs: [{targets: ["127.0.0.1:7729"]}]\nscrape_configs:\n- job_name: shop\n  static_configs: [{targets: ["127.0.0.1:7720"]}]\n%b' $W "${MORE:-}" > p.yml; }
 printf 'groups:\n- name: shop\n  rules:\n  - alert: Up\n    expr: vector(1)\n' > r.yml
-run() { conf; prometheus --config.file=p.yml --storage.tsdb.path=${D:-$W/d} --web.listen-address=127.0.0.1:7720 >>p.log 2>&1 & P=$!; }
+run() { conf; prometheus --config.file=p.yml --storage.tsdb.path=${D:-$W/d} --web.listen-address=127.0.0.1:7720 --rules.alert.resend-delay=2s >>p.log 2>&1 & P=$!; }
 run; wait_port 7720; sleep 1; stop $P; grep -v "Error sending alert" p.log > $OUT/noise.log; rm p.log
 run; wait_port 7720; sleep 16; stop $P
 printf 'groups:\n- name: shop\n  rules:\n  - record: a\n    expr: up * on(x) group_left up{a="b"} + count_values("v", up) / scalar(up)\n  - record: b\n    expr: label_replace(up,"__name__","1-a","job",".*") and up\n  - record: c\n    expr: up * on() group_right vector(1) * on() (up or label_replace(up,"a","b","",""))\n' > r.yml; run; wait_port 7720; sleep 3; stop $P

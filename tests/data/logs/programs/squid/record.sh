@@ -24,7 +24,7 @@ MORE='max_filedescriptors 40'; run; python3 - <<'P'
 import socket, time
 k = []
 for i in range(40):
-    c = socket.socket(); c.setblocking(False); c.connect_ex(("127.0.0.1", 7640)); k.append(c)
+    c = socket.socket(); c.settimeout(0.2); c.connect_ex(("127.0.0.1", 7640)); k.append(c)
 time.sleep(2)
 P
 stop $S; taken 7640; MORE=; conf; timeout 6 squid -N -f $W/s.conf >>out 2>&1; stop $TAKEN
