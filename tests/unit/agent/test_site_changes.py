@@ -8,7 +8,7 @@ import os
 import re
 import sqlite3
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from sitewarden_agent.clock import SystemClock
 from sitewarden_agent.config import Changes as WantedChanges
 from sitewarden_agent.config import Component, Config, Inventory, WatchedFiles, parse
 from sitewarden_agent.errors import ConfigError
-from sitewarden_agent.model import Change
+from sitewarden_agent.model import Change, FileMark, Observation
 from sitewarden_agent.model import Inventory as Told
 from sitewarden_agent.observe.changes import (
     DIFF_MAX_CHARS,
@@ -34,7 +34,7 @@ from sitewarden_agent.observe.jobs import site
 from sitewarden_agent.observe.jobs.job import Ground
 from sitewarden_agent.observe.procfs import Kernel
 from sitewarden_agent.observe.versions import Packages, version_of
-from sitewarden_agent.spool import Spool, SpoolLimits
+from sitewarden_agent.spool import Spool, SpoolFull, SpoolLimits
 from sitewarden_alerting.reading.redact import Redactor
 
 KEY = b"k" * 32
@@ -450,3 +450,31 @@ def test_the_inventory_goes_again_when_it_changed_and_once_a_day(
 
     asyncio.run(running())
     assert set(hosts()[2:]) == {"web-2"}
+
+
+def test_a_change_that_finds_no_room_is_told_when_there_is_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(site, "REST_MIN_S", 0.01)
+    (tmp_path / "shop.conf").write_text("workers = 4\n")
+    agent = Agent(
+        tmp_path / "state",
+        inventory=Inventory(enabled=False),
+        watch_files=(WatchedFiles(paths=(str(tmp_path / "*.conf"),), interval_s=1),),
+    )
+    agent.runs(until=lambda: bool(agent.marks()))
+    (tmp_path / "shop.conf").write_text("workers = 8\n")
+    append, full = agent.spool.append, [SpoolFull("the spool is full"), SpoolFull("the spool is full")]
+
+    def first_without_room(observations: Sequence[Observation], *, marks: Sequence[FileMark] = ()) -> None:
+        if full:
+            raise full.pop()
+        append(observations, marks=marks)
+
+    monkeypatch.setattr(agent.spool, "append", first_without_room)
+    told: list[object] = []
+    agent.runs(until=lambda: bool(told.extend(agent.told()) or told))  # type: ignore[func-returns-value]
+    (change,) = told
+    assert isinstance(change, Change)
+    assert change.detail.endswith("-workers = 4\n+workers = 8")
+    assert full == []
