@@ -72,12 +72,13 @@ class DayFile:
     # Writing.
 
     def append(self, count: int) -> None:
+        in_parts = min(0.2, 8 / max(1, count))
         for _ in range(count):
             if self.chance.random() < 0.3:
                 self._write(self._noise())
             text = self.written.record(self.chance, wide=self.encoding != "utf-8")
             data = (text.replace("\n", self.line_end) + self.line_end).encode(self.encoding)
-            if "\n" in text or self.chance.random() < 0.8:
+            if "\n" in text or self.chance.random() > in_parts:
                 self._write(data)
             else:
                 self._write_in_parts(data)
