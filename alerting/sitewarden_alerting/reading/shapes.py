@@ -30,7 +30,7 @@ _YEAR: Final = re.compile(
 )
 _IN_LINES: Final = re.compile(r"\d(?<![:\d\s].)\d*+", re.ASCII)  # in frames only numbers of lines do not matter
 _STATUS: Final = re.compile(r"\d(?<!\d.)(?=\d\d(?!\d))", re.ASCII)
-_PRIORITY: Final = re.compile(r"[\ufeff \t]*<\d{1,3}>")
+_PRIORITY: Final = re.compile(r"[\ufeff \t]*<\d{1,3}>\d?")
 _LEVELS: Final = (
     r"(?:level|severity|lvl|levelname|log\.level|log_level|loglevel|severity_text|PRIORITY|@l|s|l)\"?\s*[:=]\s*\"?-?\d+"
 )
