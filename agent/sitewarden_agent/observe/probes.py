@@ -119,9 +119,10 @@ async def look(probe: Probe, clock: Clock, with_looker: Looker | None = None) ->
 def _why(error: Exception) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "the connection was refused"
-    if (
-        said := getattr(error, "verify_message", None)
-    ) is not None:  # ssl.SSLCertVerificationError, unless it is loaded
+    if isinstance(error, PermissionError):
+        return "the kernel lets the agent connect to no other ports than its probes name; name the final address"
+    said = getattr(error, "verify_message", None)  # of ssl.SSLCertVerificationError, without loading ssl for it
+    if said is not None:
         return f"the certificate is not valid: {said}"
     if isinstance(error, OSError):
         return error.strerror or str(error) or type(error).__name__

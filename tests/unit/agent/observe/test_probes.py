@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -234,6 +235,17 @@ async def test_a_port_with_tls_tells_when_its_certificate_ends(tmp_path: Path) -
         }
         strict = await look(tcp(port, tls=True), SystemClock())
     assert strict.detail.startswith("the certificate is not valid")
+
+
+@pytest.mark.parametrize(("content", "reason"), [(None, "No such file or directory"), ("no PEM", "[Nn]o certificate")])
+async def test_a_file_of_authorities_that_is_no_good_is_named(tmp_path: Path, content: str | None, reason: str) -> None:
+    ca = tmp_path / "ca.pem"
+    if content is not None:
+        ca.write_text(content)
+    tls, _ = self_signed(tmp_path)
+    async with page(OK, tls=tls) as port:
+        seen = await look(HttpProbe(name="x", url=f"https://localhost:{port}/", ca_file=str(ca)), SystemClock())
+    assert re.fullmatch(rf"ca_file {ca} cannot be used \(.*{reason}.*\); write certificates in PEM there", seen.detail)
 
 
 async def test_a_certificate_that_has_ended_is_bad(tmp_path: Path) -> None:
