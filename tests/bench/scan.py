@@ -33,7 +33,7 @@ QUIET_S = 1.5
 FILES = 50
 APPENDS = 200
 SETTLE_S = 6.0
-MEMORY = Path("/dev/shm")  # noqa: S108 - a file system without a disk
+MEMORY = Path("/dev/shm")
 
 
 @dataclass(frozen=True, slots=True)
