@@ -181,6 +181,6 @@ def test_a_renewal_that_fails_is_tried_again_with_growing_pauses(tmp_path: Path)
 def test_the_supervisor_loads_nothing_of_the_agent(tmp_path: Path) -> None:
     """It waits for ever: what it imports, the customer's host holds for ever."""
     code = _RUN.partition("told =")[0] + "print(*sorted(set(sys.modules) - before), sep=chr(10))"
-    code = code.replace("import importlib.util, json, sys", "import importlib.util, sys; before = set(sys.modules)")
+    code = code.replace("import importlib.util, json, sys", "import importlib.util, os, sys; before = set(sys.modules)")
     found = subprocess.run(python(code, supervise.__file__), capture_output=True, text=True, timeout=60, check=True)
     assert set(found.stdout.split()) <= {"__future__"}
