@@ -107,6 +107,23 @@ async def test_when_the_caller_is_cancelled_nothing_is_left() -> None:
     await until_gone(word)
 
 
+async def test_what_a_killed_agent_left_running_is_ended_at_the_next_start() -> None:
+    word = "7324.25"
+    script = (
+        "import asyncio; from sitewarden_agent.observe.commands import run_command;"
+        f"asyncio.run(run_command(['/bin/sh', '-c', 'setsid sleep {word} & sleep {word}'], timeout_s=60))"
+    )
+    agent = await asyncio.create_subprocess_exec(sys.executable, "-c", script)
+    while len(running(f"sleep\0{word}")) < 2:  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    commands.end_leftovers()
+    assert len(running(f"sleep\0{word}")) == 2, "its agent still runs"
+    agent.kill()
+    await agent.wait()
+    assert commands.end_leftovers() >= 2
+    await until_gone(f"sleep\0{word}")
+
+
 async def test_a_program_that_ends_by_a_signal_says_which() -> None:
     assert (await run("/bin/sh", "-c", "kill -TERM $$")).exit_code == -15
 
