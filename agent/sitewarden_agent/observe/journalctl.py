@@ -143,6 +143,7 @@ async def _readable(descriptor: int, timeout_s: float | None) -> None:
     loop.add_reader(descriptor, told.set)
     try:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(told.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):  # not wait_for, which until 3.12 may swallow a cancellation
+                await told.wait()
     finally:
         loop.remove_reader(descriptor)

@@ -115,7 +115,8 @@ class Watch:
         loop.add_reader(self._descriptor, told.set)
         try:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(told.wait(), timeout_s)
+                async with asyncio.timeout(timeout_s):  # not wait_for, which until 3.12 may swallow a cancellation
+                    await told.wait()
         finally:
             loop.remove_reader(self._descriptor)
 

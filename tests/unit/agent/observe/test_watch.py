@@ -6,7 +6,7 @@ import asyncio
 import ctypes
 import errno
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -155,3 +155,20 @@ def test_over_a_network_file_system_it_does_not_trust_to_being_told(
     assert heard.complaints() == []
     heard.folders(set())
     assert heard.hears_all
+
+
+async def test_a_cancellation_that_comes_with_a_change_is_not_lost(
+    heard: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy product must not keep the process from ending when it is told to."""
+    told: list[Callable[[], None]] = []
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(loop, "add_reader", lambda descriptor, callback: told.append(callback))
+    monkeypatch.setattr(loop, "remove_reader", lambda descriptor: None)
+    waiting = asyncio.create_task(heard.change(5))
+    while not told:
+        await asyncio.sleep(0)
+    told[0]()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
