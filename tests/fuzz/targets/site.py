@@ -9,7 +9,7 @@ import zlib
 from sitewarden_agent.observe import procfs, versions
 from sitewarden_agent.observe.changes import DIFF_MAX_CHARS, difference
 from tests.fuzz.run import Target, must
-from tests.unit.agent.test_site_changes import RPM
+from tests.unit.agent.test_inventory import RPM
 
 STAT = b"7 (a) b (c) S 1 7 7 0 -1 4194304 5 0 0 0 11 31 0 0 20 0 4 0 900 1000 25 184467"
 SNMP = b"Tcp: RtoAlgorithm CurrEstab RetransSegs\nTcp: 1 12 34\nUdp: InDatagrams\nUdp: 5\n"
