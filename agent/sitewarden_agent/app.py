@@ -23,6 +23,7 @@ SPOOL = "spool.db"
 LOCK_WAIT_S = 10.0
 SETTLE_S = 8.0
 """After this long a process has loaded what it needs."""
+SETTLE_AGAIN_S = 900.0
 OPEN_FILES = 8_192
 """Each followed log file is held open."""
 
@@ -80,7 +81,12 @@ def observe(config: Config) -> int:
         wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
         if soft != resource.RLIM_INFINITY and soft < wanted:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    return _serve("observe", config, process.run, confine.for_observe(config))
+    rules = confine.for_observe(config)
+    if rules.execute:
+        from sitewarden_agent.observe import commands
+
+        commands.end_leftovers()  # confined, it could not see them any more
+    return _serve("observe", config, process.run, rules)
 
 
 def link(config: Config) -> int:
@@ -142,8 +148,16 @@ async def _until_told(config: Config, spool: Spool, clock: Clock, process: Proce
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    settling = loop.call_later(SETTLE_S, lean.settle)
+    settling = asyncio.create_task(_settle())
     try:
         await process(config, spool, clock, stop)
     finally:
         settling.cancel()
+
+
+async def _settle() -> None:
+    await asyncio.sleep(SETTLE_S)
+    lean.settle()
+    while True:
+        await asyncio.sleep(SETTLE_AGAIN_S)
+        lean.settle_again()

@@ -37,6 +37,11 @@ def settle() -> None:
     """Once all is loaded and running."""
     gc.collect()
     gc.freeze()  # what is there now stays: no later collection walks over it, nor touches its pages
+    settle_again()
+
+
+def settle_again() -> None:
+    """From time to time: what was needed once since is given back."""
     with contextlib.suppress(OSError, AttributeError, ValueError, IndexError):
         trim()
         _let_go_of_code()

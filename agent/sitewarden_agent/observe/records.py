@@ -142,6 +142,12 @@ class Reader:
 _known: tuple[Callable[[str], str], Memories] | None = None
 
 
+def forget_shapes() -> None:
+    """Memory is short: let go of what was remembered of records. Not while one is read."""
+    if _known is not None:
+        _known[1].forget()
+
+
 def _memories(redact: Callable[[str], str]) -> Memories:
     """The memories of all logs are the same: a process has one redactor, and bounded memory."""
     global _known

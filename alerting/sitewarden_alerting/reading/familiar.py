@@ -180,6 +180,11 @@ class Memories:
         self.identities: _Memory[Fingerprint] = _Memory()
         self.texts: _Memory[Hinges] = _Memory()
 
+    def forget(self) -> None:
+        """Memory is short: what was remembered is found again with the next of its shape."""
+        for memory in (self.lines, self.identities, self.texts):
+            memory.forget()
+
 
 class _Memory(Generic[_T]):
     """The least recently used go when the keys of all take more than MAX_BYTES."""
@@ -198,6 +203,10 @@ class _Memory(Generic[_T]):
         if found is not None and key is not None:
             self._kept.move_to_end(key)
         return found, key
+
+    def forget(self) -> None:
+        self._kept.clear()
+        self.bytes = 0
 
     def put(self, key: shapes.Key | None, value: _T) -> None:
         if key is None:

@@ -10,16 +10,19 @@ from tests.fuzz.targets import (
     logs,
     probes,
     reading,
+    redaction,
     road,
     scanning,
     settings,
     site,
+    supervision,
     web,
     wire,
 )
 
 TARGETS: tuple[Target, ...] = (
     *reading.TARGETS,
+    *redaction.TARGETS,
     *scanning.TARGETS,
     *logs.TARGETS,
     *road.TARGETS,
@@ -28,6 +31,7 @@ TARGETS: tuple[Target, ...] = (
     *probes.TARGETS,
     *settings.TARGETS,
     *site.TARGETS,
+    *supervision.TARGETS,
     *web.TARGETS,
     *desk.TARGETS,
     *desk_web.TARGETS,

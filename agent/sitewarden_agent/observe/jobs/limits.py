@@ -20,6 +20,8 @@ from sitewarden_agent.observe.metrics_cgroup import allowed
 from sitewarden_agent.observe.procfs import Kernel
 
 LOOK_EVERY_S = 10.0
+AFTER_OTHERS_S = 3.0
+"""Most jobs look every ten seconds from the start; at another moment than theirs nobody waits for anybody."""
 _MIB = 1024 * 1024
 _READING_MIN = 0.25
 """Reading keeps this part of the share, however much the link takes."""
@@ -50,6 +52,7 @@ class KeepWithin(Job):
 
     async def run(self) -> None:
         clock, then_s = self.ground.clock, self.ground.clock.monotonic_ns() / 1e9
+        await clock.sleep(min(LOOK_EVERY_S, AFTER_OTHERS_S))
         while True:
             pids = await asyncio.to_thread(self._pids)
             now_s = clock.monotonic_ns() / 1e9

@@ -9,6 +9,7 @@ from typing import Any
 
 from sitewarden_agent.observe.jobs.job import Ground, Job
 from sitewarden_agent.observe.limits import Step
+from sitewarden_agent.observe.records import forget_shapes
 from sitewarden_agent.observe.scanning import engine
 from sitewarden_agent.observe.tail import Tail
 from sitewarden_agent.observe.watch import Watch
@@ -38,6 +39,8 @@ class Logs(Job):
         """When to look for folders again."""
         self._files: list[dict[str, str | int]] = []
         self._files_ns = 0
+        self._is_short = False
+        ground.easing.shrinking.append(self._memory_is_short)
 
     async def run(self) -> None:
         clock = self.ground.clock
@@ -48,6 +51,9 @@ class Logs(Job):
             while True:
                 if watch.heard():
                     self._look_anew()
+                if self._is_short:
+                    self._is_short = False
+                    forget_shapes()  # here, because no turn runs now
                 if self.ground.easing.step is Step.PAUSED:
                     await clock.sleep(PAUSED_S)
                     continue
@@ -58,6 +64,9 @@ class Logs(Job):
         finally:
             await asyncio.shield(asyncio.to_thread(self._tail.close))
             watch.close()
+
+    def _memory_is_short(self) -> None:
+        self._is_short = True
 
     def _look_anew(self) -> None:
         self._tail.look_anew()
