@@ -62,7 +62,8 @@ def supervisor() -> int | None:
     """The id of our parent, when that is the agent's supervisor and not the service manager."""
     parent = os.getppid()
     with contextlib.suppress(OSError):
-        if SUPERVISOR in Path("/proc", str(parent), "cmdline").read_text(errors="replace"):
+        words = Path("/proc", str(parent), "cmdline").read_text(errors="replace").split("\0")
+        if any(Path(word).name == SUPERVISOR for word in words):  # not any file whose name ends like that
             return parent
     return None
 
