@@ -23,11 +23,18 @@ _PADDING = tuple(rb"\x00\xff%02d never matches %02d\xff\x00" % (number, number *
 """Few patterns go a slow way through Hyperscan; with twenty literals more they go the fast one."""
 
 
+MATCHES_MAX = 100_000
+
+
+class Crowded(Exception):
+    """More than MATCHES_MAX matches: searching on would cost more than it saves."""
+
+
 class Engine(Protocol):
     """Patterns of bytes, compiled. One thread at a time."""
 
     def ends(self, data: bytes | memoryview) -> list[int]:
-        """Where matches end: each at least one, so that the last byte of a match is before it. In order."""
+        """Where matches end, in order: the last byte of each is before it. Raises Crowded."""
 
     def found(self, data: bytes | memoryview) -> bool:
         """Whether there is a match."""
@@ -98,10 +105,14 @@ class _Hyperscan:
         ends: list[int] = []
         add = ends.append
 
-        def matched(_id: int, _start: int, end: int, _flags: int, _context: Any) -> None:
+        def matched(_id: int, _start: int, end: int, _flags: int, _context: Any) -> bool:
             add(end)
+            return len(ends) > MATCHES_MAX
 
-        self._database.scan(data, match_event_handler=matched)
+        try:
+            self._database.scan(data, match_event_handler=matched)
+        except self._terminated:
+            raise Crowded from None
         ends.sort()
         return ends
 
@@ -129,6 +140,8 @@ class _Alternation:
         for found in self._pattern.finditer(data):
             start, end = found.span()
             ends += (start + 1, end)
+            if len(ends) > 2 * MATCHES_MAX:
+                raise Crowded
         ends.sort()
         return ends
 

@@ -7,15 +7,19 @@ compile at the first use. From any thread. Not here: what a `keep` pattern may b
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Sequence
 from functools import lru_cache
 
 from sitewarden_agent.config.keeping import prepared
 from sitewarden_agent.observe.scanning import engine
-from sitewarden_agent.observe.scanning.engine import Engine
+from sitewarden_agent.observe.scanning.engine import Crowded, Engine
 from sitewarden_alerting.reading import prefilter
+from sitewarden_alerting.reading.prefilter import Patterns
 from sitewarden_alerting.reading.severity import Severity
+
+_LINE = re.compile(rb"[^\n]*\n|[^\n]+")
 
 
 class Scanner:
@@ -42,12 +46,18 @@ class Scanner:
         return bool(self._kept)
 
     def ends(self, block: bytes | memoryview) -> list[int]:
-        """Where in the block matches end, in order; the line of each is to be read."""
+        """Where in the block matches end, in order; the line of each is to be read. Every line's, when too many are."""
         assert self._needed is not None
+        try:
+            return self._matches(block, self._needed)
+        except Crowded:
+            return [found.end() for found in _LINE.finditer(block)]
+
+    def _matches(self, block: bytes | memoryview, needed: Patterns) -> list[int]:
         with self._lock:
-            ends = self._engine("always", (*self._needed.always, *self._kept_in_blocks)).ends(block)
-            if self._engine("signs", self._needed.signs).found(block):
-                ends = sorted(ends + self._engine("signed", self._needed.signed).ends(block))
+            ends = self._engine("always", (*needed.always, *self._kept_in_blocks)).ends(block)
+            if self._engine("signs", needed.signs).found(block):
+                ends = sorted(ends + self._engine("signed", needed.signed).ends(block))
         return ends
 
     def keeps(self, text: str) -> bool:

@@ -77,3 +77,12 @@ def test_a_pattern_that_hyperscan_refuses_is_searched_by_the_next_engine() -> No
     assert all(keeping.complaint(pattern) is None for pattern in wide)
     scanner = Scanner(Severity.ERROR, wide)
     assert scanner.keeps("a" + "x" * 105 + "b" + "x" * 150 + "c" + "d" * 30 + "e")
+
+
+@pytest.mark.parametrize("name", engine.ENGINES)
+def test_patterns_that_match_everywhere_make_a_block_be_read_and_not_searched_for_ever(name: str) -> None:
+    if name == "hyperscan" and engine.choice() != "hyperscan":
+        pytest.skip("this CPU cannot run it")
+    scanner = Scanner(Severity.ERROR, tuple(f"[a-{last}]" for last in "bcdefghijklmnopqrstuvwxyz"), engine_name=name)
+    block = b"aaaaaaaaaaaaaaa\n" * 20_000 + b"a"
+    assert scanner.ends(block) == [*range(16, len(block), 16), len(block)]

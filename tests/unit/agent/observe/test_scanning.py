@@ -113,6 +113,7 @@ BAD = (
     ),
 )
 AFTER = (" x", "", ": x", "] x", "> x", ", x", " | x", "  x", "- x", "\tx", "|", "=1", "　x", "code", "_x", "s")
+CHINESE = ("数据库", "连接", "丂丄", "镕", "喆", "错，", "：", "\u3000", "é", "中E", "亐")
 MEMBERS = (
     *(
         '"level":"error"',
@@ -267,3 +268,22 @@ def test_a_match_over_the_border_of_two_blocks_is_found() -> None:
     at = data.index(b"ERROR")
     for cut in range(at - 30, at + 60):
         assert target.kept(target.skimmed(data, scanner, [cut]), Severity.WARNING) == expected
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_chinese_between_and_beside_the_words_hides_nothing(encoding: str) -> None:
+    draw = random.Random(encoding)
+    scanner = Scanner(Severity.ERROR)
+    found = 0
+    for _ in range(30):
+        lines = []
+        for _ in range(40):
+            line = _line(draw)
+            at = draw.randint(0, len(line))
+            lines.append(line[:at] + draw.choice(CHINESE) + line[at:])
+        data = draw.choice(("\n", "\r\n")).join(lines).encode(encoding)
+        expected = target.kept(target.read_all(data), Severity.ERROR)
+        cuts = sorted(draw.randint(0, len(data)) for _ in range(3))
+        assert target.kept(target.skimmed(data, scanner, cuts), Severity.ERROR) == expected
+        found += len(expected)
+    assert found > 300
