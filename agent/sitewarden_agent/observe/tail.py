@@ -119,6 +119,11 @@ class Tail:
     def saved(self) -> int:
         return self._gathered.saved
 
+    @property
+    def counted(self) -> int:
+        """Records that were only counted, in storms, since the start."""
+        return self._gathered.counted
+
     def complaints(self) -> list[str]:
         with self._lock:
             return [complaint for follower in self._followers for complaint in follower.complaints]

@@ -25,6 +25,9 @@ from sitewarden_alerting.reading.severity import Severity
 MAX_HEADER_CHARS = 400
 """No header reaches further into a line than this."""
 
+COLOURS = re.compile(r"\x1b\[[0-9;:?]{0,32}[ -/]{0,4}[@-~]")
+"""What a terminal is told between the words of a line; no reader wants it."""
+
 # java.util.logging: stamp, class and method on one line, level and message on the next.
 _JUL = re.compile(r"(?P<level>SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): ")
 _JUL_PLACE = re.compile(r"[\w$.]+ [\w$<>]+\s*$")
@@ -64,6 +67,8 @@ def read(
     `default_zone` holds for stamps without a zone; `now_ns` (UTC nanoseconds) settles the year of stamps without one.
     Start, end and form of each stamp are added to `stamps`; `form` says what is tried.
     """
+    if "\x1b" in text:
+        text = COLOURS.sub("", text)
     line, newline, rest = text.partition("\n")
     fields = structured.read(line) if form.structured else None
     if fields is None and form.structured and line.startswith("{") and newline:

@@ -42,6 +42,9 @@ _OF_TEXT = {
 _HIDDEN = r"\\u00(?:2[0-9a-fA-F]|3[0-9aA]|[4-7][0-9a-fA-F])"
 """A letter, figure or sign that JSON need not escape, escaped: then nothing else here can be trusted."""
 
+_COLOUR = r"\x1b\["
+"""What colours begin with: the words behind them begin anywhere."""
+
 
 @dataclass(frozen=True, slots=True)
 class Patterns:
@@ -56,7 +59,7 @@ def needed(least: Severity) -> Patterns | None:
     """The patterns for records of `least` or worse. None when every record is: then nothing is gained by looking."""
     if least <= Severity.INFO:
         return None
-    always = [_words(least), *_numbers(least), *_keyed_letters(least), _HIDDEN]
+    always = [_words(least), *_numbers(least), *_keyed_letters(least), _HIDDEN, _COLOUR]
     for severity_of, texts in _OF_TEXT.items():
         if severity_of >= least:
             always += texts

@@ -20,14 +20,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 from urllib.parse import quote
 
-from sitewarden_alerting.reading import redact_encoded, redact_personal, redact_secrets, redact_values, shapes
+from sitewarden_alerting.reading import header, redact_encoded, redact_personal, redact_secrets, redact_values, shapes
 from sitewarden_alerting.reading.redact_rules import Rule, Shapes
 
 KINDS = ("secret", "literal", "mail", "phone", "id", "ip", "user")
 
 Hinges = Literal["all", "addresses", "nothing"]
 
-_ANSI = re.compile(r"\x1b\[[0-9;:?]{0,32}[ -/]{0,4}[@-~]")
 _MIN_LITERAL = 3
 _STANDS_ALONE = 5
 
@@ -76,7 +75,7 @@ class Redactor:
         """`text` with every finding replaced by its pseudonym. Raises RedactionError."""
         try:
             if "\x1b" in text:
-                text = _ANSI.sub("", text)
+                text = header.COLOURS.sub("", text)
             text = level = self._deep(text)
             for _ in range(redact_encoded.LEVELS):
                 if redact_encoded.ESCAPES.search(level) is None:

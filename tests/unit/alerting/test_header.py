@@ -183,3 +183,9 @@ def test_a_line_of_long_numbers_takes_no_longer_than_another() -> None:
     started = time.process_time()
     read(line)
     assert time.process_time() - started < 0.5
+
+
+def test_colours_are_no_part_of_a_line() -> None:
+    plain = "2026-11-24 10:00:00 ERROR [shop] broken"
+    coloured = "\x1b[2m2026-11-24 10:00:00\x1b[0m \x1b[1;31mERROR\x1b[0m [shop] \x1b[4mbroken\x1b[24m"
+    assert header.read(coloured, default_zone=UTC, now_ns=0) == header.read(plain, default_zone=UTC, now_ns=0)

@@ -101,6 +101,7 @@ class Logs(Job):
             "files": self._files,
             "waiting_for_room": self._tail.full,
             "events_sent": self._tail.saved,
+            "records_counted": self._tail.counted,
             "scanner": engine.chosen(),
         }
 

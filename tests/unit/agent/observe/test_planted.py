@@ -52,7 +52,6 @@ def followed(folder: Path, files: dict[str, bytes], *, least: int, storm_per_min
         paths=tuple(str(folder / name) for name in files),
         exclude=(),
         start="start",
-        min_severity="info",
         storm_per_minute=storm_per_minute,
     )
     tail = Tail([log], spool, clock=clock, redact=redaction.redactor(Redact(), key=b"k" * 32))
