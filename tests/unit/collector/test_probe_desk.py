@@ -7,12 +7,13 @@ from typing import Any
 
 import httpx
 
+from sitewarden_alerting.model import Policy
 from sitewarden_alerting.observations import ProbeResult, Series
 from sitewarden_alerting.reading.severity import Severity
 from sitewarden_alerting.rulefile import combine, parse
-from sitewarden_alerting.triage import Policy
 from sitewarden_collector.services import evaluation, intake
 from sitewarden_collector.services import tickets as ticketing
+from sitewarden_collector.services.faults import Memory
 from sitewarden_collector.store.agents import Agent
 from sitewarden_collector.store.engine import Database
 from sitewarden_collector.store.samples import RawBlock
@@ -28,7 +29,7 @@ def arrive(db: Database, agent: Agent, seq: int, *whats: Any) -> None:
     """A batch arrives, and rules judge it."""
     now_ns = NOON + seq * MINUTE
     db.write_now(intake.accept, agent.id, batch=batch(seq, *whats, wall_ns=now_ns), now_ns=now_ns)
-    db.write_now(evaluation.step, BOOK, Policy(), now_ns=now_ns, memory=evaluation.Memory())
+    db.write_now(evaluation.step, BOOK, Policy(), now_ns=now_ns, memory=Memory())
 
 
 def check(level: str, *, ok: bool = False) -> ProbeResult:
