@@ -38,7 +38,7 @@ def test_a_file_of_ones_own_goes_before_shipped_packs(tmp_path: Path) -> None:
     )
     book = rulepacks.load(Rules(dirs=(str(tmp_path),)))
     event = error_line("deadlock detected in the shop")
-    assert [rule.name for rule in book.judges(event)][:2] == ["ours", "postgresql-deadlock"]
+    assert [rule.name for rule in book.judges(event) if rule.where.needles] == ["ours", "postgresql-deadlock"]
 
 
 def test_the_command_line_lists_packs_and_explains_a_rule(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
