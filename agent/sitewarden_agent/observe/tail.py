@@ -32,6 +32,8 @@ SEARCHES_IN_A_ROW = 8
 """So many blocks of a backlog that are searched, and give little, are one turn of its file."""
 SEARCHING_NS = 20_000_000
 """Unless they took longer."""
+BACKLOG_SAVE_NS = 100_000_000
+"""What only a backlog gave may wait so long for more: each save waits for the disk."""
 FULL_RETRY_S = 0.5
 
 
@@ -47,6 +49,7 @@ class Tail:
         """Whether every change in the folders wakes the tail, so that looking seldom will do."""
         self._poll_ns = 0
         self._rest_until_ns = 0
+        self._saved_ns = 0
         self._lock = threading.RLock()
         self._closed = False
 
@@ -82,14 +85,19 @@ class Tail:
             self._rest_until_ns = now_ns + POLL_SHARE * (self._clock.monotonic_ns() - now_ns)
         again_ns = max(self._poll_ns, self._rest_until_ns)
         due = [(follower, file) for follower in self._followers for file in follower.due(now_ns)]
+        hurries = False
         for follower, file in sorted(due, key=lambda each: each[1].unread):
             for _ in range(SEARCHES_IN_A_ROW):
                 due_ns = follower.turn(file, now_ns)
                 again_ns = again_ns if due_ns is None else min(again_ns, due_ns)
                 if self._gathered.bytes >= SAVE_BYTES and not self._gathered.save():
                     return FULL_RETRY_S
+                hurries = hurries or not file.searched
                 if not file.searched or due_ns != 0 or self._clock.monotonic_ns() - now_ns > SEARCHING_NS:
                     break
+        if not hurries and due and again_ns <= now_ns < self._saved_ns + BACKLOG_SAVE_NS:
+            return 0
+        self._saved_ns = now_ns
         if not self._gathered.save():
             return FULL_RETRY_S
         for follower in self._followers:
