@@ -26,6 +26,8 @@ _CANDIDATES = 200
 # What rotation puts behind a name or before its ending: .1  -20261123  .2026-11-23-10  .old  .1.gz
 _ROTATED = re.compile(r"[.\-_](?:\d[\d.\-_T:]*|old|bak|prev|save)")
 
+_ROTATED_AT_END = re.compile(_ROTATED.pattern + r"\Z")
+
 
 @dataclass(frozen=True, slots=True)
 class FileKey:
@@ -95,6 +97,13 @@ def is_rotation_of(name: str, live: str) -> bool:
     return False
 
 
+def _base(name: str) -> str:
+    """The name that rotation began with, when `name` is one that it made: app.log of app.log.1."""
+    stem, ending = os.path.splitext(name)
+    before = _ROTATED_AT_END.sub("", stem)
+    return f"{before}{ending}" if before and before != stem else _ROTATED_AT_END.sub("", name) or name
+
+
 def may_be_rotation(path: str, *, of: str) -> bool:
     """The same for paths, which must be of one folder."""
     return os.path.dirname(path) == os.path.dirname(of) and is_rotation_of(os.path.basename(path), os.path.basename(of))
@@ -124,7 +133,7 @@ def by_inode(directory: str, key: FileKey, *, signature: Signature) -> str | Non
     """The path in `directory` under which that file lives now."""
     with contextlib.suppress(OSError), os.scandir(directory) as entries:
         for entry in entries:
-            if entry.inode() == key.inode:
+            if entry.inode() == key.inode and not is_packed(entry.name):
                 with contextlib.suppress(OSError):
                     if FileKey.of(entry.stat()) == key and signature.matches(_head(entry.path)):
                         return entry.path
@@ -155,11 +164,14 @@ def copy_of(
     """
     if signature.size == 0:
         return None
-    for candidate in sorted(_rotations(path), key=is_packed):
+    base = os.path.join(os.path.dirname(path), _base(os.path.basename(path)))
+    found = dict.fromkeys((*_rotations(path), *(_rotations(base) if base != path else ())))
+    for candidate in sorted(found, key=is_packed):
         with contextlib.suppress(OSError):
             status = os.stat(candidate)
             key = FileKey.of(status)
-            if key == not_key or not stat.S_ISREG(status.st_mode):
+            # An archive may have got the inode of what it was made of.
+            if (key == not_key and not is_packed(candidate)) or not stat.S_ISREG(status.st_mode):
                 continue
             compressed = is_packed(candidate)
             if not signature.matches(_head(candidate)):

@@ -315,3 +315,19 @@ def test_trap_5_a_file_that_was_read_whole_and_is_written_anew_is_no_loss(site: 
         file.write(lines(30, 90).encode())
     site.settle()
     nothing_lost(site, 90)
+
+
+@pytest.mark.parametrize("kind", [".gz", ""], ids=["packed", "plain"])
+def test_trap_9_a_file_that_had_a_rotated_name_is_found_under_the_next_one(tmp_path: Path, kind: str) -> None:
+    """As above. Where the patterns name rotated files as well, app.log.1 becomes app.log.2.gz."""
+    site = Site(tmp_path, "app.log*")
+    site.log = msgspec.structs.replace(site.log, exclude=("*.2",))
+    site.write(lines(0, 50), "app.log.1")
+    site.settle()
+    site.kill()
+    site.write(lines(50, 60), "app.log.1")
+    data = (tmp_path / "app.log.1").read_bytes()
+    (tmp_path / "app.log.1").unlink()
+    (tmp_path / f"app.log.2{kind}").write_bytes(gzip.compress(data) if kind else data)
+    site.settle()
+    nothing_lost(site, 60)
