@@ -7,13 +7,17 @@ merging one: what runs is merged with the local file as it is at each start. Not
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TextIO, TypeVar
 
 import msgspec
+
+from sitewarden_agent.model import OutcomeState
 
 FOLDER = "remote_config"
 FILE_MAX_BYTES = 1024 * 1024
@@ -42,7 +46,7 @@ class Owed(msgspec.Struct, frozen=True):
     """An outcome that headquarters is still to be told."""
 
     action_id: str
-    state: str
+    state: OutcomeState
     detail: str
     settles: bool = True
     """Whether it is the outcome of the action; else it says what came later, after that."""
@@ -70,22 +74,24 @@ Each = TypeVar("Each", Received, Running, LastGood)
 Step = Callable[[str], None]
 """Called with a name before each step that a kill could come between."""
 
+LOG = "trial.log"
+_ITSELF = os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW = os.O_CREAT | os.O_EXCL | os.O_WRONLY | _ITSELF
 _NAMES = {Received: "received.json", Running: "running.json", LastGood: "last_good.json"}
 
 
 class Kept:
-    """The three files of one state folder."""
+    """The files of one state folder. Nothing is opened through a link: the other process may write there as well, and
+    must not choose what is read and told from here."""
 
     def __init__(self, state_dir: Path, *, step: Step = lambda name: None) -> None:
         self.folder = state_dir / FOLDER
-        self.log = self.folder / "trial.log"
-        """The end of this program's own log while something was on trial."""
         self._step = step
 
     def read(self, kind: type[Each]) -> Each | None:
         """What was written last; None when there is none, or it cannot be read."""
         try:
-            with (self.folder / _NAMES[kind]).open("rb") as file:
+            with self._opened() as folder, _read(_NAMES[kind], folder) as file:
                 checksum, _, body = file.read(FILE_MAX_BYTES).partition(b"\n")
             if hashlib.sha256(body).hexdigest().encode() != checksum:
                 return None
@@ -96,21 +102,52 @@ class Kept:
     def write(self, kept: Received | Running | LastGood) -> None:
         """Replace the one of that kind. Raises OSError: then the one before stands."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
-        body = msgspec.json.encode(kept)
-        path = self.folder / _NAMES[type(kept)]
-        beside = path.with_suffix(".new")
-        beside.unlink(missing_ok=True)
-        self._step(f"{path.name} written")
-        descriptor = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
-            file.flush()
-            os.fsync(descriptor)
-        self._step(f"{path.name} renamed")
-        beside.rename(path)
-        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
+        body, name = msgspec.json.encode(kept), _NAMES[type(kept)]
+        beside = f"{name}.new"
+        with self._opened() as folder:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(beside, dir_fd=folder)
+            self._step(f"{name} written")
+            descriptor = os.open(beside, _NEW, 0o600, dir_fd=folder)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+                file.flush()
+                os.fsync(descriptor)
+            self._step(f"{name} renamed")
+            os.rename(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
             os.fsync(folder)
+        self._step(f"{name} done")
+
+    def log(self, *, anew: bool) -> TextIO:
+        """Where the end of this program's own log goes while something is on trial. Raises OSError."""
+        with self._opened() as folder:
+            if anew:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(LOG, dir_fd=folder)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | _ITSELF
+            descriptor = os.open(LOG, flags, 0o600, dir_fd=folder)
+        return os.fdopen(descriptor, "a", encoding="utf-8", errors="replace")
+
+    def log_tail(self, most: int) -> str:
+        """The end of that log, in characters; empty when there is none."""
+        try:
+            with self._opened() as folder, _read(LOG, folder) as file:
+                return file.read(FILE_MAX_BYTES).decode("utf-8", "replace")[-most:].strip()
+        except OSError:
+            return ""
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[int]:
+        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | _ITSELF)
+        try:
+            yield descriptor
         finally:
-            os.close(folder)
-        self._step(f"{path.name} done")
+            os.close(descriptor)
+
+
+def _read(name: str, folder: int) -> BinaryIO:
+    descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | _ITSELF, dir_fd=folder)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(f"{name} is no file")
+    return os.fdopen(descriptor, "rb")

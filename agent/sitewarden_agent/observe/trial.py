@@ -15,7 +15,7 @@ import faulthandler
 import logging
 import traceback
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from typing import TextIO
 
 from msgspec.structs import replace
 
@@ -89,13 +89,13 @@ class Configured:
             if trial is not None:
                 started = replace(trial, starts=trial.starts + 1, ended_well=False, boot_id=boot_id)
                 self._write(replace(self._running, trial=started))
-                self._log = _TrialLog(self._kept.log, anew=trial.starts == 0)
+                self._log = _TrialLog(self._kept.log(anew=trial.starts == 0))
                 self.on_trial = True
             elif self._running.withdrawn:
                 self._withdraw(False, OutcomeState.DONE, "the local file allows it again: applied")
             self.config = merged
         elif trial is not None:
-            self._back(Owed(self._running.document.action_id, OutcomeState.REFUSED.value, said(merged)))
+            self._back(Owed(self._running.document.action_id, OutcomeState.REFUSED, said(merged)))
             self._begin(boot_id)  # the last good one is never on trial
         else:
             why = f"not applied any more, the local file alone runs:\n{said(merged)}"
@@ -105,7 +105,7 @@ class Configured:
 
     def _withdraw(self, withdrawn: bool, state: OutcomeState, why: str) -> None:
         action_id = "" if self._running.document is None else self._running.document.action_id
-        owed = Owed(action_id, state.value, why, settles=False)
+        owed = Owed(action_id, state, why, settles=False)
         self._write(replace(self._running, withdrawn=withdrawn, owed=(*self._running.owed, owed)))
 
     # What headquarters wants.
@@ -124,11 +124,11 @@ class Configured:
         self._kept.write(Received(document))
         merged = _merged(self.local, offer.text)
         if not isinstance(merged, Config):
-            refused = Owed(offer.action_id, OutcomeState.REFUSED.value, said(merged))
+            refused = Owed(offer.action_id, OutcomeState.REFUSED, said(merged))
             self._write(replace(self._running, owed=(*self.owed, refused)))
             return False
         if merged == self.config:  # nothing would change, so there is nothing to try
-            done = Owed(offer.action_id, OutcomeState.DONE.value, f"version {offer.version} is applied already")
+            done = Owed(offer.action_id, OutcomeState.DONE, f"version {offer.version} is applied already")
             self._write(Running(document, None, (*self.owed, done)))
             self._kept.write(LastGood(document))
             return False
@@ -148,7 +148,7 @@ class Configured:
         document = self._running.document
         if document is None or not self.on_trial:
             return
-        done = Owed(document.action_id, OutcomeState.DONE.value, f"version {document.version} is applied")
+        done = Owed(document.action_id, OutcomeState.DONE, f"version {document.version} is applied")
         self._write(Running(document, None, (*self.owed, done)))
         self._kept.write(LastGood(document))
         self._end_trial()
@@ -158,7 +158,7 @@ class Configured:
         document = self._running.document
         if document is not None and self._running.trial is not None:
             log.warning("version %d from headquarters is taken back: %s", document.version, why)
-            self._back(Owed(document.action_id, OutcomeState.FAILED.value, why[:WHY_MAX]))
+            self._back(Owed(document.action_id, OutcomeState.FAILED, why[:WHY_MAX]))
         self._end_trial()
 
     def broke(self, error: Exception) -> bool:
@@ -186,10 +186,7 @@ class Configured:
 
     def tail(self) -> str:
         """The end of the log of the last trial."""
-        try:
-            return self._kept.log.read_text(encoding="utf-8", errors="replace")[-TAIL_CHARACTERS:].strip()
-        except OSError:
-            return ""
+        return self._kept.log_tail(TAIL_CHARACTERS)
 
     def _back(self, owed: Owed) -> None:
         good = self._kept.read(LastGood)
@@ -232,11 +229,11 @@ def _numberless(text: str) -> str:
 class _TrialLog(logging.Handler):
     """Keeps the end of this program's log, also of a crash, in a file that outlives the process."""
 
-    def __init__(self, path: Path, *, anew: bool) -> None:
+    def __init__(self, file: TextIO) -> None:
         super().__init__(logging.INFO)
         self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         self._lines: collections.deque[str] = collections.deque(maxlen=100)
-        self._file = path.open("w" if anew else "a", encoding="utf-8", errors="replace")
+        self._file = file
         self._crashes = not faulthandler.is_enabled()
         if self._crashes:
             faulthandler.enable(self._file, all_threads=False)
@@ -247,8 +244,7 @@ class _TrialLog(logging.Handler):
             line = self.format(record)[:TAIL_CHARACTERS] + "\n"
             self._lines.append(line)
             if self._file.tell() > LOG_MAX_BYTES:
-                self._file.seek(0)
-                self._file.truncate()
+                self._file.truncate(0)
                 line = "".join(self._lines)[-TAIL_CHARACTERS:]
             self._file.write(line)
             self._file.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def apply(local: Config, offer: ConfigOffer) -> Configured:
 
 def pay(one: Configured) -> list[tuple[str, str]]:
     """What headquarters is told: states and details."""
-    told = [(owed.state, owed.detail) for owed in one.owed]
+    told = [(owed.state.value, owed.detail) for owed in one.owed]
     for owed in one.owed:
         one.settled(owed)
     return told
@@ -133,7 +134,7 @@ def test_an_error_that_ends_the_process_takes_it_back_with_the_end_of_the_log(lo
     logging.getLogger("sitewarden.test").warning("something is odd")
     assert one.broke(ValueError("the sky fell"))
     (owed,) = one.owed
-    assert (owed.state, owed.detail) == ("failed", "ValueError: the sky fell")
+    assert (owed.state.value, owed.detail) == ("failed", "ValueError: the sky fell")
     after = begin(local)
     assert after.config == local
     assert "something is odd" in after.tail()
@@ -202,6 +203,36 @@ def test_a_folder_that_cannot_be_written_never_keeps_the_agent_from_starting(loc
     assert (one.config, one.on_trial) == (local, False)
     assert "No space left" in one.complaint
     assert begin(local).on_trial, "it was not counted against it"
+
+
+def test_nothing_is_read_told_or_written_through_a_link(local: Config, tmp_path: Path) -> None:
+    """The other process may be in the wrong hands, and can write in the state folder."""
+    product = tmp_path / "product.conf"
+    product.write_text("the customer's own")
+    assert begin(local).received(GOOD, complaints=())
+    one = begin(local)
+    log = local.state_dir / "remote_config" / "trial.log"
+    log.unlink()
+    log.symlink_to(product)
+    one.failed("over")
+    assert one.tail() == ""
+    log.unlink()
+    os.mkfifo(log)
+    assert one.tail() == ""
+    log.unlink()
+    log.symlink_to(product)
+    assert begin(local).received(NEXT, complaints=())
+    two = begin(local)  # begins its log anew, in a file of its own
+    logging.getLogger("sitewarden.test").warning("on trial")
+    two.failed("over")
+    assert product.read_text() == "the customer's own"
+    elsewhere = tmp_path / "elsewhere"
+    (local.state_dir / "remote_config").rename(elsewhere)
+    (local.state_dir / "remote_config").symlink_to(elsewhere)
+    assert begin(local).config == local
+    assert begin(local).tail() == ""
+    with pytest.raises(OSError, match="remote_config"):
+        begin(local).received(GOOD, complaints=())
 
 
 class Killed(BaseException):

@@ -87,7 +87,7 @@ class RemoteConfiguration(Job):
     async def _pay(self) -> None:
         """Tell what is owed."""
         for owed in self._configured.owed:
-            outcome = Outcome(owed.action_id, OutcomeState(owed.state), await asyncio.to_thread(self._detail, owed))
+            outcome = Outcome(owed.action_id, owed.state, await asyncio.to_thread(self._detail, owed))
             with contextlib.suppress(Transient):
                 if owed.settles:
                     await asyncio.to_thread(self.ground.spool.finish_action, outcome)
@@ -98,7 +98,7 @@ class RemoteConfiguration(Job):
     def _detail(self, owed: Owed) -> str:
         """What headquarters reads, redacted like everything."""
         detail = owed.detail
-        if owed.state == OutcomeState.FAILED.value and (tail := self._configured.tail()):
+        if owed.state is OutcomeState.FAILED and (tail := self._configured.tail()):
             detail += f"\n\nThe end of the agent's log:\n{tail}"
         return self.ground.redact(detail)[:DETAIL_MAX]
 
