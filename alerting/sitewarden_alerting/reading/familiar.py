@@ -187,7 +187,8 @@ class Memories:
 
 
 class _Memory(Generic[_T]):
-    """The least recently used go when the keys of all take more than MAX_BYTES."""
+    """The least recently used go when the keys of all take more than MAX_BYTES. Threads may share one: each step on
+    the dictionary is one step for them too, and what another took away meanwhile is no error."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[shapes.Key, _T] = OrderedDict()
@@ -201,7 +202,10 @@ class _Memory(Generic[_T]):
             key = shapes.of(text)
             found = None if key is None else self._kept.get(key)
         if found is not None and key is not None:
-            self._kept.move_to_end(key)
+            try:
+                self._kept.move_to_end(key)
+            except KeyError:
+                return found, key  # gone meanwhile
         return found, key
 
     def forget(self) -> None:
@@ -209,11 +213,11 @@ class _Memory(Generic[_T]):
         self.bytes = 0
 
     def put(self, key: shapes.Key | None, value: _T) -> None:
-        if key is None:
+        if key is None or key in self._kept:
             return
         self._kept[key] = value
         self.bytes += _bytes(key)
-        while self.bytes > MAX_BYTES:
+        while self._kept and (self.bytes > MAX_BYTES or len(self._kept) > MAX_BYTES // _ENTRY_BYTES):
             self.bytes -= _bytes(self._kept.popitem(last=False)[0])
 
 
