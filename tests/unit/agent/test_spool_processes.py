@@ -135,7 +135,7 @@ def small_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
 
 def test_a_disk_that_somebody_else_fills_stops_reading_and_nothing_breaks(tmp_path: Path) -> None:
     clock = SystemClock()
-    with small_disk(tmp_path / "disk", 2_000) as disk:
+    with small_disk(tmp_path / "disk", 4_000) as disk:
         spool = Spool.open(disk / "spool.db", clock=clock)
         stored, refused = 0, 0
 
@@ -144,7 +144,7 @@ def test_a_disk_that_somebody_else_fills_stops_reading_and_nothing_breaks(tmp_pa
             mark = FileMark("app", "app.log", "1", stored + 1)
             spool.append([Observation(what, 1, clock.boot_id(), 1)], marks=[mark])
 
-        (disk / "other").write_bytes(b"\0" * 1_200_000)
+        (disk / "other").write_bytes(b"\0" * 3_200_000)
         while refused < 3:
             try:
                 append(5_000)
