@@ -226,4 +226,4 @@ def _bytes(key: shapes.Key) -> int:
 
 
 def _same_pseudonyms(message: str) -> str:
-    return PSEUDONYM.sub(lambda found: f"{found[0].partition(':')[0]}:0000000000000000>", message)
+    return PSEUDONYM.sub(lambda found: f"{found[0].partition(':')[0]}:aaaaaaaaaaaaaaaa>", message)

@@ -28,6 +28,7 @@ KINDS = ("secret", "literal", "mail", "phone", "id", "ip", "user")
 Hinges = Literal["all", "addresses", "nothing"]
 
 _MIN_LITERAL = 3
+_ADDRESSES_MAX = 2_048
 _STANDS_ALONE = 5
 
 
@@ -36,7 +37,7 @@ class RedactionError(Exception):
 
 
 class Redactor:
-    """Redacts one record at a time; holds no state between records and may be shared by threads.
+    """Redacts one record at a time; remembers nothing but pseudonyms, and may be shared by threads.
 
     `key` is the site's secret (empty: tokens can be guessed back by trying values, good only where nothing leaves).
     `literals` are the customer's own words, found in any case, also URL-encoded, JSON-escaped and in base64.
@@ -57,6 +58,7 @@ class Redactor:
         if unknown := kinds - set(KINDS):
             raise ValueError(f"unknown kinds of pseudonym: {', '.join(sorted(unknown))}; known are {', '.join(KINDS)}")
         self._key = key
+        self._addresses: dict[str, str] = {}
         self._literals = _Literals(literals)
         extra = tuple(name.lower() for name in extra_keys)
         self._secret_keys = redact_values.Keys((*redact_values.SECRET_KEYS, *extra))
@@ -129,6 +131,17 @@ class Redactor:
         return self._personal.addresses(text, self._token)
 
     def _token(self, kind: str, value: str) -> str:
+        """The pseudonym of `value`. Those of addresses are kept for a while: a few come again and again."""
+        if kind != "ip":
+            return self._made(kind, value)
+        known = self._addresses.get(value)
+        if known is None:
+            if len(self._addresses) >= _ADDRESSES_MAX:
+                self._addresses.clear()
+            known = self._addresses[value] = self._made(kind, value)
+        return known
+
+    def _made(self, kind: str, value: str) -> str:
         message = f"{kind}\0{value}".encode("utf-8", "surrogatepass")
         digest = hmac.digest(self._key, message, "sha256") if self._key else hashlib.sha256(message).digest()
         return f"<{kind}:{digest[:8].hex()}>"

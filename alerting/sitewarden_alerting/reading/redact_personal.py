@@ -171,8 +171,9 @@ def _luhn(text: str) -> bool:
 def _address(match: re.Match[str], token: Token) -> str:
     text, found = match.string, match[0]
     octets = found.split(".")
-    if any((len(octet) > 1 and octet[0] == "0") or int(octet) > 255 for octet in octets):
-        return found
+    for octet in octets:
+        if len(octet) > 1 and (octet[0] == "0" or (len(octet) == 3 and octet > "255")):
+            return found
     if octets[0] in ("0", "127", "255") or found == "255.255.255.255":
         return found  # any, loopback, masks: the same at every site
     before = text[max(0, match.start() - 16) : match.start()]
