@@ -15,6 +15,7 @@ from sitewarden_agent.clock import Clock
 from sitewarden_agent.config import Log
 from sitewarden_agent.model import FileMark, Gap, GapReason
 from sitewarden_agent.observe import discovery
+from sitewarden_agent.observe.copies import is_copy, may_grow
 from sitewarden_agent.observe.gathered import Gathered
 from sitewarden_agent.observe.logfile import FileCut, LogFile, Turn
 from sitewarden_agent.observe.marks import done, is_done, known, marks_of_lives
@@ -29,7 +30,6 @@ from sitewarden_agent.observe.samefile import (
     encoding_of,
     file_id,
     holds,
-    may_be_rotation,
     rotations_after,
     signature_of,
     start_of_last_line,
@@ -39,8 +39,6 @@ NANOSECONDS = 1_000_000_000
 BROKEN_REST_NS = 60 * NANOSECONDS
 """A file that something unforeseen happened with is left alone for so long."""
 TRIES = 2
-COPYING_NS = 10 * NANOSECONDS
-"""A copy that changed within this time may still be growing."""
 
 
 class Follower:
@@ -84,12 +82,17 @@ class Follower:
             if is_done(mark):
                 self._gathered.forget(self.log.name, mark.file_id)
         allowed = tuple(mark for mark in marks if self._is_allowed(mark))
+        empty: list[LogFile] = []
         for key, lives in marks_of_lives(allowed).items():
             for born_ns, mark in lives[:-1]:  # cut since: the rest of such a life can only be in a copy
                 self._read_rest_in_a_copy(key, born_ns, mark=mark)
             born_ns, mark = lives[-1]
             if not self._resume(key, born_ns, mark=mark):
                 self._read_rest_in_a_copy(key, born_ns, mark=mark)
+            elif not mark.offset and not mark.signature_bytes:
+                empty += [file for file in self.files if file.file_id == mark.file_id]
+        for file in empty:  # whether it was written, copied and cut since, its own bytes cannot say
+            self._read_between(file.path, file, since_ns=file.born_ns)
         for file, mark in [(file, mark) for file in self._ending for mark in allowed if mark.file_id == file.file_id]:
             self._read_between(mark.path, file)
 
@@ -174,12 +177,19 @@ class Follower:
         news = self._looked_into.changed({os.path.dirname(path) for path in latest}, self._clock.wall_ns())
         return [file for path, file in latest.items() if os.path.dirname(path) in news]
 
-    def _read_between(self, path: str, file: LogFile) -> None:
-        """Read what was begun at `path` after `file` and rotated away again before anybody looked."""
+    def _read_between(
+        self, path: str, file: LogFile, *, since_ns: int | None = None, but: frozenset[FileKey] = frozenset()
+    ) -> None:
+        """Read what was begun at `path` after `file` and rotated away again before anybody looked.
+
+        After `since_ns` where the file's own time says nothing, as it has been cut; never what `but` names.
+        """
         with contextlib.suppress(OSError):
-            changed_ns = os.fstat(file.descriptor).st_mtime_ns
+            changed_ns = os.fstat(file.descriptor).st_mtime_ns if since_ns is None else since_ns
             for found in rotations_after(path, changed_ns=changed_ns):
-                if any(found.key in (each.key, each.reads) or each.is_copied_in(found) for each in self.files):
+                if found.key in but or any(
+                    found.key in (each.key, each.reads) or each.is_copied_in(found) for each in self.files
+                ):
                     continue
                 if discovery.names(self.log, found.path) or (found.compressed and not file.final):
                     continue  # the one is found anyway; the other was compressed before its elder: not by rotation
@@ -192,8 +202,8 @@ class Follower:
                         between.close()
 
     def _begin(self, seen: discovery.Seen, *, at_end: bool) -> None:
-        copy = self._is_copy(seen)
-        if copy and self._clock.wall_ns() - seen.changed_ns < COPYING_NS:
+        copy = is_copy(seen, self.files, now_ns=self._clock.wall_ns())
+        if copy and may_grow(seen, self._clock.wall_ns()):
             return  # it may still grow; it is seen again at the next look
         born_ns = self._clock.wall_ns()
         mark = None
@@ -205,20 +215,6 @@ class Follower:
         if file is not None:
             self._live[seen.key] = file
             self._gathered.mark(file.mark)
-
-    def _is_copy(self, seen: discovery.Seen) -> bool:
-        """Whether a new file is a copy of a followed one, as copytruncate makes it: read already, or about to be."""
-        for file in self.files:
-            if file.key == seen.key or not file.signature.size or not may_be_rotation(seen.path, of=file.path):
-                continue
-            if seen.size < min(file.signature.size, file.position):
-                return self._clock.wall_ns() - seen.changed_ns < COPYING_NS  # too little to tell yet
-            known = min(seen.size, file.position)
-            tail = file.tail if known == file.position else b""
-            if holds(seen.path, key=seen.key, signature=file.signature, size=known, tail=tail):
-                # A part of the original is a copy only while it grows.
-                return known == file.position or self._clock.wall_ns() - seen.changed_ns < COPYING_NS
-        return False
 
     def _open(
         self, path: str, *, key: FileKey, born_ns: int, mark: FileMark | None = None, known_as: FileKey | None = None
@@ -233,7 +229,7 @@ class Follower:
             os.close(descriptor)  # replaced since it was seen: the next look finds it
             return None
         signed = mark is not None and mark.signature_bytes > 0
-        return LogFile(
+        file = LogFile(
             reader=self._reader,
             path=path if known_as is None or mark is None else mark.path,
             shown_path=self._shown(path if mark is None else mark.path),
@@ -247,6 +243,9 @@ class Follower:
             grown_ns=self._clock.monotonic_ns(),
             due_ns=0,
         )
+        if file.is_empty:
+            file.beside = frozenset(found.key for found in rotations_after(path, changed_ns=0))
+        return file
 
     def _encoding(self, path: str) -> str:
         """The encoding that is set, else the one that the file's first bytes show."""
@@ -276,6 +275,7 @@ class Follower:
 
     def turn(self, file: LogFile, now_ns: int) -> int | None:
         """One turn of one file, gathered. Returns when the next is due without news (monotonic), None if never."""
+        empty, changed_ns = file.is_empty, file.seen_changed_ns
         try:
             turn = file.turn(now_ns, wall_ns=self._clock.wall_ns())
         except FileCut:
@@ -285,6 +285,9 @@ class Follower:
             self._reopen(file, error, rest_until_ns=0 if isinstance(error, OSError) else now_ns + BROKEN_REST_NS)
             return None
         self._gather(file, turn)
+        if empty and changed_ns and file.seen_changed_ns != changed_ns and file.beside is not None:
+            # Written, copied and cut again between two looks, an empty file is only another empty file.
+            self._read_between(file.path, file, since_ns=file.born_ns, but=file.beside)
         file.due_ns = turn.again_ns
         if file.ending and turn.bytes_read == 0 and turn.again_ns is None:
             file.due_ns = file.grown_ns + file.linger_ns

@@ -106,6 +106,8 @@ class LogFile:
     seen_changed_ns: int = 0
     lost_bytes: int = 0
     """After FileCut: how many bytes were seen to be there and not read before the cut."""
+    beside: frozenset[FileKey] | None = None
+    """Of a file that was empty when it was opened: the rotated files that lay beside it then."""
     torn: str = ""
     """Why the rest could not be read of an archive."""
     position: int = field(init=False)
@@ -154,6 +156,11 @@ class LogFile:
         size = min(found.size, self.position)
         signed = self.signature.size > 0
         return signed and holds(found.path, key=found.key, signature=self.signature, size=size, tail=tail)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was ever seen in it."""
+        return self.position == 0 and self.signature.size == 0
 
     @property
     def unread(self) -> int:

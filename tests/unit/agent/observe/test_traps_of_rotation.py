@@ -331,3 +331,28 @@ def test_trap_9_a_file_that_had_a_rotated_name_is_found_under_the_next_one(tmp_p
     (tmp_path / f"app.log.2{kind}").write_bytes(gzip.compress(data) if kind else data)
     site.settle()
     nothing_lost(site, 60)
+
+
+@pytest.mark.parametrize("down", [False, True], ids=["running", "while down"])
+def test_trap_3_an_empty_file_that_was_written_copied_and_cut_between_two_looks(site: Site, down: bool) -> None:
+    """As above. Its own bytes say nothing of it; the copy beside it does, and those that were there before do not."""
+    site.write(lines(100, 105), "app.log.3")
+    site.path.touch()
+    site.settle()
+    if down:
+        site.kill()
+    for number in (0, 10):
+        site.write(lines(number, number + 10))
+        if number:
+            (site.folder / "app.log.1").rename(site.folder / "app.log.2")
+        shutil.copyfile(site.path, site.folder / "app.log.1")
+        os.truncate(site.path, 0)
+    with (site.folder / "app.log.3").open("a") as late:
+        late.write("" if down else "ERROR of before\n")
+    site.settle()
+    site.write(lines(20, 25))
+    site.settle()
+    nothing_lost(site, 25)
+    site.kill()
+    site.settle()
+    nothing_lost(site, 25)
