@@ -21,6 +21,7 @@ TEXTS = {
         "Kernel panic",
         "Found one Java-level deadlock",  # JVM
         "no hostkeys available",  # OpenSSH
+        "Start request repeated too quickly",  # systemd
     ),
     Severity.ERROR: (
         "ddress already in use",
@@ -74,6 +75,8 @@ TEXTS = {
         "Remounting filesystem read-only",
         "Aborting journal on device",
         "failed with result",  # systemd
+        "operation timed out. Terminating",
+        "Watchdog timeout (limit",
         "Failed with result",
     ),
     Severity.WARNING: (
