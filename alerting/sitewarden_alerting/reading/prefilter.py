@@ -1,8 +1,8 @@
 r"""What a record's bytes must hold before its header can say that it is bad enough: for scanning whole blocks.
 
 Promises: each record that `header.read` calls `least` or worse holds a match of one of the patterns of `needed`, in the
-bytes as they stand in the file (UTF-8 or another encoding that keeps ASCII, with the escapes that its JSON has). The
-other way round nothing is promised: a match is a reason to read the record, no more.
+bytes as they stand in the file (UTF-8 or another encoding that keeps ASCII, with the escapes that its JSON has) when
+`COLOURS` are taken out. The other way round nothing is promised: a match is a reason to read the record, no more.
 
 The patterns are for bytes, with `^` and `$` at the borders of lines, in the syntax that Hyperscan, RE2 and `re` share:
 no looking around, no references. Their shape is measured: blanks are `[ \t]`, and nothing unbounded stands before a
@@ -14,13 +14,15 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sitewarden_alerting.reading import severity, telling
+from sitewarden_alerting.reading import header, severity, telling
 from sitewarden_alerting.reading.severity import Severity
 
+COLOURS = re.compile(header.COLOURS.pattern.encode("ascii"))
 _START = r"(?:^|[^A-Za-z]|\\[bfnrt]|\\u[0-9a-fA-F]{4}|[0-9](?:[ \t]|[\x80-\xff]+)[AP]M|[\x81-\xfe][A-Za-z])"
 """Before a word: no letter, unless of an escape of JSON, of a time of day, or the second byte of one in GB18030."""
 _OPENING = r"""(?:["'\s\[,]|\\[nrtbf"\\/])*"""
 """What may stand between a key's colon and its value."""
+_AROUND = r"""(?:["'\s\[,\x80-\xff]|\\[nrtbf"\\/])*"""
 _LEVEL_KEY = r"(?:level(?:name)?|severity(?:_text)?|lvl|PRIORITY|@l)\"?\s*[:=]"
 _SHORT_KEY = r"(?:\"[sl]\"\s*:|[^A-Za-z0-9_][sl]=)"
 _ERROR_KEY = r"(?:exception|exc_info|stack|stack_?trace|traceback|@x|errorVerbose)(?:\.[^\"=\s]*)?"
@@ -33,17 +35,14 @@ _OF_TEXT = {
         r"(?i:failed(?: to\b|:| with\b)|: failed|call trace:|traceback|assertion)",
         rf"{_START}(?i:exception:|uncaught\b|unhandled\b)",
         r"[A-Za-z0-9_$](?:Exception|Error|Fault|Throwable)\b",
-        rf"status(?:[ _]?code)?{_OPENING}(?:[:=]|\\u003[dD]){_OPENING}5[0-9][0-9]",
+        rf"status(?:[ _]?code)?{_AROUND}(?:[:=]|\\u003[dD]){_AROUND}5[0-9][0-9]",
         r"\"(?:[ \t]|\\t)+5[0-9][0-9]",
         rf"{_ERROR_KEY}(?:\"\s*:\s*(?:\"[^\"]|[^\"n\s,}}])|=[^\s])",
     ),
-    Severity.WARNING: (r"(?i:warning:|deprecat|caution)",),
+    Severity.WARNING: (r"(?i:warning:|deprecat|caution)", r"status\"?\s*[:=]\s*\"?(?:deferred|bounced)"),
 }
-_HIDDEN = r"\\u00(?:2[0-9a-fA-F]|3[0-9aA]|[4-7][0-9a-fA-F])"
+_HIDDEN = r"\\u00(?:2[0-9a-fA-F]|3[0-9aAcCdD]|[4-7][0-9a-fA-F])"
 """A letter, figure or sign that JSON need not escape, escaped: then nothing else here can be trusted."""
-
-_COLOUR = r"\x1b\["
-"""What colours begin with: the words behind them begin anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ def needed(least: Severity) -> Patterns | None:
     """The patterns for records of `least` or worse. None when every record is: then nothing is gained by looking."""
     if least <= Severity.INFO:
         return None
-    always = [_words(least), *_numbers(least), *_keyed_letters(least), _HIDDEN, _COLOUR]
+    always = [_words(least), *_numbers(least), *_keyed_letters(least), _HIDDEN]
     for severity_of, texts in _OF_TEXT.items():
         if severity_of >= least:
             always += texts

@@ -18,6 +18,8 @@ NOW_NS = reading.NOW_NS
 LEVELS = (Severity.WARNING, Severity.ERROR, Severity.CRITICAL)
 
 SEEDS = (
+    b"\x1b[36m2026-11-23 15:02:11\x1b[0m \x1b[1;31mERROR\x1b[0m gone\n\x1b[32mINFO\x1b[0m fine\nfoo exit signal 9\n"
+    b"2026-11-23 15:02:11 LOG: server process was terminated by signal 9\nx: Address already in use\n",
     *reading.SEEDS,
     b'<11>Nov 23 15:02:11 web1 app: gone\n<14>Nov 23 15:02:11 web1 app: fine\n{"l":50,"time":1764000000000,"m":"x"}\n',
     b"11-23 15:02:11.301  1234  1250 E ActivityManager: gone\nI/Tag( 12): fine\nW/Tag( 12): hm\n"

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 import threading
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import lru_cache
 
 from sitewarden_agent.config.keeping import prepared
 from sitewarden_agent.observe.scanning import engine
 from sitewarden_agent.observe.scanning.engine import Crowded, Engine
-from sitewarden_alerting.reading import prefilter
+from sitewarden_alerting.reading import header, prefilter
 from sitewarden_alerting.reading.prefilter import Patterns
 from sitewarden_alerting.reading.severity import Severity
 
@@ -49,9 +50,18 @@ class Scanner:
         """Where in the block matches end, in order; the line of each is to be read. Every line's, when too many are."""
         assert self._needed is not None
         try:
-            return self._matches(block, self._needed)
+            with self._lock:
+                coloured = self._engine("colours", (rb"\x1b\[",)).found(block)
+            return self._matches(block, self._needed) if not coloured else self._below_colours(block, self._needed)
         except Crowded:
             return [found.end() for found in _LINE.finditer(block)]
+
+    def _below_colours(self, block: bytes | memoryview, needed: Patterns) -> list[int]:
+        """What is found when what a terminal is told is taken out, line by line at the same places."""
+        plain = prefilter.COLOURS.sub(b"", block)
+        line_ends = [found.end() for found in _LINE.finditer(block)]
+        plain_ends = [found.end() for found in _LINE.finditer(plain)]
+        return [line_ends[bisect_left(plain_ends, end)] for end in self._matches(plain, needed)]
 
     def _matches(self, block: bytes | memoryview, needed: Patterns) -> list[int]:
         with self._lock:
@@ -66,7 +76,8 @@ class Scanner:
             return False
         with self._lock:
             found = self._engine("keep", self._kept).found
-            return any(found(line) for line in text.encode("utf-8", "replace").split(b"\n"))
+            plain = header.COLOURS.sub("", text) if "\x1b" in text else text
+            return any(found(line) for line in plain.encode("utf-8", "replace").split(b"\n"))
 
     def _engine(self, part: str, patterns: Sequence[bytes]) -> Engine:
         found = self._compiled.get(part)

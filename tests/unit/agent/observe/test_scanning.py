@@ -14,7 +14,7 @@ import pytest
 
 from sitewarden_agent.observe.scanning import engine
 from sitewarden_agent.observe.scanning.scanner import Scanner
-from sitewarden_alerting.reading import continuation, header
+from sitewarden_alerting.reading import continuation, header, telling
 from sitewarden_alerting.reading.severity import Severity
 from tests.fuzz.targets import scanning as target
 
@@ -114,6 +114,7 @@ BAD = (
 )
 AFTER = (" x", "", ": x", "] x", "> x", ", x", " | x", "  x", "- x", "\tx", "|", "=1", "　x", "code", "_x", "s")
 CHINESE = ("数据库", "连接", "丂丄", "镕", "喆", "错，", "：", "\u3000", "é", "中E", "亐")
+TELLING = tuple(text for texts in telling.TEXTS.values() for text in texts)
 MEMBERS = (
     *(
         '"level":"error"',
@@ -139,6 +140,7 @@ MEMBERS = (
         '"err":"x"',
         '"exception":"(x"',
         '"stack":"a\\nb: error: c"',
+        '"status":"deferred"',
         '"status":500',
         '"x":"y"',
     ),
@@ -187,7 +189,10 @@ def _line(draw: random.Random) -> str:
     parts = [draw.choice(STAMPS), draw.choice(BETWEEN)]
     if draw.random() < 0.3:
         parts += [draw.choice(("abc def", "10.0.0.1", "id42", "x" * draw.randint(300, 380))), draw.choice(BETWEEN)]
-    return "".join((*parts, draw.choice(BAD), draw.choice(AFTER)))
+    bad = draw.choice(TELLING) if draw.random() < 0.1 else draw.choice(BAD)
+    if draw.random() < 0.1:
+        bad = f"\x1b[{draw.choice(('', '1;31', '0'))}m{bad}\x1b[0m"
+    return "".join((*parts, bad, draw.choice(AFTER)))
 
 
 def test_a_line_that_begins_a_record_begins_one_whatever_is_open() -> None:
