@@ -7,6 +7,7 @@ from one run. The cost of redaction alone stands beside it.
 
 from __future__ import annotations
 
+import random
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -57,6 +58,7 @@ def main() -> None:
     print(f"  recorded logs, once: {_compared(recorded, redactor)}")
     for rate in (0, 20):
         print(f"  crash loop, {'counted' if rate else 'each sent'}: {_storm(redactor, rate)}")
+    print(f"  crash loop with an id in each line, counted: {_storm(redactor, 20, unique=True)}")
 
 
 def _per_second(records: Sequence[Record], do: Callable[[Record], object]) -> float:
@@ -86,10 +88,16 @@ def _compared(records: Sequence[Record], redactor: Redactor) -> str:
     )
 
 
-def _storm(redactor: Redactor, storm_per_minute: int) -> str:
+def _storm(redactor: Redactor, storm_per_minute: int, *, unique: bool = False) -> str:
+    chance, line = random.Random(6), LINES["plain"]
     with tempfile.TemporaryDirectory(prefix="sitewarden-bench-") as base:
         path, clock = Path(base) / "loop.log", SystemClock()
-        path.write_text("".join(LINES["plain"](number) + "\n" for number in range(1_000, 1_000 + STORM_LINES)))
+        path.write_text(
+            "".join(
+                f"{line(number)}{f' id {chance.randbytes(12).hex()}' if unique else ''}\n"
+                for number in range(1_000, 1_000 + STORM_LINES)
+            )
+        )
         spool = Spool.open(Path(base) / "spool.db", clock=clock)
         log = Log(name="loop", paths=(str(path),), start="start", storm_per_minute=storm_per_minute)
         tail = Tail([log], spool, clock=clock, redact=redactor)

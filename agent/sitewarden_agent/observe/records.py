@@ -18,6 +18,7 @@ from pathlib import Path
 
 from sitewarden_agent.config import Log
 from sitewarden_agent.model import LogEvent, RecordPart
+from sitewarden_agent.observe.lookalikes import LookAlikes
 from sitewarden_agent.observe.scanning.scanner import Scanner, scanner_of
 from sitewarden_agent.observe.storms import Counted, Storms, sample_of
 from sitewarden_alerting.reading import forms
@@ -62,12 +63,14 @@ class Reader:
     dropped: int = 0
     _familiar: Familiar = field(init=False)
     _storms: Storms = field(init=False)
+    _alike: LookAlikes = field(init=False)
 
     def __post_init__(self) -> None:
         # What is remembered of a shape holds for one form. Nearly all logs have the same.
         memories = _memories(self.redact) if self.form is AUTO else None
         self._familiar = Familiar(self.redact, default_zone=self.default_zone, memories=memories, form=self.form)
         self._storms = Storms(self.storm_per_minute)
+        self._alike = LookAlikes()
 
     @classmethod
     def of(cls, log: Log, redact: Callable[[str], str]) -> Reader:
@@ -83,6 +86,10 @@ class Reader:
 
         In a storm a WHOLE becomes Counted, and a HEAD waits for its WHOLE; a FULL always goes, for its HEAD went.
         """
+        alike = self._alike.of(record.text, now_ns) if part is RecordPart.WHOLE else None
+        if alike is not None and self._is_only_counted(alike, file_id, now_ns):
+            return self._counted(record, alike, file=file, file_id=file_id)
+        missed = self._familiar.missed
         seen = self._familiar.look(record.text, now_ns=now_ns)
         if seen.severity < self.min_severity and not whatever and not self._keeps(record):
             return None
@@ -97,6 +104,8 @@ class Reader:
         except RedactionError:
             self.dropped += 1
             return None
+        if self._familiar.missed != missed:
+            self._alike.learn(record.text, seen, now_ns)
         event = LogEvent(
             source=self.source,
             file=file,
@@ -121,6 +130,14 @@ class Reader:
 
     def _keeps(self, record: Record) -> bool:
         return self.scanner is not None and self.scanner.keeps(record.text)
+
+    def _is_only_counted(self, seen: Seen, file_id: str, now_ns: int) -> bool:
+        """Whether a record like that goes into a count, and is not wanted as a sample."""
+        return (
+            seen.fingerprint is not None
+            and self._storms.holds(seen.fingerprint, now_ns)
+            and not self._storms.wants_sample(seen.fingerprint, file_id, now_ns)
+        )
 
     def _counted(self, record: Record, seen: Seen, *, file: str, file_id: str) -> Counted:
         """One more, under the fingerprint that the last record of its shape had."""

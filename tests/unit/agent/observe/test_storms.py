@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -167,6 +168,33 @@ def test_the_sample_of_a_storm_is_redacted(tmp_path: Path) -> None:
     pass_a_sample(site)
     assert total(site) == 500
     assert not any("hunter" in event.message or "10.1.2." in event.message for event in site.events())
+
+
+def test_a_storm_of_records_with_ids_of_their_own_is_counted_without_reading_each(site: Site) -> None:
+    chance, redacted = random.Random(4), []
+    site.redact = lambda text: redacted.append(text) or text  # type: ignore[func-returns-value]
+    ids = ["".join(chance.choice("0123456789abcdef") for _ in range(31)) + "7" for _ in range(10_000)]
+    site.write("".join(f"ERROR request {each} of worker was refused\n" for each in ids))
+    site.settle()
+    pass_a_sample(site)
+    assert total(site) == 10_000
+    assert len(site.events()) < 40
+    assert len(redacted) < 1_500
+
+
+def test_in_a_flood_what_numbers_decide_about_is_not_overlooked(tmp_path: Path) -> None:
+    site = Site(tmp_path, storm_per_minute=5, min_severity="error")
+    chance = random.Random(5)
+    text, bad = [], 0
+    for number in range(6_000):
+        each = "".join(chance.choice("0123456789abcdef") for _ in range(24)) + "7"
+        level = chance.choice((30, 50))
+        bad += level == 50
+        text.append(f'{{"level":{level},"id":"{each}","msg":"request {each} {number} is done"}}\n')
+    site.write("".join(text))
+    site.settle()
+    pass_a_sample(site)
+    assert total(site) == bad
 
 
 def test_without_a_rate_every_record_goes(tmp_path: Path) -> None:
