@@ -34,11 +34,12 @@ LINES: dict[str, Callable[[int], str]] = {
         f"db-1:5432 timed out after {n % 977} ms"
     ),
     "with an address": lambda n: (
-        f"2026/11/24 10:00:{n % 60:02} [error] 1234#5: *{n} connect() failed (111: Connection refused) while connecting "
-        f"to upstream, client: 10.1.{n % 250}.{n % 240}, server: shop"
+        f"2026/11/24 10:00:{n % 60:02} [error] 1234#5: *{n} connect() failed (111: Connection refused) while "
+        f"connecting to upstream, client: 10.1.{n % 250}.{n % 240}, server: shop"
     ),
     "JSON": lambda n: (
-        f'{{"level":"error","ts":"2026-11-24T10:00:{n % 60:02}Z","logger":"shop","msg":"order {n} failed","took":{n % 977}}}'
+        f'{{"level":"error","ts":"2026-11-24T10:00:{n % 60:02}Z","logger":"shop",'
+        f'"msg":"order {n} failed","took":{n % 977}}}'
     ),
     "with a trace": lambda n: (
         f"2026-11-24 10:00:{n % 60:02},{n % 1000:03} ERROR [ledger] entry {n} failed\njava.lang.IllegalStateException: "
