@@ -76,7 +76,7 @@ class Reader:
     def of(cls, log: Log, redact: Callable[[str], str]) -> Reader:
         least = Severity[log.min_severity.upper()]
         form = forms.of(log.format)
-        scanner = scanner_of(least, log.keep, searches=form is AUTO)
+        scanner = scanner_of(least, log.keep)
         return cls(log.name, least, zone(log.zone), redact, log.storm_per_minute, form, scanner)
 
     def event(

@@ -146,7 +146,7 @@ class Assembler:
         """Whether `line` begins a record whatever is open; in doubt it does not. `previous` is the last line before it
         that is not blank; `blank` says that blank ones stand between.
         """
-        return continuation.begins(self._text(line), self._text(previous), blank=blank)
+        return not self._joins or continuation.begins(self._text(line), self._text(previous), blank=blank)
 
     @property
     def next_offset(self) -> int:

@@ -8,7 +8,8 @@ from datetime import UTC
 from sitewarden_agent.observe.decoding import either
 from sitewarden_agent.observe.scanning.scanner import Scanner
 from sitewarden_agent.observe.scanning.skim import skim
-from sitewarden_alerting.reading import header
+from sitewarden_alerting.reading import forms, header
+from sitewarden_alerting.reading.forms import AUTO, Form
 from sitewarden_alerting.reading.lines import Assembler, Record
 from sitewarden_alerting.reading.severity import Severity
 from tests.fuzz.run import Target
@@ -42,18 +43,22 @@ SEEDS = (
 )
 
 
-def kept(records: list[Record], least: Severity) -> list[Record]:
-    return [record for record in records if header.read(record.text, default_zone=UTC, now_ns=NOW_NS).severity >= least]
+def kept(records: list[Record], least: Severity, form: Form = AUTO) -> list[Record]:
+    return [
+        record
+        for record in records
+        if header.read(record.text, default_zone=UTC, now_ns=NOW_NS, form=form).severity >= least
+    ]
 
 
-def read_all(data: bytes, *, start: int = 0) -> list[Record]:
-    assembler = Assembler(start, decode=either)
+def read_all(data: bytes, form: Form = AUTO) -> list[Record]:
+    assembler = Assembler(decode=either, joins=form.joins)
     return assembler.feed(data) + _rest(assembler)
 
 
-def skimmed(data: bytes, scanner: Scanner, cuts: list[int], *, start: int = 0) -> list[Record]:
+def skimmed(data: bytes, scanner: Scanner, cuts: list[int], form: Form = AUTO) -> list[Record]:
     """The records of blocks that were searched first."""
-    assembler = Assembler(start, decode=either)
+    assembler = Assembler(decode=either, joins=form.joins)
     records: list[Record] = []
     at = 0
     for cut in [*cuts, len(data)]:
@@ -78,11 +83,12 @@ def skim_blocks(data: bytes) -> str:
     """Whatever stands in a log, and wherever its blocks end, what is bad enough is found and whole."""
     draw = random.Random(data)
     cuts = sorted(draw.randint(0, len(data)) for _ in range(draw.randint(0, 6)))
-    everything = read_all(data)
+    form = draw.choice((AUTO, AUTO, *(forms.of(name) for name in ("plain", "syslog", "json", "nginx"))))
+    everything = read_all(data, form)
     found = ""
     for least in LEVELS:
-        expected = kept(everything, least)
-        got = kept(skimmed(data, _scanners[least], cuts), least)
+        expected = kept(everything, least, form)
+        got = kept(skimmed(data, _scanners[least], cuts, form), least, form)
         assert got == expected, f"{least.name}: {[each for each in expected if each not in got][:3]} not found"
         found += f"{len(expected)} "
     return found

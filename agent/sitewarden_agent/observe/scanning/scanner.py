@@ -26,10 +26,8 @@ _LINE = re.compile(rb"[^\n]*\n|[^\n]+")
 class Scanner:
     """Life: made, then `ends` and `keeps` any number of times."""
 
-    def __init__(
-        self, least: Severity, keep: Sequence[str] = (), *, engine_name: str | None = None, searches: bool = True
-    ) -> None:
-        self._needed = prefilter.needed(least) if searches else None
+    def __init__(self, least: Severity, keep: Sequence[str] = (), *, engine_name: str | None = None) -> None:
+        self._needed = prefilter.needed(least)
         self._kept = tuple(prepared(pattern) for pattern in keep)
         foreign = tuple(prepared(pattern, encoding="gb18030") for pattern in keep if not pattern.isascii())
         self._kept_in_blocks = self._kept + foreign
@@ -39,7 +37,7 @@ class Scanner:
 
     @property
     def searches(self) -> bool:
-        """Whether searching blocks gains anything: not when every record is wanted, or read in another way."""
+        """Whether searching blocks gains anything: not when every record is wanted."""
         return self._needed is not None
 
     @property
@@ -87,6 +85,6 @@ class Scanner:
 
 
 @lru_cache(maxsize=64)
-def scanner_of(least: Severity, keep: tuple[str, ...], *, searches: bool = True) -> Scanner:
-    """The scanner for these settings, shared by the logs that have them. Without `searches` it only knows `keep`."""
-    return Scanner(least, keep, searches=searches)
+def scanner_of(least: Severity, keep: tuple[str, ...]) -> Scanner:
+    """The scanner for these settings, shared by the logs that have them."""
+    return Scanner(least, keep)
