@@ -7,7 +7,9 @@ import fnmatch
 import glob
 import os
 import stat
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sitewarden_agent.config import Log
 from sitewarden_agent.observe.samefile import FileKey
@@ -16,6 +18,8 @@ FILES_MAX = 1_000
 FOLDERS_MAX = 1_000
 NAMED_KEPT = 4_096
 FRESH_NS = 1_000_000_000
+LOOKS_MAX = 4
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,16 @@ def names(log: Log, path: str) -> bool:
     if excluded(path, log.exclude):
         return False
     return any(fnmatch.fnmatchcase(path, pattern) for pattern in log.paths)
+
+
+def while_it_changes(path: str, look: Callable[[], Iterable[T]]) -> Iterator[T]:
+    """What `look` finds in the folder of `path`, anew while names change in it meanwhile, a few times at most."""
+    folder = os.path.dirname(path)
+    for _ in range(LOOKS_MAX):
+        changed_ns = os.stat(folder).st_mtime_ns
+        yield from look()
+        if os.stat(folder).st_mtime_ns == changed_ns:
+            return
 
 
 class Named:

@@ -38,7 +38,7 @@ from sitewarden_agent.observe.samefile import (
 NANOSECONDS = 1_000_000_000
 BROKEN_REST_NS = 60 * NANOSECONDS
 """A file that something unforeseen happened with is left alone for so long."""
-TRIES = 2
+TRIES = 3
 
 
 class Follower:
@@ -186,7 +186,7 @@ class Follower:
         """
         with contextlib.suppress(OSError):
             changed_ns = os.fstat(file.descriptor).st_mtime_ns if since_ns is None else since_ns
-            for found in rotations_after(path, changed_ns=changed_ns):
+            for found in discovery.while_it_changes(path, lambda: rotations_after(path, changed_ns=changed_ns)):
                 if found.key in but or any(
                     found.key in (each.key, each.reads) or each.is_copied_in(found) for each in self.files
                 ):
@@ -349,14 +349,17 @@ class Follower:
         """Cut, or cut and written anew. What was not read before may be in a copy that was made before the cut."""
         was_live = self._live.get(file.key) is file
         path, key = file.path, file.key
-        found = copy_of(path, signature=file.signature, size=file.position, tail=file.tail, not_key=key)
         if was_live:
             del self._live[key]
         else:
             self._ending.remove(file)
-        if found is not None:
-            self._count_as_read(found)
-        if found is not None and self._go_on_in(file, found):
+        for _ in range(TRIES):  # a copy may get its next name at this very moment
+            found = copy_of(path, signature=file.signature, size=file.position, tail=file.tail, not_key=key)
+            if found is not None:
+                self._count_as_read(found)
+            if found is None or self._go_on_in(file, found):
+                break
+        if file.final:
             self._read_between(path, file)
         else:
             self._finish(file)

@@ -208,6 +208,9 @@ class LogFile:
     def go_on_in(self, found: Found) -> None:
         """Read the rest in a copy of this file. Raises OSError when it cannot be opened."""
         descriptor = os.open(found.path, os.O_RDONLY | os.O_CLOEXEC)
+        if FileKey.of(os.fstat(descriptor)) != found.key:
+            os.close(descriptor)
+            raise OSError(f"{found.path} is another file now")
         if found.compressed:
             packed = Packed(descriptor)
             try:

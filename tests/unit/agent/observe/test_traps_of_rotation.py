@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from sitewarden_agent.model import GapReason
-from sitewarden_agent.observe import logfile
+from sitewarden_agent.observe import follow, logfile, samefile
 from tests.unit.agent.tail_bench import Site
 
 
@@ -356,3 +356,31 @@ def test_trap_3_an_empty_file_that_was_written_copied_and_cut_between_two_looks(
     site.kill()
     site.settle()
     nothing_lost(site, 25)
+
+
+def test_trap_3_copies_get_their_next_names_while_they_are_looked_for(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As above. Between finding a copy and opening it, rotation renames it and makes the next."""
+    real = follow.rotations_after
+    site.path.touch()
+    site.settle()
+    site.kill()
+    for number in (0, 10):
+        site.write(lines(number, number + 10))
+        if number:
+            (site.folder / "app.log.1").rename(site.folder / "app.log.2")
+        shutil.copyfile(site.path, site.folder / "app.log.1")
+        os.truncate(site.path, 0)
+
+    def late(path: str, *, changed_ns: int) -> list[samefile.Found]:
+        found = real(path, changed_ns=changed_ns)
+        if found and not (site.folder / "app.log.3").exists():
+            (site.folder / "app.log.2").rename(site.folder / "app.log.3")
+            (site.folder / "app.log.1").rename(site.folder / "app.log.2")
+            (site.folder / "app.log.1").write_text(lines(20, 30))
+        return found
+
+    monkeypatch.setattr(follow, "rotations_after", late)
+    site.settle()
+    nothing_lost(site, 30)
