@@ -1,4 +1,4 @@
-"""The default rules of a host's health: each level that opens a ticket, and one just below it that does not."""
+"""The default rules of a host's health: each level that opens a ticket, and one just short of it that does not."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ def hour(series: str, value: float) -> Samples:
 
 
 @pytest.mark.parametrize("rule", LEVELS, ids=lambda rule: rule.name)
-def test_a_level_that_is_passed_for_long_enough_opens_a_ticket_and_one_below_does_not(rule: Threshold) -> None:
-    assert rule.above is not None
-    assert rule.name in {signal.rule for signal in found(BOOK, seen(hour(rule.series, rule.above + 0.01)))}
-    assert rule.name not in {signal.rule for signal in found(BOOK, seen(hour(rule.series, rule.above - 0.01)))}
+def test_a_level_that_is_passed_for_long_enough_opens_a_ticket_and_one_short_of_it_does_not(rule: Threshold) -> None:
+    level, beyond = (rule.above, 0.01) if rule.above is not None else (rule.below, -0.01)
+    assert level is not None
+    assert rule.name in {signal.rule for signal in found(BOOK, seen(hour(rule.series, level + beyond)))}
+    assert rule.name not in {signal.rule for signal in found(BOOK, seen(hour(rule.series, level - beyond)))}
 
 
 def test_containers_handles_and_heat_are_among_them() -> None:
