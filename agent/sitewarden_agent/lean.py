@@ -1,8 +1,8 @@
 """Keeps out of a long-lived process's memory what it never uses. Measured by `tests/bench`, footprint.
 
 Promises: `begin`, before anything large is imported, spares 7 MB of backports that msgspec and gRPC ask for and Python
-has itself, and 5 MB more where nobody needs Python's TLS (gRPC has its own). `settle`, once everything is loaded, gives
-back what only the start needed. Neither changes what the process can do; neither fails.
+has itself, and 6 MB more where nobody needs Python's TLS and OpenSSL with it (gRPC has its own). `settle`, once
+everything is loaded, gives back what only the start needed. Neither changes what the process can do; neither fails.
 """
 
 from __future__ import annotations
@@ -15,22 +15,32 @@ import typing
 
 _MADV_DONTNEED = 4
 _M_ARENA_MAX = -8
+_PR_SET_TIMERSLACK = 29
+SLACK_NS = 100_000_000
+LONG_SLACK_NS = 400_000_000
+"""So much later a wait may end, so that many end at once: a processor woken once for all sleeps more. What somebody
+else ends (a line, a ring of the bell, an answer) is not late by it."""
 _TRIM_KEEP_BYTES = 64 * 1024
 
 
-def begin(*, tls: bool) -> None:
-    """Before the first import of asyncio, msgspec or grpc. `tls`: whether Python's own will be used."""
+def begin(*, tls: bool, slack_ns: int = SLACK_NS) -> None:
+    """Before the first import of asyncio, msgspec, grpc or hashlib. `tls`: whether Python's own will be used."""
     with contextlib.suppress(OSError, AttributeError):
+        _libc().prctl(_PR_SET_TIMERSLACK, ctypes.c_ulong(slack_ns), 0, 0, 0)  # of this thread and those it starts
         _libc().mallopt(_M_ARENA_MAX, 1)  # one heap for all threads: they work in turns anyway. glibc only
     # Those names of it that are asked for are Python's own since 3.11; msgspec and grpc try `typing` themselves.
     sys.modules.setdefault("typing_extensions", typing)
     if tls or "asyncio" in sys.modules:
         return
-    sys.modules["ssl"] = typing.cast(typing.Any, None)  # asyncio then goes without
-    try:
+    without = ("ssl", "_hashlib")  # OpenSSL, whose hashes Python has itself
+    sys.modules.update(dict.fromkeys(without, typing.cast(typing.Any, None)))
+    try:  # each of these goes without what is not there
         import asyncio  # noqa: F401
+        import hashlib  # noqa: F401
+        import hmac  # noqa: F401
     finally:
-        del sys.modules["ssl"]
+        for name in without:
+            del sys.modules[name]
 
 
 def settle() -> None:

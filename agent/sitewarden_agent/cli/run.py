@@ -31,7 +31,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.supervised:
         supervise.end_with_parent(arguments.supervised)
     if arguments.process is not None:
-        lean.begin(tls=_speaks_tls(arguments.config or DEFAULT_PATH))
+        # Link waits for nothing short but what others end; gRPC's threads look around several times a second.
+        slack_ns = lean.LONG_SLACK_NS if arguments.process == "link" else lean.SLACK_NS
+        lean.begin(tls=_speaks_tls(arguments.config or DEFAULT_PATH), slack_ns=slack_ns)
     from sitewarden_agent import app, config
 
     settings = config.load_or_defaults(arguments.config)

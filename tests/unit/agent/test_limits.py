@@ -208,7 +208,11 @@ def test_what_a_process_only_needed_to_start_is_given_back() -> None:
     """In a process of its own: code that was read in goes, what was made stays, and everything still works."""
     code = (
         "from sitewarden_agent import lean; lean.begin(tls=False)\n"
-        "import sys, typing; assert sys.modules['typing_extensions'] is typing\n"
+        "import sys, typing, hashlib, hmac; assert '_hashlib' not in sys.modules\n"
+        "assert hashlib.sha256(b'abc').hexdigest().startswith('ba7816bf')\n"
+        "assert len(hashlib.blake2b(b'abc', digest_size=8).digest()) == 8\n"
+        "assert len(hmac.new(b'key', b'abc', 'sha256').digest()) == 32\n"
+        "assert sys.modules['typing_extensions'] is typing\n"
         "import asyncio, msgspec, grpc.aio, sqlite3\n"
         "assert 'ssl' not in sys.modules\n"
         "def resident(): return int(open('/proc/self/statm').read().split()[1])\n"
