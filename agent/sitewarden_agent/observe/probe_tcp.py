@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
+from typing import TYPE_CHECKING
 
 from sitewarden_agent.config import TcpProbe
 from sitewarden_agent.observe import certificate
 from sitewarden_agent.observe.looks import Look
+
+if TYPE_CHECKING:
+    import ssl  # five megabytes, loaded where a probe speaks TLS
 
 ANSWER_MAX_BYTES = 4_096
 _SHOWN_MAX = 80
