@@ -108,10 +108,16 @@ def while_it_changes(path: str, look: Callable[[], Iterable[T]]) -> Iterator[T]:
     """What `look` finds in the folder of `path`, anew while names change in it meanwhile, a few times at most."""
     folder = os.path.dirname(path)
     for _ in range(LOOKS_MAX):
-        changed_ns = os.stat(folder).st_mtime_ns
+        before_ns = _changed_ns(folder)
         yield from look()
-        if os.stat(folder).st_mtime_ns == changed_ns:
+        if _changed_ns(folder) == before_ns:
             return
+
+
+def _changed_ns(folder: str) -> int:
+    with contextlib.suppress(OSError):
+        return os.stat(folder).st_mtime_ns
+    return 0
 
 
 class Named:

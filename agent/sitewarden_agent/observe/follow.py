@@ -25,20 +25,18 @@ from sitewarden_agent.observe.samefile import (
     FileKey,
     Found,
     Signature,
-    by_inode,
-    copy_of,
+    copies_of,
     encoding_of,
     file_id,
-    holds,
     rotations_after,
     signature_of,
     start_of_last_line,
+    where_is,
 )
 
 NANOSECONDS = 1_000_000_000
 BROKEN_REST_NS = 60 * NANOSECONDS
 """A file that something unforeseen happened with is left alone for so long."""
-TRIES = 3
 
 
 class Follower:
@@ -106,29 +104,19 @@ class Follower:
 
     def _resume(self, key: FileKey, born_ns: int, *, mark: FileMark) -> bool:
         """Go on in that very file, under its path or another beside it. False when it is not there any more."""
-        signature = Signature(mark.signature, mark.signature_bytes)
-        path = mark.path
-        if not holds(path, key=key, signature=signature, size=mark.offset, before=mark.before):
-            found = by_inode(os.path.dirname(path), key, signature=signature)
-            if found is None or not holds(found, key=key, signature=signature, size=mark.offset, before=mark.before):
-                return False
-            path = found
-        file = self._open(path, key=key, born_ns=born_ns, mark=mark)
-        if file is None:
-            return False
-        if discovery.names(self.log, path):
-            self._live[key] = file
-        else:
-            self._end(file)
-        return True
+        for path in discovery.while_it_changes(mark.path, lambda: where_is(mark, key)):
+            file = self._open(path, key=key, born_ns=born_ns, mark=mark)
+            if file is not None:
+                if discovery.names(self.log, path):
+                    self._live[key] = file
+                else:
+                    self._end(file)
+                return True
+        return False
 
     def _read_rest_in_a_copy(self, key: FileKey, born_ns: int, *, mark: FileMark) -> None:
         """The file of `mark` is gone or was cut while nobody looked: the rest may be in a copy, else it is lost."""
-        signature = Signature(mark.signature, mark.signature_bytes)
-        for _ in range(TRIES):  # a copy may be packed at this very moment
-            found = copy_of(mark.path, signature=signature, size=mark.offset, not_key=key, before=mark.before)
-            if found is None:
-                break
+        for found in discovery.while_it_changes(mark.path, lambda: copies_of(mark, key)):
             file = self._open(found.path, key=found.key, born_ns=born_ns, mark=mark, known_as=key)
             if file is not None:
                 if self._go_on_in(file, found):
@@ -353,11 +341,9 @@ class Follower:
             del self._live[key]
         else:
             self._ending.remove(file)
-        for _ in range(TRIES):  # a copy may get its next name at this very moment
-            found = copy_of(path, signature=file.signature, size=file.position, tail=file.tail, not_key=key)
-            if found is not None:
-                self._count_as_read(found)
-            if found is None or self._go_on_in(file, found):
+        for found in discovery.while_it_changes(path, lambda: file.copies(key)):
+            self._count_as_read(found)
+            if self._go_on_in(file, found):
                 break
         if file.final:
             self._read_between(path, file)

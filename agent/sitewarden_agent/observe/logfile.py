@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sitewarden_agent.model import FileMark, LogEvent, RecordPart
@@ -25,6 +26,7 @@ from sitewarden_agent.observe.samefile import (
     FileKey,
     Found,
     Signature,
+    copy_of,
     file_id,
     hash_before,
     holds,
@@ -161,6 +163,12 @@ class LogFile:
     def is_empty(self) -> bool:
         """Whether nothing was ever seen in it."""
         return self.position == 0 and self.signature.size == 0
+
+    def copies(self, key: FileKey) -> Iterator[Found]:
+        """A copy of what was read of this file, which is not that of `key`, if there is one."""
+        found = copy_of(self.path, signature=self.signature, size=self.position, tail=self._tail, not_key=key)
+        if found is not None:
+            yield found
 
     @property
     def unread(self) -> int:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sitewarden_agent.model import FileMark
 from sitewarden_agent.observe import decoding
 from sitewarden_agent.observe.packed import Packed, is_packed
 
@@ -152,6 +153,25 @@ def holds(path: str, *, key: FileKey, signature: Signature, size: int, tail: byt
         return _reads(path, size=size, tail=tail, before=before)
     except OSError:
         return False
+
+
+def where_is(mark: FileMark, key: FileKey) -> Iterator[str]:
+    """Where the very file of a mark is now, if it still is: at its path, or under another name beside it."""
+    signature = Signature(mark.signature, mark.signature_bytes)
+    if holds(mark.path, key=key, signature=signature, size=mark.offset, before=mark.before):
+        yield mark.path
+        return
+    found = by_inode(os.path.dirname(mark.path), key, signature=signature)
+    if found is not None and holds(found, key=key, signature=signature, size=mark.offset, before=mark.before):
+        yield found
+
+
+def copies_of(mark: FileMark, key: FileKey) -> Iterator[Found]:
+    """A copy of the file of a mark, if there is one."""
+    signature = Signature(mark.signature, mark.signature_bytes)
+    found = copy_of(mark.path, signature=signature, size=mark.offset, not_key=key, before=mark.before)
+    if found is not None:
+        yield found
 
 
 def copy_of(

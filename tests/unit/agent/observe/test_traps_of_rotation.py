@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from sitewarden_agent.model import GapReason
-from sitewarden_agent.observe import follow, logfile, samefile
+from sitewarden_agent.observe import logfile, samefile
 from tests.unit.agent.tail_bench import Site
 
 
@@ -362,7 +362,7 @@ def test_trap_3_copies_get_their_next_names_while_they_are_looked_for(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As above. Between finding a copy and opening it, rotation renames it and makes the next."""
-    real = follow.rotations_after
+    real = samefile.rotations_after
     site.path.touch()
     site.settle()
     site.kill()
@@ -381,6 +381,6 @@ def test_trap_3_copies_get_their_next_names_while_they_are_looked_for(
             (site.folder / "app.log.1").write_text(lines(20, 30))
         return found
 
-    monkeypatch.setattr(follow, "rotations_after", late)
+    monkeypatch.setattr("sitewarden_agent.observe.follow.rotations_after", late)
     site.settle()
     nothing_lost(site, 30)
