@@ -17,7 +17,7 @@ from sitewarden_agent.observe.watch import Watch
 FOLDERS_EVERY_NS = 10_000_000_000
 """Looked for at once when names changed in a folder that is watched, and so often for the rest."""
 FILES_SHOWN_MAX = 1_000
-FILES_EVERY_NS = 5_000_000_000
+FILES_EVERY_NS = 10_000_000_000
 LEAN_REST_S = 0.2
 PAUSED_S = 2.0
 """While the agent is at its limit of memory it looks so often whether it may read again."""

@@ -15,7 +15,7 @@ from sitewarden_agent.errors import Transient
 from sitewarden_agent.observe.jobs.job import Ground, Job
 
 NOTE = "observe"
-NOTE_EVERY_S = 5.0
+NOTE_EVERY_S = 10.0
 SIGN_OF_LIFE_NS = 60_000_000_000
 """`status` calls a process silent that left no note for twice as long."""
 COMPLAINTS_MAX = 100
