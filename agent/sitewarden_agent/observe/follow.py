@@ -110,6 +110,7 @@ class Follower:
                 if discovery.names(self.log, path):
                     self._live[key] = file
                 else:
+                    file.path = mark.path  # what came after it lies beside the name it had
                     self._end(file)
                 return True
         return False

@@ -384,3 +384,20 @@ def test_trap_3_copies_get_their_next_names_while_they_are_looked_for(
     monkeypatch.setattr("sitewarden_agent.observe.follow.rotations_after", late)
     site.settle()
     nothing_lost(site, 30)
+
+
+def test_trap_2_two_restarts_with_a_rotation_in_each(site: Site) -> None:
+    """As above. A file that was found under its rotated name is still the one before those that came after it."""
+    site.write(lines(0, 10))
+    site.settle()
+    site.path.rename(site.folder / "app.log.1")
+    site.settle()
+    for number in (10, 20):
+        site.kill()
+        site.settle()
+        site.kill()
+        site.write(lines(number, number + 10))
+        (site.folder / "app.log.1").rename(site.folder / f"app.log.{number}")
+        site.path.rename(site.folder / "app.log.1")
+        site.settle()
+    nothing_lost(site, 30)
