@@ -24,6 +24,7 @@ Commit = Callable[[sqlite3.Connection, str], None]
 """Makes a transaction durable. The second argument names the step, so that a test can die at any of them."""
 
 BUSY_S = 10.0
+WAL_PAGES = 256
 MODE = 0o660
 """Observe and link may be two users of one group (the service units set the umask and a folder of that group); where
 they are one user, the state folder, which nobody else may enter, keeps everybody out."""
@@ -163,6 +164,8 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        # A journal of 4 MB, as is usual, could fill a nearly full disk and then never be taken into the database.
+        connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
         version = _version(connection)
         if version > SCHEMA_VERSION:
             raise SpoolDamaged(
