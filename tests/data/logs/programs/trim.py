@@ -1,4 +1,5 @@
 """Makes a recording fit to be kept: neutral names, at most four records of one shape, long lines cut, 30 KB."""
+
 import os
 import re
 import socket
