@@ -97,7 +97,8 @@ BARE = re.compile(
 )
 KERNEL = re.compile(r"\[\s*\d+\.\d{6}\](?:\[\s*[TC]\d+\])?\s+")
 GLOG = re.compile(
-    r"(?P<letter>[IWEFD])(?:(?P<year>[0-9]{4})(?=[0-9]{4}[ \t]))?(?P<month>[0-9]{2})(?P<day>[0-9]{2})[ \t]+(?P<clock>\d\d:\d\d:\d\d(?:\.\d+)?)\s+(?:\d+\s+)?"
+    r"(?P<letter>[IWEFD])(?:(?P<year>[0-9]{4})(?=[0-9]{4}[ \t]))?(?P<month>[0-9]{2})(?P<day>[0-9]{2})"
+    r"[ \t]+(?P<clock>\d\d:\d\d:\d\d(?:\.\d+)?)\s+(?:\d+\s+)?"
 )
 STREAM = re.compile(r"\s(?:stdout|stderr) [FP] ")
 ACCESS = re.compile(r'"(?P<request>[^"]*)"[ \t]+(?P<status>[1-5][0-9]{2})\s')
