@@ -2,9 +2,9 @@
 
 The real agent under its supervisor, connected over mutual TLS, 50 log files of which each gave a record, health every
 10 s, for two minutes after it has settled. Processor time is that of all threads by the scheduler's own count
-(nanoseconds), and of children that ended. Unshared memory counts a library that only one of the agent's processes has as
-its own, although the collector on this host shares it. "as two units" is without the supervisor, as the service units
-run it.
+(nanoseconds), and of children that ended. Unshared memory counts a library that only one of the agent's processes has
+as its own, although the collector on this host shares it. "as two units" is without the supervisor, as the service
+units run it.
 """
 
 from __future__ import annotations
