@@ -30,6 +30,7 @@ _YEAR: Final = re.compile(
 )
 _IN_LINES: Final = re.compile(r"\d(?<![:\d\s].)\d*+", re.ASCII)  # in frames only numbers of lines do not matter
 _STATUS: Final = re.compile(r"\d(?<!\d.)(?=\d\d(?!\d))", re.ASCII)
+_ACCESS: Final = re.compile(rb'"[ \t]+000(?!0)')  # a status behind a request, whatever that is
 _PRIORITY: Final = re.compile(r"[\ufeff \t]*<\d{1,3}>\d?")
 _LEVELS: Final = (
     r"(?:level|severity|lvl|levelname|log\.level|log_level|loglevel|severity_text|PRIORITY|@l|s|l)\"?\s*[:=]\s*\"?-?\d+"
@@ -48,7 +49,7 @@ def of(text: str) -> Key | None:
     telling = _TELLING.findall(text)
     if b" 0000" in shape and b":00" in shape:
         telling += [century or "no year" for century in _YEAR.findall(text)]
-    if b"HTTP/" in shape or b"tatus" in shape or b"TATUS" in shape:
+    if b"HTTP/" in shape or b"tatus" in shape or b"TATUS" in shape or _ACCESS.search(shape) is not None:
         telling += _STATUS.findall(text)
     if b"<" in shape[:8] and (priority := _PRIORITY.match(text)) is not None:
         telling.append(priority[0])
