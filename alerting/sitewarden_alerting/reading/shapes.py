@@ -29,6 +29,7 @@ _YEAR: Final = re.compile(
     r":\d\d(?:[.,]\d{1,9})?(?:\s?[AP]M)?\s+(?:[A-Z]{3,4}\s+|[+-]\d{4}\s+)?(?:(19|20)\d\d|\d{4})(?!\d)"
 )
 _IN_LINES: Final = re.compile(r"\d(?<![:\d\s].)\d*+", re.ASCII)  # in frames only numbers of lines do not matter
+_FUNCTION: Final = re.compile(r", in ([^\n]*\d[^\n]*)")  # of a frame of Python, whatever its name holds
 _STATUS: Final = re.compile(r"\d(?<!\d.)(?=\d\d(?!\d))", re.ASCII)
 _ACCESS: Final = re.compile(rb'"[ \t]+000(?!0)')  # a status behind a request, whatever that is
 _PRIORITY: Final = re.compile(r"[\ufeff \t]*<\d{1,3}>\d?")
@@ -59,6 +60,8 @@ def of(text: str) -> Key | None:
         telling += _OF_PAIRS.findall(text)
     if b"\n" in shape:
         telling += _IN_LINES.findall(text, text.index("\n"))
+        if b", in " in shape:
+            telling += _FUNCTION.findall(text)
     return shape, " ".join(telling)
 
 
