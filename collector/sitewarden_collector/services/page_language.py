@@ -17,7 +17,7 @@ from sitewarden_collector.services.sentences import said, said_of_page
 from sitewarden_collector.store import people, tickets
 from sitewarden_collector.store.notices import StoredNotice
 
-NEWS = {"recovered: ": "已恢复：", "MAJOR: ": "重大：", "reopened: ": "重新打开：", "again: ": "再次："}
+NEWS = {"recovered: ": "已恢复：", "MAJOR: ": "重大：", "again: ": "再次："}
 
 
 def ticket_title(rulebook: Rulebook, ticket: Ticket, *, language: str) -> str:

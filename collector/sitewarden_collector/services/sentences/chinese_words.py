@@ -68,6 +68,4 @@ WORDS = {
     "its first line is all of it": "它的第一行就是全部",
     "nothing points to it any more": "已没有任何迹象",
     "a storm of errors with priority 1": "优先级 1 的错误风暴",
-    "is full": "已满",
-    "is nearly full": "即将满",
 }
