@@ -31,8 +31,9 @@ SET_BYTES = 1024 * 1024 * 1024
 WHOLE_BYTES = 64 * 1024 * 1024
 QUIET_S = 1.5
 FILES = 50
-APPENDS = 200
-SETTLE_S = 6.0
+APPENDS = 1_000
+SETTLE_S = 12.0
+"""An agent puts its memory in order once, eight seconds after its start: that is no append's delay."""
 MEMORY = Path("/dev/shm")
 
 

@@ -249,10 +249,16 @@ class Follower:
 
     # Reading.
 
-    def due(self, now_ns: int) -> Iterator[LogFile]:
-        """The files in which something is due."""
+    def due(self, now_ns: int, told: frozenset[str] | None = None) -> Iterator[LogFile]:
+        """The files in which something is due.
+
+        `told`: the paths at which something changed since all were looked at; None where nobody knows. To ask every
+        file costs more than to read one line.
+        """
         for file in self.files:
             if file.rests_until_ns > now_ns:
+                continue
+            if told is not None and file.path not in told and file.due_ns is None and self._is_quiet(file):
                 continue
             try:
                 news = file.has_news()
@@ -261,6 +267,10 @@ class Follower:
                 continue
             if news or (file.due_ns is not None and file.due_ns <= now_ns):
                 yield file
+
+    def _is_quiet(self, file: LogFile) -> bool:
+        """Whether whatever is written into the file is told under its path: nothing renamed, nothing that failed."""
+        return not file.ending and not file.rests_until_ns
 
     def turn(self, file: LogFile, now_ns: int) -> int | None:
         """One turn of one file, gathered. Returns when the next is due without news (monotonic), None if never."""

@@ -3,7 +3,7 @@
 Promises: what a turn read and the mark of how far go into one transaction of the spool; while the spool has no room
 nothing is read, the files are the buffer; those with least to read go first, so that a busy one starves nobody. Events
 of the file system only wake it: a look every second finds what they missed (network file systems, lost events), and one
-every ten seconds where nothing is missed.
+every thirty seconds where nothing is missed.
 
 `turn` is a plain function of time and returns how long nothing is due. Not here: rotations (`follow`), the bytes of one
 file (`logfile`), being woken (`watch`).
@@ -22,7 +22,7 @@ from sitewarden_agent.observe.gathered import Gathered, Store
 
 NANOSECONDS = 1_000_000_000
 POLL_NS = NANOSECONDS
-TOLD_POLL_NS = 10 * NANOSECONDS
+TOLD_POLL_NS = 30 * NANOSECONDS
 """Time between two looks for files: where nobody tells of changes, and where every change is told."""
 POLL_SHARE = 20
 """Looking for files takes at most one part in this many of the time."""
@@ -50,6 +50,8 @@ class Tail:
         self._poll_ns = 0
         self._rest_until_ns = 0
         self._saved_ns = 0
+        self._is_caught_up = False
+        """Whether the last turn left nothing unread in any file, so that only what was told since can have news."""
         self._lock = threading.RLock()
         self._closed = False
 
@@ -68,23 +70,40 @@ class Tail:
         """With the next turn look which files there are. May be called while a turn runs."""
         self._poll_ns = 0
 
-    def turn(self) -> float:
-        """Do what is due. Returns the seconds for which nothing more is, unless a file changes."""
-        with self._lock:
-            return FULL_RETRY_S if self._closed else self._turn()
+    def turn(self, told: frozenset[str] | None = None) -> float:
+        """Do what is due. Returns the seconds for which nothing more is, unless a file changes.
 
-    def _turn(self) -> float:
+        `told`: every path at which something changed since the last turn, where that is known.
+        """
+        with self._lock:
+            if self._closed:
+                return FULL_RETRY_S
+            told = self._only(told)
+            self._is_caught_up = False
+            rest_s = self._turn(told)
+            self._is_caught_up = rest_s > 0 and not self._gathered.full
+            return rest_s
+
+    def _only(self, told: frozenset[str] | None) -> frozenset[str] | None:
+        """The only files to look at, as far as that can be known: not where a path is another name of a file."""
+        if told is None or not self._is_caught_up or not self.is_told:
+            return None
+        paths = {file.path for follower in self._followers for file in follower.files}
+        return told if told <= paths else None
+
+    def _turn(self, told: frozenset[str] | None) -> float:
         now_ns = self._clock.monotonic_ns()
         if self._gathered.full and not self._gathered.save():
             return FULL_RETRY_S
         if now_ns >= self._poll_ns and now_ns >= self._rest_until_ns:
             poll_ns = TOLD_POLL_NS if self.is_told else POLL_NS
+            told = None
             self._poll_ns = now_ns + poll_ns  # before looking: who calls `look_anew` meanwhile means the next look
             for follower in self._followers:
                 follower.discover()
             self._rest_until_ns = now_ns + POLL_SHARE * (self._clock.monotonic_ns() - now_ns)
         again_ns = max(self._poll_ns, self._rest_until_ns)
-        due = [(follower, file) for follower in self._followers for file in follower.due(now_ns)]
+        due = [(follower, file) for follower in self._followers for file in follower.due(now_ns, told)]
         hurries = False
         for follower, file in sorted(due, key=lambda each: each[1].unread):
             for _ in range(SEARCHES_IN_A_ROW):

@@ -47,6 +47,7 @@ class Watch:
         """By watch. Two paths may lead to one folder."""
         self._failed: list[str] = []
         self._deaf: set[str] = set()
+        self._told: set[str] | None = None
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._descriptor = -1
         if sys.platform == "linux":
@@ -89,17 +90,26 @@ class Watch:
         found: bool | None = None
         for watch, mask, name in self._events():
             if mask & _OVERFLOW:
-                found = True
+                found, self._told = True, None
                 continue
             folders = self._paths.get(watch)
             if folders is None:
                 continue  # not watched any more
             if mask & (_IGNORED | _UNMOUNT):
                 self._gone(watch)
-                found = True
-            elif mask & _ISDIR or any(self._concerns(os.path.join(folder, name)) for folder in folders):
+                found, self._told = True, None
+            elif mask & _ISDIR:
                 found = bool(found) or bool(mask & _NAMES_CHANGE)
+            elif concerned := {path for folder in folders if self._concerns(path := os.path.join(folder, name))}:
+                found = bool(found) or bool(mask & _NAMES_CHANGE)
+                if self._told is not None:
+                    self._told |= concerned
         return found
+
+    def told(self) -> frozenset[str] | None:
+        """The paths of which something was heard since this was asked last; None where some may be missing."""
+        told, self._told = self._told, set()
+        return None if told is None else frozenset(told)
 
     def close(self) -> None:
         if self._descriptor >= 0:
@@ -143,6 +153,7 @@ class Watch:
         if self._descriptor >= 0:
             watch = self._libc.inotify_add_watch(self._descriptor, os.fsencode(folder), _WANTED)
             if watch >= 0:
+                self._told = None  # of what was written into it until now
                 self._folders[key] = watch
                 self._paths.setdefault(watch, set()).add(folder)
                 if self._is_told_nothing(folder):

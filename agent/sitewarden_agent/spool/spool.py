@@ -282,7 +282,7 @@ class Spool(ActionsHere):
             return list(itertools.islice(outbox.records(tx, cursor), most))
 
     def state(self) -> SpoolState:
-        with self._reading() as tx:
+        with self._glance() as tx:
             sealed = batches.held(tx)
             oldest = (sealed.oldest_ns, *(rows.oldest_wall_ns(tx, queue) for queue in QUEUES))
             return SpoolState(
@@ -310,6 +310,16 @@ class Spool(ActionsHere):
                 yield self._connection
             except sqlite3.Error as error:
                 raise file.explained(error, self._path) from error
+
+    @contextlib.contextmanager
+    def _glance(self) -> Iterator[sqlite3.Connection]:
+        """Many questions about one moment: the file is locked once for all, which costs more than most answers."""
+        with self._reading() as tx:
+            tx.execute("BEGIN")
+            try:
+                yield tx
+            finally:
+                tx.execute("COMMIT")
 
     @contextlib.contextmanager
     def _writing(self, step: str) -> Iterator[sqlite3.Connection]:

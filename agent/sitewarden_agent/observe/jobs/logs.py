@@ -14,7 +14,7 @@ from sitewarden_agent.observe.scanning import engine
 from sitewarden_agent.observe.tail import Tail
 from sitewarden_agent.observe.watch import Watch
 
-FOLDERS_EVERY_NS = 10_000_000_000
+FOLDERS_EVERY_NS = 30_000_000_000
 """Looked for at once when names changed in a folder that is watched, and so often for the rest."""
 FILES_SHOWN_MAX = 1_000
 FILES_EVERY_NS = 10_000_000_000
@@ -79,7 +79,7 @@ class Logs(Job):
             self._folders_ns = now_ns + FOLDERS_EVERY_NS
             watch.folders(self._tail.folders())
             self._tail.is_told = watch.hears_all
-        rest_s = self._tail.turn()
+        rest_s = self._tail.turn(watch.told())
         self.ground.complaints[self.name] = [*self._tail.complaints(), *watch.complaints()]
         if now_ns >= self._files_ns:
             self._files_ns = now_ns + FILES_EVERY_NS
