@@ -121,7 +121,7 @@ def test_the_watch_tells_which_paths_once_and_nothing_for_sure_before_its_first_
         (tmp_path / "a.log").write_text("one\n")
         (tmp_path / "b.txt").write_text("one\n")
         watch.heard()
-        assert watch.told() == {str(tmp_path / "a.log")}
+        assert watch.told() == frozenset({str(tmp_path / "a.log")})
         assert watch.told() == frozenset()
     finally:
         watch.close()
