@@ -31,6 +31,7 @@ import sys
 import threading
 from array import array
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import accumulate
 
 import zstandard
@@ -43,6 +44,7 @@ VALUES_MAX = 4_194_304  # 32 MiB of doubles: no block that an agent makes comes 
 _HEADER = struct.Struct("<BBHIqI")
 _LEVEL = 3
 _VARINT_BYTES_MAX = 10
+_ALIKE_TICKS_MAX, _ALIKE_BYTES_MAX = 720, 256  # of time streams that are remembered
 _OF_THREAD = threading.local()
 
 
@@ -96,6 +98,26 @@ def unpack(block: bytes, *, series: int) -> tuple[tuple[int, ...], bytes]:
 
     Raises BlockError as `decode` does.
     """
+    ticks, first, times, body = _parts(block, series=series)
+    return _times(times, first, ticks), _shuffled(body, series * ticks * 8)
+
+
+def ticks_of(block: bytes) -> int:
+    """How many ticks a block says that it has."""
+    return int.from_bytes(block[4:8], "little")
+
+
+def values(block: bytes, *, series: int) -> bytes:
+    """The values of a block alone, still XORed and shuffled: who looks whether a level is passed needs no times.
+
+    Raises BlockError as `decode` does.
+    """
+    ticks, _, _, body = _parts(block, series=series)
+    return _shuffled(body, series * ticks * 8)
+
+
+def _parts(block: bytes, *, series: int) -> tuple[int, int, memoryview, memoryview]:
+    """Ticks, first time, and the two streams, still compressed. Raises BlockError."""
     if len(block) < _HEADER.size:
         raise BlockError("shorter than a block's header")
     version, flags, found, ticks, first, times_bytes = _HEADER.unpack_from(block)
@@ -107,11 +129,26 @@ def unpack(block: bytes, *, series: int) -> tuple[tuple[int, ...], bytes]:
     body = memoryview(block)[_HEADER.size :]
     if times_bytes > len(body):
         raise BlockError("cut off within its times")
-    packed = _decompress(body[:times_bytes], ticks * _VARINT_BYTES_MAX, "times")
-    shuffled = _decompress(body[times_bytes:], found * ticks * 8, "values")
-    if len(shuffled) != found * ticks * 8:
-        raise BlockError(f"{len(shuffled)} bytes of values where {found * ticks * 8} belong")
-    return _unpack_times(packed, first, ticks), shuffled
+    return ticks, first, body[:times_bytes], body[times_bytes:]
+
+
+def _times(stream: memoryview, first_ns: int, ticks: int) -> tuple[int, ...]:
+    if ticks > _ALIKE_TICKS_MAX or len(stream) > _ALIKE_BYTES_MAX:
+        return _unpack_times(_decompress(stream, ticks * _VARINT_BYTES_MAX, "times"), first_ns, ticks)
+    return tuple([first_ns + since_ns for since_ns in _since_first(bytes(stream), ticks)])
+
+
+@lru_cache(maxsize=256)
+def _since_first(stream: bytes, ticks: int) -> tuple[int, ...]:
+    """When each tick was, after the first one. Agents that tick steadily all send the same few bytes."""
+    return _unpack_times(_decompress(memoryview(stream), ticks * _VARINT_BYTES_MAX, "times"), 0, ticks)
+
+
+def _shuffled(body: memoryview, size: int) -> bytes:
+    shuffled = _decompress(body, size, "values")
+    if len(shuffled) != size:
+        raise BlockError(f"{len(shuffled)} bytes of values where {size} belong")
+    return shuffled
 
 
 def _columns(shuffled: bytes, chosen: Sequence[int], *, words: int, ticks: int) -> tuple[array[float], ...]:
@@ -211,7 +248,11 @@ def _pack_times(times_ns: Sequence[int]) -> bytes:
 def _unpack_times(packed: bytes, first_ns: int, ticks: int) -> tuple[int, ...]:
     seconds: list[int] = []
     number = shift = 0
-    for byte in packed:
+    # Steady steps are a tail of zeros, which need no reading; one that ends a number stays with it.
+    steady = packed.rstrip(b"\0")
+    if steady and steady[-1] & 0x80:
+        steady = packed[: len(steady) + 1]
+    for byte in steady:
         number |= (byte & 0x7F) << shift
         if byte & 0x80:
             shift += 7
@@ -220,6 +261,7 @@ def _unpack_times(packed: bytes, first_ns: int, ticks: int) -> tuple[int, ...]:
             continue
         seconds.append(number >> 1 if not number & 1 else -((number + 1) >> 1))
         number = shift = 0
+    seconds += [0] * (len(packed) - len(steady))
     if shift or len(seconds) != max(ticks - 1, 0):
         raise BlockError(f"{len(seconds)} time steps where {max(ticks - 1, 0)} belong")
     if not ticks:

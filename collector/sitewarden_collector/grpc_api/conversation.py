@@ -41,12 +41,19 @@ class Conversation:
         """The next message; None when the agent has ended the stream. Returns b"" when one of `others` came first."""
         if self._reading is None:
             self._reading = asyncio.ensure_future(self._read())
-            self._reading.add_done_callback(_forget)
+            self._reading.add_done_callback(forget)
         await asyncio.wait({self._reading, *others}, return_when=asyncio.FIRST_COMPLETED)
         if not self._reading.done():
             return b""
         raw, self._reading = self._reading.result(), None
         return raw
+
+    async def read(self) -> bytes | None:
+        """The next message; None when the agent has ended the stream. Instead of `next`, where nothing else is waited
+        for by the same task, and never cancelled: the library does not survive that."""
+        if self._reading is not None:
+            return await self.next()
+        return await self._read()
 
     async def say(self, message: Message) -> None:
         await self._context.write(message.SerializeToString())
@@ -64,7 +71,7 @@ def parse(kind: type[M], raw: bytes) -> M:
         raise Refused("MALFORMED", f"not a {kind.DESCRIPTOR.name} ({error})") from error
 
 
-def _forget(reading: asyncio.Future[bytes | None]) -> None:
-    # A stream that ended while we were waiting for it has told us so in another way.
+def forget(reading: asyncio.Future[Any]) -> None:
+    """A stream that ended while we were waiting for it has told us so in another way."""
     if not reading.cancelled():
         reading.exception()

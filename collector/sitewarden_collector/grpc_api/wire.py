@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 import re
+import threading
 from collections.abc import Iterator
 from typing import Literal
 
+import numpy as np
 import zstandard
 from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
@@ -49,6 +51,7 @@ LISTED_MAX = 1_000  # of an inventory: disks, cards, components
 INT64_MAX = 2**63 - 1
 TIME_MAX = 2**62  # the year 2116
 WINDOW_MAX_BYTES = 8 * 1024 * 1024
+_OF_THREAD = threading.local()
 _FIRST_TAG = 0x0A  # ObservationList.observations, length-delimited
 
 _PARTS: dict[int, Literal["whole", "head", "full"]] = {1: "whole", 2: "head", 3: "full"}
@@ -127,8 +130,7 @@ def _unpack(batch: intake_pb2.Batch, limits: Limits) -> bytes:
         case intake_pb2.COMPRESSION_ZSTD:
             try:
                 # The reader unpacks as much as is asked for, whatever the frame states of itself.
-                unpacker = zstandard.ZstdDecompressor(max_window_size=WINDOW_MAX_BYTES)
-                with unpacker.stream_reader(batch.body) as reader:
+                with _unpacker().stream_reader(batch.body) as reader:
                     body = reader.read(stated + 1)
             except zstandard.ZstdError as error:
                 raise Refused("MALFORMED", f"the body cannot be unpacked ({error})") from error
@@ -137,6 +139,14 @@ def _unpack(batch: intake_pb2.Batch, limits: Limits) -> bytes:
     if len(body) != stated:
         raise Refused("MALFORMED", f"the body does not have the {stated} bytes that the batch states")
     return body
+
+
+def _unpacker() -> zstandard.ZstdDecompressor:
+    """This thread's: one serves one thread at a time, and making one costs more than most bodies."""
+    made: zstandard.ZstdDecompressor | None = getattr(_OF_THREAD, "unpacker", None)
+    if made is None:
+        made = _OF_THREAD.unpacker = zstandard.ZstdDecompressor(max_window_size=WINDOW_MAX_BYTES)
+    return made
 
 
 def _count(body: bytes, limits: Limits) -> int:
@@ -302,24 +312,39 @@ def _samples(sent: observation_pb2.SampleBlock, *, clock_offset_ns: int, latest_
     if width * ticks > VALUES_MAX:
         raise Refused("TOO_LARGE", f"a block of {width} series x {ticks} ticks; {VALUES_MAX} numbers are allowed")
     try:
-        times_ns, columns = blocks.decode(sent.block, series=len(sent.series) or width)
+        times_ns, shuffled = blocks.unpack(sent.block, series=len(sent.series) or width)
     except blocks.BlockError as error:
         raise Refused("MALFORMED", f"a sample block cannot be read ({error})") from error
-    if not times_ns or not columns:
+    if not times_ns or not width:
         raise Refused("MALFORMED", "a sample block without samples")
-    if min(times_ns) < 0 or max(times_ns) > TIME_MAX:
+    earliest_ns, newest_ns = min(times_ns), max(times_ns)
+    if earliest_ns < 0 or newest_ns > TIME_MAX:
         raise Refused("MALFORMED", "a sample block with times that cannot be")
-    newest_ns = max(times_ns)
-    shift_ns = max(_corrected(newest_ns, clock_offset_ns, latest_ns) - newest_ns, -min(times_ns))
+    shift_ns = max(_corrected(newest_ns, clock_offset_ns, latest_ns) - newest_ns, -earliest_ns)
     return RawBlock(
         schema_id=sent.schema_id,
-        series=tuple(_series(sent)),
+        series=tuple(_series(sent)) if sent.series else (),
         block=sent.block,
         early=sent.early,
-        times_ns=tuple(at_ns + shift_ns for at_ns in times_ns),
+        times_ns=tuple([at_ns + shift_ns for at_ns in times_ns]) if shift_ns else times_ns,
         shift_ns=shift_ns,
-        last=tuple(next((n for n in reversed(column) if not math.isnan(n)), math.nan) for column in columns),
+        last=_last(shuffled, width),
     )
+
+
+def _last(shuffled: bytes, width: int) -> tuple[float, ...]:
+    """The newest number of each series, out of the bytes of all, XORed and shuffled; NaN where there is none."""
+    planes = np.frombuffer(shuffled, np.uint8).reshape(8, width, -1)
+    # Each value is XORed with the one before it: all of a series together are its last one.
+    ends = np.ascontiguousarray(np.bitwise_xor.reduce(planes, axis=2).T).view("<f8")[:, 0]
+    newest: list[float] = ends.tolist()
+    missing = [row for row, number in enumerate(newest) if number != number]
+    if missing:
+        words = np.ascontiguousarray(planes[:, missing, :].transpose(1, 2, 0)).view("<u8")[:, :, 0]
+        for row, values in zip(missing, np.bitwise_xor.accumulate(words, axis=1).view("<f8"), strict=True):
+            there = values[~np.isnan(values)]
+            newest[row] = float(there[-1]) if len(there) else math.nan
+    return tuple(newest)
 
 
 def _series(sent: observation_pb2.SampleBlock) -> Iterator[Series]:

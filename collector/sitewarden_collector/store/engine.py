@@ -21,8 +21,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, OperationalError
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url
+from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, OperationalError, PendingRollbackError, SQLAlchemyError
 
 from sitewarden_collector.errors import ConfigError, DatabaseBusy, DatabaseUnusable, Invalid
 
@@ -33,6 +33,17 @@ Service = Callable[Concatenate[Connection, P], T]
 GROUP_MAX = 64
 BUSY_TIMEOUT_MS = 10_000
 READERS = 4
+READ_ONLY = "25006"
+_KEPT_ALIVE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+    # The server's end: whoever hangs or is gone holds no row and no advisory lock for longer than a minute.
+    "options": "-c idle_in_transaction_session_timeout=60000 -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 "
+    "-c tcp_keepalives_count=3",
+}
 
 
 @dataclass(slots=True)
@@ -60,9 +71,28 @@ def make_engine(url: str) -> Engine:
             event.listen(engine, "begin", _begin_sqlite)
             return engine
         case "postgresql":
-            return create_engine(parsed, pool_pre_ping=True, pool_size=READERS + 2, hide_parameters=True)
+            engine = create_engine(
+                parsed,
+                connect_args=kept_alive(parsed),
+                pool_pre_ping=True,
+                pool_size=READERS + 2,
+                hide_parameters=True,
+            )
+            event.listen(engine, "handle_error", _leave_a_standby)
+            return engine
         case other:
             raise ConfigError(f"database url: {other!r} is not supported; use sqlite:///PATH or postgresql://...")
+
+
+def kept_alive(url: URL) -> dict[str, Any]:
+    """What lets both ends of a connection to PostgreSQL notice soon that the other is gone; what the url says wins."""
+    return {name: value for name, value in _KEPT_ALIVE.items() if name not in url.query}
+
+
+def _leave_a_standby(context: ExceptionContext) -> None:
+    # After a failover this may be the former primary: only a new connection leads to the new one.
+    if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+        context.is_disconnect = True
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -103,7 +133,8 @@ class Database:
 
     async def run(self, service: Service[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call `service(tx, ...)` in a write transaction; return after the commit. Raises what the service raises,
-        and DatabaseBusy when the database did not take it (nothing was stored, trying again may help)."""
+        and DatabaseBusy when the database did not take it: trying again may help. Nothing was stored then, unless the
+        connection was lost at the very commit; so what is tried again has to be known again by its key."""
         return await asyncio.wrap_future(self._submit(service, *args, **kwargs))
 
     async def run_alone(self, service: Service[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -125,10 +156,10 @@ class Database:
         try:
             with self.engine.connect() as connection:
                 return function(connection, *args, **kwargs)
-        except OperationalError as error:
-            raise DatabaseBusy(_say(error)) from error
-        except DatabaseError as error:
-            raise _damaged(error) from error
+        except (DBAPIError, PendingRollbackError) as error:
+            if in_doubt(error):
+                raise DatabaseBusy(_say(error)) from error
+            raise damaged(error) from error
 
     def close(self) -> None:
         """Finish what was submitted, then let go of every connection."""
@@ -175,17 +206,17 @@ class Database:
                     savepoint = tx.begin_nested()
                     try:
                         result = job.call(tx)
-                    except OperationalError:
-                        raise  # the transaction itself is in doubt: nobody in the group was stored
                     except Exception as error:  # noqa: BLE001  the caller gets it; the others go on
+                        if in_doubt(error):
+                            raise  # nobody in the group was stored
                         savepoint.rollback()
-                        settled.append((job, None, _damaged(error)))
+                        settled.append((job, None, damaged(error)))
                     else:
                         savepoint.commit()
                         settled.append((job, result, None))
                 self._commit(tx)
         except Exception as error:  # noqa: BLE001  every caller gets it; the writer must live
-            refusal = DatabaseBusy(_say(error)) if isinstance(error, DBAPIError) else error
+            refusal = DatabaseBusy(_say(error)) if isinstance(error, SQLAlchemyError) else error
             for job in group:
                 # A job that had not begun may be cancelled by its caller at this very moment.
                 if job.done.running() or (not job.done.done() and job.done.set_running_or_notify_cancel()):
@@ -198,7 +229,13 @@ class Database:
                 job.done.set_exception(failure)
 
 
-def _damaged(error: Exception) -> Exception:
+def in_doubt(error: BaseException) -> bool:
+    """Whether the transaction itself failed, or its connection, rather than one statement."""
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    return lost or isinstance(error, OperationalError | PendingRollbackError)
+
+
+def damaged(error: Exception) -> Exception:
     """A SQLite file that is broken inside, and a value that cannot be kept, are nothing that trying again helps with;
     any other error as it is."""
     cause = str(getattr(error, "orig", None) or error)

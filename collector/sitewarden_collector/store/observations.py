@@ -6,7 +6,7 @@ here only says that there is one. Rows of a batch are written in the transaction
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,6 @@ from sqlalchemy import (
     and_,
     delete,
     func,
-    insert,
     or_,
     select,
     tuple_,
@@ -45,10 +44,10 @@ from sitewarden_alerting.observations import (
     Unknown,
     What,
 )
-from sitewarden_collector.store import samples
+from sitewarden_collector.store import bulk, samples
 from sitewarden_collector.store.agents import Agent, agents
 from sitewarden_collector.store.base import Id, Ns, metadata
-from sitewarden_collector.store.samples import RawBlock
+from sitewarden_collector.store.samples import Placed, RawBlock
 
 observations = Table(
     "observations",
@@ -72,6 +71,12 @@ observations = Table(
     Index("ix_observations_received", "received_ns"),
 )
 
+_COLUMNS = (
+    *("agent_id", "epoch", "seq", "idx", "customer_id", "site_id", "kind", "wall_ns", "received_ns"),
+    *("severity", "fingerprint", "file_id", "offset", "part", "payload"),
+)
+_NOTHING = (0, "", "", 0, "")  # what only a log event has
+
 KEYS_AT_ONCE = 100  # in one query
 
 _KINDS: dict[str, type[Any]] = {
@@ -94,20 +99,37 @@ class Arrived:
     what: What | RawBlock
 
 
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """What is to be written of one batch, and whose it is."""
+
+    customer_id: str
+    site_id: str
+    agent_id: str
+    epoch: str
+    seq: int
+    received_ns: int
+    arrived: Sequence[Arrived]
+
+
 def add(tx: Connection, agent: Agent, *, epoch: str, seq: int, arrived: Sequence[Arrived], received_ns: int) -> None:
     """Write the rows and blocks of one batch, whose key the caller has claimed in this transaction."""
-    shared: dict[str, Any] = {
-        "agent_id": agent.id,
-        "customer_id": agent.customer_id,
-        "site_id": agent.site_id,
-        "epoch": epoch,
-    }
-    shared |= {"seq": seq, "received_ns": received_ns}
-    if arrived:
-        tx.execute(insert(observations), [_row(item) | shared for item in arrived])
-    blocks = [(item.index, item.what) for item in arrived if isinstance(item.what, RawBlock)]
-    if blocks:
-        samples.add(tx, agent, epoch=epoch, seq=seq, blocks=blocks, received_ns=received_ns)
+    add_all(tx, [Filed(agent.customer_id, agent.site_id, agent.id, epoch, seq, received_ns, arrived)], fresh={agent.id})
+
+
+def add_all(tx: Connection, filed: Iterable[Filed], *, fresh: Collection[str]) -> None:
+    """Write the rows and blocks of many batches. `fresh` are the agents that may speak of new series."""
+    rows: list[tuple[Any, ...]] = []
+    placed: list[Placed] = []
+    for one in filed:
+        key = (one.agent_id, one.epoch, one.seq)
+        place = (one.customer_id, one.site_id)
+        for item in one.arrived:
+            rows.append(_row(item, key, place, one.received_ns))
+            if isinstance(item.what, RawBlock):
+                placed.append(Placed(*place, one.agent_id, one.epoch, one.seq, item.index, item.what))
+    bulk.insert(tx, observations, _COLUMNS, rows)
+    samples.add_all(tx, placed, fresh=fresh)
 
 
 def tally(tx: Connection, agent_id: str, epoch: str) -> tuple[int, int]:
@@ -191,17 +213,15 @@ def _joined() -> Select[Any]:
     )
 
 
-def _row(item: Arrived) -> dict[str, Any]:
+def _row(item: Arrived, key: tuple[str, str, int], place: tuple[str, str], received_ns: int) -> tuple[Any, ...]:
     what = item.what
-    row: dict[str, Any] = {"idx": item.index, "wall_ns": item.wall_ns, "severity": 0, "fingerprint": ""}
-    row |= {"file_id": "", "offset": 0, "part": "", "kind": "samples", "payload": ""}
     if isinstance(what, RawBlock | Samples):
-        return row
-    row |= {"kind": _NAMES[type(what)], "payload": msgspec.json.encode(what).decode()}
+        return (*key, item.index, *place, "samples", item.wall_ns, received_ns, *_NOTHING, "")
+    payload = msgspec.json.encode(what).decode()
+    of_log = _NOTHING
     if isinstance(what, LogEvent):
-        row |= {"severity": what.severity, "fingerprint": what.fingerprint, "file_id": what.file_id}
-        row |= {"offset": what.offset, "part": what.part}
-    return row
+        of_log = (what.severity, what.fingerprint, what.file_id, what.offset, what.part)
+    return (*key, item.index, *place, _NAMES[type(what)], item.wall_ns, received_ns, *of_log, payload)
 
 
 def _read(tx: Connection, rows: Iterable[Row[Any]]) -> list[Observation]:

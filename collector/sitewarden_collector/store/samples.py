@@ -7,10 +7,11 @@ blocks of whole hours (`store.sample_hours`), samples of a stretch of time out o
 
 from __future__ import annotations
 
-import math
+import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import (
@@ -23,24 +24,25 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Row,
+    Select,
     String,
     Table,
     Text,
     and_,
     delete,
-    insert,
     select,
     tuple_,
-    update,
 )
 
 from sitewarden_alerting.observations import Key, Samples, Series
+from sitewarden_collector.store import bulk
 from sitewarden_collector.store.agents import Agent
 from sitewarden_collector.store.base import Id, Ns, metadata
 from sitewarden_protos import blocks as codec
 
 SEQS_AT_ONCE = 500  # in one query
 LAST_SCHEMAS_MAX = 64  # of one agent: one an hour would be many
+TOLD_AGENTS_MAX = 20_000  # whose schemas are remembered: some hundred bytes each
 
 schemas = Table(
     "schemas",
@@ -79,6 +81,13 @@ last_values = Table(
     Column("numbers", Text, nullable=False),  # JSON, in the order of the schema's series; null: none
 )
 
+_TOLD = ("agent_id", "schema_id", "series")
+_PLACED = (
+    *("agent_id", "epoch", "seq", "idx", "customer_id", "site_id"),
+    *("schema_id", "first_ns", "last_ns", "shift_ns", "early", "block"),
+)
+_LAST = ("agent_id", "schema_id", "site_id", "at_ns", "numbers")
+
 
 @dataclass(frozen=True, slots=True)
 class RawBlock:
@@ -91,6 +100,52 @@ class RawBlock:
     times_ns: tuple[int, ...]  # corrected
     shift_ns: int
     last: tuple[float, ...]  # the newest number of each series
+
+
+class Placed(NamedTuple):
+    """A block and where it belongs."""
+
+    customer_id: str
+    site_id: str
+    agent_id: str
+    epoch: str
+    seq: int
+    idx: int
+    block: RawBlock
+
+
+class Schema(NamedTuple):
+    """What is remembered of a schema: how many series it has, and a digest of all that they say."""
+
+    width: int
+    digest: bytes
+
+
+class Told:
+    """The schemas that agents have told, as far as they were read. One that is stored never changes, so what was read
+    stays true; and what was erased since then is not asked for, for its agent is gone. Used by one writer at a time."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, dict[str, Schema]] = {}
+
+    def read(self, tx: Connection, asked: Collection[tuple[str, str]]) -> set[str]:
+        """Get to know those schemas (agent, schema); the agents of those that were not known."""
+        unknown = [(agent_id, schema_id) for agent_id, schema_id in asked if not self.of(agent_id, schema_id)]
+        if not unknown:
+            return set()
+        if len(self._known) > TOLD_AGENTS_MAX:
+            self._known.clear()
+        dialect = tx.dialect.name
+        for agent_id, schema_id, text in tx.execute(_telling(dialect), bulk.pair_values(dialect, unknown)):
+            mine = self._known.setdefault(agent_id, {})
+            if len(mine) >= LAST_SCHEMAS_MAX:
+                mine.clear()
+            mine[schema_id] = Schema(len(msgspec.json.decode(text, type=list[msgspec.Raw])), _digest(text.encode()))
+        return {agent_id for agent_id, _ in unknown}
+
+    def of(self, agent_id: str, schema_id: str) -> Schema | None:
+        mine = self._known.get(agent_id)
+        return None if mine is None else mine.get(schema_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +169,41 @@ def add(
     received_ns: int,
 ) -> None:
     """Write the blocks of one batch, told by their index in it."""
-    for index, block in blocks:
+    place = (agent.customer_id, agent.site_id, agent.id, epoch, seq)
+    add_all(tx, [Placed(*place, index, block) for index, block in blocks], fresh={agent.id})
+
+
+def add_all(tx: Connection, placed: Sequence[Placed], *, fresh: Collection[str]) -> None:
+    """Write blocks. `fresh` are the agents that may speak of something for the first time."""
+    if not placed:
+        return
+    told: dict[tuple[str, str], str] = {}
+    last: dict[tuple[str, str], tuple[str, int, str]] = {}
+    rows = []
+    for customer_id, site_id, agent_id, epoch, seq, index, block in placed:
+        key = (agent_id, block.schema_id)
+        times_ns = block.times_ns
         if block.series:
-            _know(tx, agent.id, block)
-        _insert(tx, agent, epoch=epoch, seq=seq, index=index, block=block)
-        _set_last(tx, agent, block)
+            told[key] = _text(block.series)
+        if key not in last or last[key][1] <= times_ns[-1]:
+            # What is no number, infinite ones included, becomes null.
+            last[key] = site_id, times_ns[-1], msgspec.json.encode(block.last).decode()
+        # A clock may be set back within a minute.
+        span = (min(times_ns), max(times_ns), block.shift_ns)
+        rows.append(
+            (agent_id, epoch, seq, index, customer_id, site_id, block.schema_id, *span, block.early, block.block)
+        )
+    bulk.insert_new(tx, schemas, _TOLD, [(*key, text) for key, text in sorted(told.items())])
+    bulk.insert(tx, blocks, _PLACED, rows)
+    # What is sent again after a restore is not the newest.
+    bulk.upsert(tx, last_values, _LAST, [(*key, *last[key]) for key in sorted(last)], newest_by="at_ns")
+    for agent_id in fresh:
+        _keep_newest(tx, agent_id)
+
+
+def schema(series: Sequence[Series]) -> Schema:
+    """The schema of series as they are told."""
+    return Schema(len(series), _digest(_text(series).encode()))
 
 
 def series_of(tx: Connection, agent_id: str, schema_ids: Collection[str]) -> dict[str, tuple[Series, ...]]:
@@ -207,45 +292,6 @@ def _of_spool(tx: Connection, agent_id: str, epoch: str, seqs: Sequence[int]) ->
     return found
 
 
-def _know(tx: Connection, agent_id: str, block: RawBlock) -> None:
-    text = msgspec.json.encode(block.series).decode()
-    key = (schemas.c.agent_id == agent_id, schemas.c.schema_id == block.schema_id)
-    if tx.execute(select(schemas.c.schema_id).where(*key)).first() is None:
-        tx.execute(insert(schemas).values(agent_id=agent_id, schema_id=block.schema_id, series=text))
-
-
-def _insert(tx: Connection, agent: Agent, *, epoch: str, seq: int, index: int, block: RawBlock) -> None:
-    tx.execute(
-        insert(blocks).values(
-            agent_id=agent.id,
-            epoch=epoch,
-            seq=seq,
-            idx=index,
-            customer_id=agent.customer_id,
-            site_id=agent.site_id,
-            schema_id=block.schema_id,
-            first_ns=min(block.times_ns),
-            last_ns=max(block.times_ns),  # a clock may be set back within a minute
-            shift_ns=block.shift_ns,
-            early=block.early,
-            block=block.block,
-        )
-    )
-
-
-def _set_last(tx: Connection, agent: Agent, block: RawBlock) -> None:
-    numbers = msgspec.json.encode([n if math.isfinite(n) else None for n in block.last]).decode()
-    at_ns = block.times_ns[-1]
-    key = (last_values.c.agent_id == agent.id, last_values.c.schema_id == block.schema_id)
-    stored = tx.execute(select(last_values.c.at_ns).where(*key)).scalar_one_or_none()
-    if stored is None:
-        row = {"agent_id": agent.id, "schema_id": block.schema_id, "site_id": agent.site_id}
-        tx.execute(insert(last_values).values(**row, at_ns=at_ns, numbers=numbers))
-        _keep_newest(tx, agent.id)
-    elif stored <= at_ns:  # what is sent again after a restore is not the newest
-        tx.execute(update(last_values).where(*key).values(at_ns=at_ns, numbers=numbers))
-
-
 def _keep_newest(tx: Connection, agent_id: str) -> None:
     """What an agent no longer speaks of is not looked at for ever, and new names without end cost nobody."""
     mine = last_values.c.agent_id == agent_id
@@ -257,6 +303,21 @@ def _decode(row: Row[Any], series: tuple[Series, ...]) -> Samples:
     times_ns, columns = codec.decode(row.block, series=len(series))
     shifted = tuple(at_ns + row.shift_ns for at_ns in times_ns)
     return Samples(row.schema_id, series, shifted, tuple(columns), row.early)
+
+
+@cache
+def _telling(dialect: str) -> Select[Any]:
+    asked = bulk.pairs(dialect)
+    mine = (schemas.c.agent_id == asked.first) & (schemas.c.schema_id == asked.second)
+    return select(*(schemas.c[name] for name in _TOLD)).select_from(asked.table).join(schemas, mine)
+
+
+def _text(series: Sequence[Series]) -> str:
+    return msgspec.json.encode(series).decode()
+
+
+def _digest(text: bytes) -> bytes:
+    return hashlib.blake2b(text, digest_size=16).digest()
 
 
 def _parse(text: str) -> tuple[Series, ...]:

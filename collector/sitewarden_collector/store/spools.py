@@ -1,15 +1,17 @@
 """How far each agent's spool has arrived, and how far it has been evaluated.
 
-A batch is claimed by moving `last_seq` in the transaction that stores its rows: the guard is the batch that it follows,
-so that of two that follow the same one only the first is stored. Evaluation moves `evaluated_seq` the same way in the
-transaction of its decisions. Because the cursor is per spool, the order in which several writers commit never matters.
+A batch is claimed by moving `last_seq` in the transaction that stores its rows: a transaction holds the spools that it
+moves, so that of two batches that follow the same one only the first is stored. Evaluation moves `evaluated_seq` in the
+transaction of its decisions, guarded by where it found it. Because the cursor is per spool, the order in which several
+writers commit never matters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from typing import Any, Literal
 
 from sqlalchemy import (
     BigInteger,
@@ -17,16 +19,17 @@ from sqlalchemy import (
     Connection,
     ForeignKey,
     Index,
+    Select,
     String,
     Table,
     func,
-    insert,
     select,
     text,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 
+from sitewarden_collector.store import bulk
+from sitewarden_collector.store.agents import agents
 from sitewarden_collector.store.base import Id, Ns, metadata
 
 COLLECTOR_EPOCH = "collector"  # the spool of what headquarters itself notes about an agent
@@ -43,7 +46,12 @@ spools = Table(
     Column("last_ns", Ns, nullable=False),  # when the newest batch was stored
 )
 _UNEVALUATED = text("evaluated_seq < last_seq")
+_COLUMNS = ("agent_id", "epoch", "last_seq", "passed_seq", "evaluated_seq", "created_ns", "last_ns")
+_MOVED, _FOUND = ("last_seq", "passed_seq", "last_ns"), ("agent_id", "epoch", "last_seq")
 Index("ix_spools_pending", spools.c.last_ns, sqlite_where=_UNEVALUATED, postgresql_where=_UNEVALUATED)
+
+
+Verdict = Literal["new", "repeat", "ahead"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +69,92 @@ class Pending:
 class Claim:
     """What became of a batch's key. With "ahead" the batch is not the one that follows `last_seq`."""
 
-    verdict: Literal["new", "repeat", "ahead"]
+    verdict: Verdict
     last_seq: int
+
+
+@dataclass(slots=True)
+class Head:
+    """Where a spool stands, and whose it is. Held by the transaction that took it; `move` writes what became of it."""
+
+    agent_id: str
+    epoch: str
+    customer_id: str
+    site_id: str
+    last_seq: int
+    passed_seq: int
+    last_ns: int
+    found_seq: int | None
+    """`last_seq` as it was taken; None: it has not begun."""
+    moved: bool = False
+
+    def claim(self, seq: int, *, previous_seq: int, now_ns: int) -> Verdict:
+        """Take the batch `seq`, which says that it follows `previous_seq`."""
+        if self.follows(seq, previous_seq=previous_seq):
+            self.last_seq, self.last_ns, self.moved = seq, now_ns, True
+            return "new"
+        return "repeat" if seq <= self.last_seq else "ahead"
+
+    def pass_over(self, seq: int, *, previous_seq: int) -> Verdict:
+        """Let the next batch follow `seq`, which is refused for good, without counting `seq` as stored.
+
+        Should the refusal be lost on its way, the agent is told an older batch at its next hello, and sends this one
+        again.
+        """
+        if self.follows(seq, previous_seq=previous_seq):
+            self.passed_seq, self.moved = seq, True
+            return "new"
+        return "repeat" if seq <= self.last_seq else "ahead"
+
+    def follows(self, seq: int, *, previous_seq: int) -> bool:
+        """Whether `seq` is the next batch of this spool: it follows the newest that is stored, or that was refused."""
+        return previous_seq < seq and previous_seq in (self.last_seq, max(self.last_seq, self.passed_seq))
+
+
+def hold(tx: Connection, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Head]:
+    """The spools (agent, epoch), which nobody else can move until this transaction ends. One that has not begun stands
+    at 0; those of agents that are not known are left out."""
+    found = _held(tx, keys)
+    missing = [key for key in keys if key not in found]
+    if missing:
+        known = select(agents.c.id, agents.c.customer_id, agents.c.site_id)
+        owners = {row.id: row for row in tx.execute(known.where(agents.c.id.in_({key[0] for key in missing})))}
+        for agent_id, epoch in missing:
+            if (owner := owners.get(agent_id)) is not None:
+                found[agent_id, epoch] = Head(agent_id, epoch, owner.customer_id, owner.site_id, 0, 0, 0, None)
+    return found
+
+
+def begin(tx: Connection, heads: Iterable[Head], *, now_ns: int) -> bool:
+    """Begin those of the held spools that were moved and have no row; False when somebody else just began one: then
+    hold them anew, nothing was moved."""
+    fresh = [head for head in heads if head.moved and head.found_seq is None]
+    rows = [(head.agent_id, head.epoch, 0, 0, 0, now_ns, now_ns) for head in fresh]
+    return bulk.insert_new(tx, spools, _COLUMNS, rows) == len(rows)
+
+
+def move(tx: Connection, heads: Iterable[Head]) -> None:
+    """Write where the held spools stand now."""
+    rows = [
+        (head.last_seq, head.passed_seq, head.last_ns, head.agent_id, head.epoch, head.found_seq or 0)
+        for head in heads
+        if head.moved
+    ]
+    # The statement looks again at what it moves: a guard against whatever the lock did not stop.
+    if bulk.update(tx, spools, _MOVED, _FOUND, rows) != len(rows):
+        raise RuntimeError("somebody else moved a spool that was held")
 
 
 def claim(tx: Connection, agent_id: str, epoch: str, *, seq: int, previous_seq: int, now_ns: int) -> Claim:
     """Take the batch `seq`, which follows `previous_seq`, for this transaction alone."""
-    return _claim(tx, agent_id, epoch, seq=seq, previous_seq=previous_seq, now_ns=now_ns, stores=True)
+    return _alone(
+        tx, agent_id, epoch, lambda head: head.claim(seq, previous_seq=previous_seq, now_ns=now_ns), now_ns=now_ns
+    )
 
 
 def pass_over(tx: Connection, agent_id: str, epoch: str, *, seq: int, previous_seq: int, now_ns: int) -> Claim:
-    """Let the next batch follow `seq`, which is refused for good, without counting `seq` as stored.
-
-    Should the refusal be lost on its way, the agent is told an older batch at its next hello, and sends this one again.
-    """
-    return _claim(tx, agent_id, epoch, seq=seq, previous_seq=previous_seq, now_ns=now_ns, stores=False)
+    """`Head.pass_over` of one spool."""
+    return _alone(tx, agent_id, epoch, lambda head: head.pass_over(seq, previous_seq=previous_seq), now_ns=now_ns)
 
 
 def last_seq(tx: Connection, agent_id: str, epoch: str) -> int:
@@ -116,38 +195,36 @@ def lag(tx: Connection) -> tuple[int, int]:
     return int(row[0]), int(row[1] or 0)
 
 
-def _claim(
-    tx: Connection, agent_id: str, epoch: str, *, seq: int, previous_seq: int, now_ns: int, stores: bool
-) -> Claim:
-    if previous_seq < seq:
-        values = {"last_seq": seq, "last_ns": now_ns} if stores else {"passed_seq": seq}
-        if _moved(tx, agent_id, epoch, previous_seq=previous_seq, values=values):
-            return Claim("new", seq)
-        if previous_seq == 0 and _begun(tx, agent_id, epoch, values=values, now_ns=now_ns):
-            return Claim("new", seq)
-    stored = last_seq(tx, agent_id, epoch)
-    return Claim("repeat" if seq <= stored else "ahead", stored)
+def _alone(tx: Connection, agent_id: str, epoch: str, claim: Callable[[Head], Verdict], *, now_ns: int) -> Claim:
+    while True:
+        head = hold(tx, [(agent_id, epoch)])[agent_id, epoch]
+        verdict = claim(head)
+        if begin(tx, [head], now_ns=now_ns):
+            move(tx, [head])
+            return Claim(verdict, head.last_seq)
 
 
-def _moved(tx: Connection, agent_id: str, epoch: str, *, previous_seq: int, values: Mapping[str, int]) -> bool:
-    follows_stored = spools.c.last_seq == previous_seq
-    follows_passed = (spools.c.passed_seq == previous_seq) & (spools.c.passed_seq > spools.c.last_seq)
-    moved = tx.execute(
-        update(spools)
-        .where(spools.c.agent_id == agent_id, spools.c.epoch == epoch, follows_stored | follows_passed)
-        .values(**values)
+def _held(tx: Connection, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Head]:
+    dialect = tx.dialect.name
+    found = tx.execute(_holding(dialect), bulk.pair_values(dialect, sorted(keys)))
+    return {
+        (agent_id, epoch): Head(agent_id, epoch, customer_id, site_id, last, passed, last_ns, last)
+        for agent_id, epoch, customer_id, site_id, last, passed, last_ns in found
+    }
+
+
+@cache
+def _holding(dialect: str) -> Select[Any]:
+    asked = bulk.pairs(dialect)
+    mine = (spools.c.agent_id == asked.first) & (spools.c.epoch == asked.second)
+    return (
+        select(
+            *(spools.c.agent_id, spools.c.epoch, agents.c.customer_id, agents.c.site_id),
+            *(spools.c.last_seq, spools.c.passed_seq, spools.c.last_ns),
+        )
+        .select_from(asked.table)
+        .join(spools, mine)
+        .join(agents, agents.c.id == spools.c.agent_id)
+        .order_by(spools.c.agent_id, spools.c.epoch)
+        .with_for_update(of=spools)
     )
-    return moved.rowcount == 1
-
-
-def _begun(tx: Connection, agent_id: str, epoch: str, *, values: Mapping[str, int], now_ns: int) -> bool:
-    """Begin a spool; False when it has begun already."""
-    if tx.execute(select(spools.c.epoch).where(spools.c.agent_id == agent_id, spools.c.epoch == epoch)).first():
-        return False
-    first = {"last_seq": 0, "passed_seq": 0, "evaluated_seq": 0, "created_ns": now_ns, "last_ns": now_ns}
-    try:
-        with tx.begin_nested():
-            tx.execute(insert(spools).values(agent_id=agent_id, epoch=epoch, **(first | dict(values))))
-    except IntegrityError:
-        return False  # another writer began it in between
-    return True

@@ -1,0 +1,82 @@
+"""Work of one kind that is gathered while the writer is busy, and done together in its next transaction.
+
+What is given waits for the group before it, and until `pause_s` after that one began: few streams are served at once,
+and many share a commit. Should a group fail, each of its items is done alone, so that a bad one harms no other. Used
+from one event loop. Not here: what the work is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Generic, TypeVar
+
+from sqlalchemy import Connection
+
+from sitewarden_collector.store.engine import Database, damaged, in_doubt
+
+ITEMS_MAX = 256
+PAUSE_S = 0.01
+
+I = TypeVar("I")  # noqa: E741
+T = TypeVar("T")
+Together = Callable[[Connection, Sequence[I]], Sequence[T | Exception]]
+"""Does items in their order; what comes back is a result or an error for each. An error that comes back is the item's
+own and leaves what was written; one that is raised takes everything with it."""
+
+_log = logging.getLogger("sitewarden.gathering")
+
+
+class Gathered(Generic[I, T]):
+    """Life: made once, used until its loop ends. Items are done in the order in which they were given."""
+
+    def __init__(self, db: Database, together: Together[I, T], *, pause_s: float = PAUSE_S) -> None:
+        self._db = db
+        self._together = together
+        self._pause_s = pause_s
+        self._waiting: list[tuple[I, Callable[[T | Exception], None]]] = []
+        self._working: asyncio.Task[None] | None = None
+        self._next_s = 0.0
+
+    def give(self, item: I, settle: Callable[[T | Exception], None]) -> None:
+        """Have `item` done; `settle` is called with what came of it, after its commit, and must not raise."""
+        self._waiting.append((item, settle))
+        if self._working is None:
+            self._working = asyncio.ensure_future(self._work())
+
+    async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self._waiting:
+                await asyncio.sleep(max(0.0, self._next_s - loop.time()))
+                self._next_s = loop.time() + self._pause_s
+                some, self._waiting = self._waiting[:ITEMS_MAX], self._waiting[ITEMS_MAX:]
+                results = await self._done([item for item, _ in some])
+                for (_, settle), result in zip(some, results, strict=True):
+                    settle(result)
+        finally:
+            self._working = None
+
+    async def _done(self, items: Sequence[I]) -> Sequence[T | Exception]:
+        try:
+            return await self._db.run(partial(_each, together=self._together), items)
+        except Exception as error:  # noqa: BLE001  everybody in the group hears it
+            return [error] * len(items)
+
+
+def _each(tx: Connection, items: Sequence[I], *, together: Together[I, T]) -> Sequence[T | Exception]:
+    try:
+        with tx.begin_nested():
+            return together(tx, items)
+    except Exception as error:  # somebody hears it; the others go on
+        if in_doubt(error):
+            raise
+        if len(items) == 1:
+            return [damaged(error)]
+        _log.warning("a group of %d is done one by one: %s", len(items), error)
+    results: list[T | Exception] = []
+    for item in items:
+        results += _each(tx, [item], together=together)
+    return results
