@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,30 @@ class Mailbox(Table, frozen=True):
         return f"Mailbox(host={self.host!r}, user={self.user!r})"
 
 
+class RemoteWrite(Table, frozen=True):
+    """A store that samples are sent to by Prometheus's remote write, and read back from. Off without a url."""
+
+    url: str = ""  # http(s)://HOST:9090/api/v1/write
+    read_url: str = ""  # http(s)://HOST:9090, asked for /api/v1/query_range; empty: nothing is read back
+    user: str = ""
+    password: str = ""  # or $SITEWARDEN_REMOTE_WRITE_PASSWORD
+    password_file: str = ""  # the file that holds it
+    bearer: str = ""  # or $SITEWARDEN_REMOTE_WRITE_BEARER
+    bearer_file: str = ""
+    ca_file: str = ""  # PEM: authorities that are trusted instead of this host's
+    headers: dict[str, str] = {}
+    labels: dict[str, str] = {}  # that every series gets
+    timeout_s: float = 20.0
+    samples_per_request: int = 5_000
+
+    def __repr__(self) -> str:
+        return f"RemoteWrite(url={self.url!r})"  # the others may be secrets
+
+
+class Export(Table, frozen=True):
+    remote_write: RemoteWrite = RemoteWrite()
+
+
 class Config(Table, frozen=True):
     data_dir: str = ""
     database: DatabaseConfig = DatabaseConfig()
@@ -201,6 +226,7 @@ class Config(Table, frozen=True):
     console: Console = Console()
     sign_in: SignIn = SignIn()
     oidc: Oidc = Oidc()
+    export: Export = Export()
 
     @property
     def data_path(self) -> Path:
@@ -243,15 +269,19 @@ def parse(text: str, name: str = "configuration") -> Config:
 
 def resolve(config: Config, base: Path, *, environment: dict[str, str] | None = None) -> Config:
     """`config` with every relative path made absolute and every secret file read."""
-    chosen = config.data_dir or (os.environ if environment is None else environment).get(DATA_VARIABLE, DEFAULT_DATA)
-    secret_file = config.oidc.client_secret_file
+    known = os.environ if environment is None else environment
+    chosen = config.data_dir or known.get(DATA_VARIABLE, DEFAULT_DATA)
+    secret_file, mailbox = config.oidc.client_secret_file, config.mailbox
     channels = {name: _read_secret(name, channel, base) for name, channel in config.channels.items()}
     return msgspec.structs.replace(
         config,
         data_dir=str(base / chosen),
         channels=channels,
         console=_beside(config.console, base),
-        mailbox=_read_password(config.mailbox, base),
+        mailbox=msgspec.structs.replace(
+            mailbox, password=_kept_in("mailbox", "password", mailbox.password_file, base) or mailbox.password
+        ),
+        export=Export(remote_write=_read_signing_in(config.export.remote_write, base, known)),
         oidc=msgspec.structs.replace(config.oidc, client_secret_file=str(base / secret_file) if secret_file else ""),
         rules=msgspec.structs.replace(config.rules, dirs=tuple(str(base / folder) for folder in config.rules.dirs)),
     )
@@ -296,24 +326,26 @@ def _check(config: Config, name: str) -> None:
 def _read_secret(name: str, channel: Channel, base: Path) -> Channel:
     if not channel.url_file:
         return channel
-    path = base / channel.url_file
-    try:
-        url = path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise ConfigError(f"channels.{name}.url_file: {path} cannot be read ({error.strerror})") from error
+    path, url = base / channel.url_file, _kept_in(f"channels.{name}", "url", channel.url_file, base)
     if not url:
         raise ConfigError(f"channels.{name}.url_file: {path} is empty; write the channel's url into it")
     return Channel(url=url, url_file=str(path))
 
 
-def _read_password(mailbox: Mailbox, base: Path) -> Mailbox:
-    if not mailbox.password_file:
-        return mailbox
-    path = base / mailbox.password_file
+def _read_signing_in(remote: RemoteWrite, base: Path, environment: Mapping[str, str]) -> RemoteWrite:
+    found = {"ca_file": str(base / remote.ca_file) if remote.ca_file else ""}
+    for key in ("password", "bearer"):
+        given = getattr(remote, key) or environment.get(f"SITEWARDEN_REMOTE_WRITE_{key.upper()}", "")
+        found[key] = _kept_in("export.remote_write", key, getattr(remote, f"{key}_file"), base) or given
+    return msgspec.structs.replace(remote, **found)
+
+
+def _kept_in(table: str, key: str, name: str, base: Path) -> str:
+    """The secret in the file called `name`; empty where none is named."""
     try:
-        return msgspec.structs.replace(mailbox, password=path.read_text(encoding="utf-8").strip())
+        return (base / name).read_text(encoding="utf-8").strip() if name else ""
     except OSError as error:
-        raise ConfigError(f"mailbox.password_file: {path} cannot be read ({error.strerror})") from error
+        raise ConfigError(f"{table}.{key}_file: {base / name} cannot be read ({error.strerror})") from error
 
 
 def _beside(console: Console, base: Path) -> Console:

@@ -137,6 +137,23 @@ def upgrade() -> None:
     op.create_index(op.f("ix_escalations_status_next_ns"), "escalations", ["status", "next_ns"], unique=False)
     op.create_index(op.f("ix_escalations_status_since_ns"), "escalations", ["status", "since_ns"], unique=False)
     op.create_table(
+        "export_state",
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("worker", sa.String(length=200), nullable=False),
+        sa.Column("until_ns", sa.BigInteger(), nullable=False),
+        sa.Column("complete_ns", sa.BigInteger(), nullable=False),
+        sa.Column("sent", sa.BigInteger(), nullable=False),
+        sa.Column("refused", sa.BigInteger(), nullable=False),
+        sa.Column("lost", sa.BigInteger(), nullable=False),
+        sa.Column("sent_ns", sa.BigInteger(), nullable=False),
+        sa.Column("refused_ns", sa.BigInteger(), nullable=False),
+        sa.Column("lost_ns", sa.BigInteger(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_export_state")),
+    )
+    op.create_table(
         "fingerprints",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("fingerprint", sa.String(length=128), nullable=False),
@@ -881,6 +898,26 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_evidence_ticket_id_tickets")),
         sa.PrimaryKeyConstraint("ticket_id", "entry", name=op.f("pk_evidence")),
     )
+    op.create_table(
+        "export_cursors",
+        sa.Column("agent_id", sa.String(length=36), nullable=False),
+        sa.Column("epoch", sa.String(length=32), nullable=False),
+        sa.Column("sent_seq", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["agent_id"], ["agents.id"], name=op.f("fk_export_cursors_agent_id_agents")),
+        sa.PrimaryKeyConstraint("agent_id", "epoch", name=op.f("pk_export_cursors")),
+    )
+    op.create_table(
+        "export_owed",
+        sa.Column("agent_id", sa.String(length=36), nullable=False),
+        sa.Column("schema_id", sa.String(length=16), nullable=False),
+        sa.Column("hour", sa.BigInteger(), nullable=False),
+        sa.Column("since_ns", sa.BigInteger(), nullable=False),
+        sa.Column("samples", sa.BigInteger(), nullable=False),
+        sa.Column("times", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["agent_id"], ["agents.id"], name=op.f("fk_export_owed_agent_id_agents")),
+        sa.PrimaryKeyConstraint("agent_id", "schema_id", "hour", name=op.f("pk_export_owed")),
+    )
+    op.create_index("ix_export_owed_hour", "export_owed", ["hour"], unique=False)
     op.create_table(
         "inventories",
         sa.Column("agent_id", sa.String(length=36), nullable=False),
