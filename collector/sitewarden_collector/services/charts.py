@@ -138,24 +138,49 @@ def charts(
     since_ns: int,
     until_ns: int,
     agent_ids: Collection[str] = (),
+    older: Sequence[Track] = (),
 ) -> dict[str, Chart]:
     """The charts called `kinds` of a site between two times, of some of its agents or of all. Spans longer than
-    `SPAN_MAX_NS` are cut at their beginning."""
+    `SPAN_MAX_NS` are cut at their beginning. `older`: what a remote store keeps (`remote_read`)."""
     since_ns = max(since_ns, until_ns - SPAN_MAX_NS)
     wanted = {series: kind for kind in kinds for series in _kind(kind).all_series()}
     hosts = {agent.id: agent.hostname or agent.id for agent in agents.of_site(tx, site_id)}
     of_kind: dict[str, list[Track]] = {kind: [] for kind in kinds}
-    for track in tracks_between(tx, site_id, wanted, since_ns=since_ns, until_ns=until_ns):
+    for track in tracks_between(tx, site_id, wanted, since_ns=since_ns, until_ns=until_ns, older=older):
         if not agent_ids or track.agent_id in agent_ids:
             of_kind[wanted[track.series.name]].append(track)
     return {kind: _chart(kind, found, hosts, since_ns=since_ns, until_ns=until_ns) for kind, found in of_kind.items()}
 
 
+def names_of(kinds: Collection[str]) -> set[str]:
+    """The names of all series that these charts show."""
+    return {series for kind in kinds for series in _kind(kind).all_series()}
+
+
 def tracks_between(
-    tx: Connection, site_id: str, names: Collection[str], *, since_ns: int, until_ns: int
+    tx: Connection,
+    site_id: str,
+    names: Collection[str],
+    *,
+    since_ns: int,
+    until_ns: int,
+    older: Sequence[Track] = (),
 ) -> list[Track]:
     """Every sample of a few days; of more the lowest and the highest of each hour, and samples where it is not summed
-    up yet."""
+    up yet. Before them `older`, what is not kept here any more."""
+    here = _kept_here(tx, site_id, names, since_ns=since_ns, until_ns=until_ns)
+    if not older:
+        return here
+    joined: dict[tuple[str, Series], list[Track]] = {}
+    for track in (*older, *here):
+        joined.setdefault((track.agent_id, track.series), []).append(track)
+    return [
+        Track(agent_id, one, np.concatenate([part.times for part in parts]), np.concatenate([p.values for p in parts]))
+        for (agent_id, one), parts in joined.items()
+    ]
+
+
+def _kept_here(tx: Connection, site_id: str, names: Collection[str], *, since_ns: int, until_ns: int) -> list[Track]:
     if until_ns - since_ns <= SAMPLES_SPAN_NS:
         return tracks.named(tx, site_id, names, since_ns, until_ns=until_ns)
     briefs = sample_days.briefs(tx, site_id, names, since_ns, until_ns)
