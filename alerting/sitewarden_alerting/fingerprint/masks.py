@@ -181,11 +181,19 @@ _MAILBOX = re.compile(r"\b(?P<word>to|from|by|for|of) [\w.-]+ (?=<(?:<mail:|[^<>
 _BACK = re.compile(r"(?<![\w`])`[^`'\s]*['`](?!\w)")
 _STATEMENT = re.compile(r"\bstatement: .*", re.IGNORECASE)
 _METHOD = re.compile(r"\b(GET|POST|PUT|DELETE|HEAD|OPTIONS|PATCH|CONNECT|TRACE|PROPFIND) \S+(?= HTTP/)")
+_UNIT = re.compile(r"(?P<name>[A-Za-z][\w.@:\\-]{0,200})(?P<kind>\.(?:service|socket|timer|mount)): (?=[A-Z])")
+"""A unit that systemd speaks of, at the beginning of its message: each that fails is a fault of its own."""
+_PARTS = re.compile(r"([^\W_]+)")
 _SERVER_ERROR = re.compile(r"(HTTP/\d(?:\.\d)?\" |\bstatus: )5\d\d\b")  # a 503 is a fault, a 200 none: never one
 
 
 def template(line: str) -> str:
     """The line with every evident variable as `<*>` and single blanks between its tokens."""
+    unit = _UNIT.match(line)
+    return _masked(line) if unit is None else f"{_unit(unit['name'])}{unit['kind']}: {_masked(line[unit.end() :])}"
+
+
+def _masked(line: str) -> str:
     if "HTTP/" in line:
         line = _METHOD.sub(rf"\1 {WILD}", line)
         line = _SERVER_ERROR.sub(r"\1server-error", line)
@@ -204,6 +212,11 @@ def template(line: str) -> str:
     if _CLOCK_HINT.search(line) is not None:
         line = _DATE.sub(WILD, line)
     return places.mask(" ".join(map(mask, line.split())))
+
+
+def _unit(name: str) -> str:
+    """A unit's name without what varies from one instance to the next: `user@1000`, `run-r8f3a`."""
+    return _CHAIN.sub(WILD, "".join(mask(part) if part.isalnum() else part for part in _PARTS.split(name)))
 
 
 def forget() -> None:

@@ -55,8 +55,8 @@ _STATE = re.compile(
 _NUMBERED = re.compile(r"[\W_]*(?:[A-Za-z]{0,5}[\W_]*(?:<\*>|\d+)[\W_]*)+(?:[A-Za-z]{0,4}[\W_]*)$")
 _QUALIFIED = re.compile(r"\W*(?:[\w$-]+[./\\@])+[\w$-]+\W*$")
 _JOINED = re.compile(r".*(?:\d|<\*>|[A-Za-z0-9][_.@:/\\~#$-][A-Za-z0-9]|[a-z][A-Z]|[A-Z]{2}[a-z])")
-_TAG = re.compile(r"[A-Za-z][\w.-]*\(.*\):$")
-"""A first word such as `pam_unix(cron:session):` says which part of a program speaks; that is no value."""
+_TAG = re.compile(r"[A-Za-z][\w.-]*\(.*\):$|[A-Za-z]\S*\.(?:service|socket|timer|mount):$")
+"""A first word such as `pam_unix(cron:session):` or `nginx.service:` says what is spoken of; that is no value."""
 
 _RUN = re.compile(r"<\*>(?: <\*>)+(?![\w/])")
 
@@ -122,14 +122,19 @@ def frames(template: str, severity: int) -> Iterator[tuple[int, str, int]]:
         return
     trace = template[len(text) :]
     tokens = text.split(" ")
+    is_tagged = _TAG.match(tokens[0]) is not None
     words = [len(_WORD.findall(token.replace(WILD, " "))) if token != WILD else 0 for token in tokens]
     total = sum(1 for count in words if count) + (SAME_TRACE if trace else 0)
     for place, token in enumerate(tokens[:MAX_TOKENS]):
-        if place == 0 and _TAG.match(token) is not None:
+        if place == 0 and is_tagged:
             continue
         key = _key(severity, trace, [*tokens[:place], OPEN, *tokens[place + 1 :]])
         yield key, token, total - (1 if words[place] else 0) - (FIRST_PLACE if place == 0 else 0)
-    identifiers = [place for place, token in enumerate(tokens) if token != WILD and shape(token) >= Shape.JOINED]
+    identifiers = [
+        place
+        for place, token in enumerate(tokens)
+        if token != WILD and shape(token) >= Shape.JOINED and not (place == 0 and is_tagged)
+    ]
     if len(identifiers) > 1:
         opened = [OPEN if place in identifiers or token == WILD else token for place, token in enumerate(tokens)]
         around = total - sum(1 for place in identifiers if words[place]) - (FIRST_PLACE if 0 in identifiers else 0)

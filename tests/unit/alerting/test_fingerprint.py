@@ -248,3 +248,15 @@ def test_numbers_never_change_the_id(one: int, other: int) -> None:
     assert (
         fingerprint.of(f"order {one} is late by {one} s").id == fingerprint.of(f"order {other} is late by {other} s").id
     )
+
+
+def test_each_unit_that_systemd_speaks_of_is_a_fault_of_its_own_and_its_instances_are_one() -> None:
+    def failed(unit: str) -> str:
+        return fingerprint.of(f"{unit}: Failed with result 'exit-code'.").id
+
+    assert failed("nginx.service") != failed("postgresql.service")
+    assert failed("user@1000.service") == failed("user@1001.service")
+    assert failed("run-r8f3a2b9cdeadbeef0.service") == failed("run-r0123456789abcdef.service")
+    assert (
+        fingerprint.of("Job nginx.service/start failed.").id == fingerprint.of("Job exim4.service/start failed.").id
+    ), "not what is spoken of"

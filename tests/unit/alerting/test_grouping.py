@@ -269,3 +269,9 @@ def test_learning_gains_much_and_costs_little(scores: dict[str, tuple[bench.Scor
         assert group.ga >= stateless.ga - 0.02, program
     assert sum(group.ga - stateless.ga for stateless, group in scores.values()) > 0.2
     assert sum(group.fga - stateless.fga for stateless, group in scores.values()) > 0.2
+
+
+def test_units_of_systemd_are_no_values_however_many_fail_in_the_same_words() -> None:
+    names = ["".join("abcdefghij"[int(digit)] for digit in f"{number:04}") for number in range(40)]
+    said = [f"shop-{name}.service: Failed with result 'exit-code' after a start that took too long." for name in names]
+    assert len(set(faults(Grouping(), said))) == 40
