@@ -66,10 +66,13 @@ class Limits(Table, frozen=True):
     credits: int = 8  # batches under way
     batches_per_s: float = 50.0
     batch_burst: int = 200
-    heartbeat_s: float = 15.0
+    bytes_per_s: float = 1024.0 * 1024.0
+    bytes_burst: int = 32 * 1024 * 1024
+    connects_per_s: float = 250.0  # of all agents: those that come at once wait their turn
+    heartbeat_s: float = 30.0
     clock_skew_max_s: float = 86_400.0  # further off than this cannot be corrected
     future_tolerance_s: float = 60.0  # an observation is never later than its receipt by more than this
-    drain_window_s: float = 10.0  # over how long agents spread their return after this collector stopped
+    drain_window_s: float = 30.0  # over how long agents spread their return, at most, after this collector stopped
 
 
 class WatchLevel(Table, frozen=True):

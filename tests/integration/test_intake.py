@@ -200,7 +200,7 @@ async def test_a_collector_that_stops_sends_its_agents_away_spread_over_a_window
             closing = (await road.hear()).closing
             assert _said(closing) == "DRAINING"
             assert closing.retry
-            assert 0 <= closing.retry_after_ms <= 10_000
+            assert 0 < closing.retry_after_ms <= 1_000
             await stopping
 
 
@@ -263,7 +263,7 @@ async def test_heartbeats_are_answered_and_written_down(tmp_path: Path) -> None:
         host = await _agent(collector)
         async with host.control() as road:
             welcome = (await road.hello()).welcome
-            assert welcome.pacing.heartbeat_ms == 15_000
+            assert welcome.pacing.heartbeat_ms == 30_000
             assert list(welcome.endpoints) == list(collector.front.streams_endpoints)
             await road.hear()
             state = control_pb2.SpoolState(bytes=1024, held=7)

@@ -33,8 +33,8 @@ class Link(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """URL of an HTTP proxy, http://host:port. Proxies of the environment are never used."""
     backoff_base_s: Seconds = 1.0
     """First wait after a lost connection; doubles with each failure, with full jitter."""
-    backoff_cap_s: Seconds = 300.0
-    """Longest wait between two tries."""
+    backoff_cap_s: Seconds = 45.0
+    """Longest wait between two tries: within a minute of headquarters' return everybody is back."""
 
     def __post_init__(self) -> None:
         if self.proxy is not None and urlsplit(self.proxy).scheme != "http":

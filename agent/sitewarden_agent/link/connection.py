@@ -71,8 +71,10 @@ class Connection:
         if ending.reason == "NEW_EPOCH":
             ending = replace(ending, follow=Follow.RETRY)  # it did not help on this connection: patience
         if ending.reason == "DRAINING":
+            # Headquarters names each agent a moment of its own; where it names none, the spread is ours.
+            window_s = 0.0 if ending.retry_after_s > 0 else self.pace.reconnect_window_s
             wait_s = max(ending.retry_after_s, self.pace.reconnect_min_s)
-            ending = replace(ending, retry_after_s=wait_s, window_s=self.pace.reconnect_window_s)
+            ending = replace(ending, retry_after_s=wait_s, window_s=window_s)
         if self.welcomed_ns is None:
             return ending
         return replace(ending, connected_s=(self.clock.monotonic_ns() - self.welcomed_ns) / 1e9)

@@ -1,8 +1,8 @@
 """The batches of one upload stream: read ahead, decoded, handed to the writer with those of all streams, acknowledged.
 
 Two tasks serve a stream. One listens: it reads as many batches ahead as the agent has credits for and no faster than
-its bucket of tokens allows. The other speaks: what was committed together is acknowledged together. Answers keep the
-order of the batches. Not here: the hello (`intake`), what a batch means (`wire`, `services.intake`).
+its allowance lets it. The other speaks: what was committed together is acknowledged together. Answers keep the order of
+the batches. Not here: the hello (`intake`), what a batch means (`wire`, `services.intake`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from sitewarden_collector.errors import Refused
 from sitewarden_collector.grpc_api import replies, wire
 from sitewarden_collector.grpc_api.conversation import Conversation, forget, parse
 from sitewarden_collector.grpc_api.front import Front, Stream
-from sitewarden_collector.grpc_api.pace import TokenBucket
 from sitewarden_collector.services import intake
 from sitewarden_collector.services.intake import FOR_GOOD, Accepted, Decoded, Sent
 from sitewarden_collector.store.gathering import Gathered
@@ -91,12 +90,12 @@ class Course:
     async def _listen(self) -> None:
         front = self._front
         limits = front.config.limits
-        bucket = TokenBucket(limits.batches_per_s, limits.batch_burst, now_s=front.clock.monotonic_s())
+        allowance = front.allowance()
         while True:
             raw = await self._talk.read()
             if raw is None or self._is_over():
                 return
-            wait_s = bucket.take(now_s=front.clock.monotonic_s())
+            wait_s = allowance.take(len(raw), now_s=front.clock.monotonic_s())
             if wait_s > 0:
                 await front.clock.sleep(wait_s)  # what is not read is not sent: only this agent waits
             await self._take(raw)

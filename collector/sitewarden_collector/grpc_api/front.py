@@ -10,7 +10,7 @@ from typing import Literal
 
 from sitewarden_collector.config import Config
 from sitewarden_collector.errors import Refused
-from sitewarden_collector.grpc_api.pace import TokenBucket
+from sitewarden_collector.grpc_api.pace import Allowance, Door, TokenBucket
 from sitewarden_collector.loops import Clock
 from sitewarden_collector.pki import Authority, Identity
 from sitewarden_collector.store.actions import Action
@@ -19,6 +19,8 @@ from sitewarden_collector.telemetry import Telemetry
 
 HELLOS_PER_S = 2.0  # of one agent: two streams a connection
 HELLOS_BURST = 120.0
+LINE_MAX_S = 15.0  # agents wait 30 s for an answer to their hello, the handshake before it included
+DRAIN_MIN_S = 1.0
 
 Road = Literal["upload", "control"]
 
@@ -31,6 +33,7 @@ class Stream:
     ends_ns: int  # the end of the certificate
     road: Road
     session_id: str
+    machine: str  # its fingerprint, as the hello told it
     closing: asyncio.Future[Refused]
     outbox: asyncio.Queue[Action] = field(default_factory=asyncio.Queue)
     given: set[str] = field(default_factory=set)  # actions that went into the outbox
@@ -58,6 +61,7 @@ class LiveStreams:
         self._spools: dict[str, str] = {}
         self._hellos: dict[str, TokenBucket] = {}
         self.offsets_ns: dict[str, int] = {}  # agent id -> what to add to its clock, as last measured
+        self.in_line = 0  # agents that wait at the door
 
     def may_greet(self, agent_id: str, *, now_s: float) -> bool:
         """Each hello is a write and is counted against clones: nobody may keep the database busy with them."""
@@ -86,6 +90,13 @@ class LiveStreams:
     def all(self) -> list[Stream]:
         return [stream for mine in self._open.values() for stream in mine.values()]
 
+    def beside(self, agent_id: str, *, serial: str, session_id: str, machine: str) -> bool:
+        """Whether this very session, with this certificate and on this machine, is open here by one of its roads."""
+        for stream in self._open.get(agent_id, {}).values():
+            if (stream.session_id, stream.machine, stream.caller.serial) == (session_id, machine, serial):
+                return not stream.closing.done()
+        return False
+
     def control_of(self, agent_id: str) -> Stream | None:
         return self._open.get(agent_id, {}).get("control")
 
@@ -97,12 +108,14 @@ class LiveStreams:
         for stream in self._open.get(agent_id, {}).values():
             stream.close(why)
 
-    def drain(self, window_s: float) -> None:
-        """Send every agent away, each to come back at a moment of its own inside the window."""
-        for stream in self.all():
-            # The spread only has to be even, not secret.
-            pause_s = random.uniform(0.0, window_s)  # noqa: S311
-            stream.close(Refused("DRAINING", "this collector stops; come back", retry_after_s=pause_s))
+    def drain(self, window_s: float, *, per_s: float) -> None:
+        """Send every agent away, each to come back at a moment of its own: evenly, over as long as it takes to let them
+        in at `per_s`, and inside the window."""
+        count = len(self._open)
+        window_s = min(window_s, max(DRAIN_MIN_S, count / per_s))
+        for place, mine in enumerate(self._open.values(), start=1):
+            for stream in mine.values():
+                stream.close(come_back(window_s * place / count))
 
     def hear(self, agent_id: str, *, now_ns: int, spool: str | None = None) -> None:
         self._seen[agent_id] = now_ns
@@ -129,3 +142,24 @@ class Front:
     streams_endpoints: tuple[str, ...] = ()
     enrolment_endpoints: tuple[str, ...] = ()
     draining: bool = False
+    door: Door = field(init=False)
+
+    def __post_init__(self) -> None:
+        per_s = self.config.limits.connects_per_s
+        self.door = Door(per_s, line_max_s=LINE_MAX_S, now_s=self.clock.monotonic_s())
+
+    def allowance(self) -> Allowance:
+        """What one stream of batches may say."""
+        limits, now_s = self.config.limits, self.clock.monotonic_s()
+        messages = TokenBucket(limits.batches_per_s, limits.batch_burst, now_s=now_s)
+        return Allowance(messages, TokenBucket(limits.bytes_per_s, limits.bytes_burst, now_s=now_s))
+
+
+def come_back(pause_s: float) -> Refused:
+    """What agents are told by a collector that stops."""
+    return Refused("DRAINING", "this collector stops; come back", retry_after_s=pause_s)
+
+
+def come_back_some_time(window_s: float) -> Refused:
+    """The same for one that came while the others were sent away."""
+    return come_back(random.uniform(0.0, window_s))  # noqa: S311  it only has to be spread, not secret

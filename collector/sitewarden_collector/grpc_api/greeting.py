@@ -1,28 +1,55 @@
-"""The beginning of every stream: the hello is checked, written down, and the stream joins the open ones."""
+"""The beginning of every stream: the hello is checked, written down, and the stream joins the open ones.
+
+Agents are let in at a pace (`pace.Door`). The second road of a session goes in with the first: nothing new is to be
+written down, and it is looked at again each minute like all others.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 
 from sitewarden_collector.errors import Refused
-from sitewarden_collector.grpc_api.front import Front, Road, Stream
+from sitewarden_collector.grpc_api.front import Front, Road, Stream, come_back_some_time
 from sitewarden_collector.pki import Identity
 from sitewarden_collector.services import sessions
 from sitewarden_collector.services.sessions import Hello, Quarantine
+
+WRITES_WAITING_MAX = 2_000  # each hello is one more: those that come now are served sooner a little later
 
 _log = logging.getLogger("sitewarden.sessions")
 
 
 async def enter(front: Front, caller: Identity, *, road: Road, hello: Hello, ends_ns: int) -> Stream:
     """A new open stream; the caller lets go of it with `front.live.leave`. Raises Refused."""
+    limits = front.config.limits
     if front.draining:
-        raise Refused("DRAINING", "this collector stops; come back", retry_after_s=front.config.limits.drain_window_s)
+        raise come_back_some_time(limits.drain_window_s)
     now_ns = front.clock.now_ns()
     if ends_ns <= now_ns:
         raise expired()
     if not front.live.may_greet(caller.agent_id, now_s=front.clock.monotonic_s()):
         raise Refused("RATE_LIMITED", "this agent connects again and again; come back in a while")
+    session, machine = hello.session_id, hello.machine_fingerprint
+    if front.live.beside(caller.agent_id, serial=caller.serial, session_id=session, machine=machine):
+        offset_ns = sessions.clock_offset_ns(hello.agent_time_ns, now_ns=now_ns, limits=limits)
+    else:
+        offset_ns = await _greet(front, caller, road=road, hello=hello)
+    stream = Stream(caller, ends_ns, road, session, machine, asyncio.get_running_loop().create_future())
+    front.live.join(stream)
+    front.live.hear(caller.agent_id, now_ns=front.clock.now_ns())
+    front.live.offsets_ns[caller.agent_id] = offset_ns
+    return stream
+
+
+async def _greet(front: Front, caller: Identity, *, road: Road, hello: Hello) -> int:
+    """Let a session in when it is its turn, and write it down; what must be added to its clock. Raises Refused."""
+    asked_ns = front.clock.now_ns()
+    await _in_turn(front)
+    now_ns = front.clock.now_ns()
+    # The clock was told when it asked: waiting in line makes it no slower.
+    hello = replace(hello, agent_time_ns=hello.agent_time_ns + now_ns - asked_ns)
     limits = front.config.limits
     answer = await front.db.run(
         sessions.greet, caller.agent_id, serial=caller.serial, hello=hello, limits=limits, now_ns=now_ns
@@ -33,13 +60,26 @@ async def enter(front: Front, caller: Identity, *, road: Road, hello: Hello, end
         front.live.close_agent(caller.agent_id, why)
         front.arrived.set()
         raise why
-    stream = Stream(caller, ends_ns, road, hello.session_id, asyncio.get_running_loop().create_future())
-    front.live.join(stream)
-    front.live.hear(caller.agent_id, now_ns=now_ns)
-    front.live.offsets_ns[caller.agent_id] = answer.clock_offset_ns
     extra = {"agent_id": caller.agent_id, "road": road, "session": hello.session_id}
     _log.info("agent on %s is connected", hello.hostname, extra=extra)
-    return stream
+    return answer.clock_offset_ns
+
+
+async def _in_turn(front: Front) -> None:
+    """Return when the next one may come in. Raises Refused, with a moment to come back at, when too many wait."""
+    busy = front.db.waiting > WRITES_WAITING_MAX
+    turn = front.door.knock(now_s=front.clock.monotonic_s(), closed=busy)
+    if turn.away:
+        raise Refused("OVERLOADED", "many agents come at once; this one's turn is later", retry_after_s=turn.wait_s)
+    if turn.wait_s <= 0:
+        return
+    front.live.in_line += 1
+    try:
+        await front.clock.sleep(turn.wait_s)
+    finally:
+        front.live.in_line -= 1
+    if front.draining:
+        raise come_back_some_time(front.config.limits.drain_window_s)
 
 
 async def recheck(front: Front) -> None:

@@ -89,7 +89,8 @@ class GrpcServers:
     async def stop(self, *, grace_s: float = 5.0) -> None:
         """Send every agent away with a time to come back, then close."""
         self._front.draining = True
-        self._front.live.drain(self._front.config.limits.drain_window_s)
+        limits = self._front.config.limits
+        self._front.live.drain(limits.drain_window_s, per_s=limits.connects_per_s)
         for server in reversed(self._servers):
             await server.stop(grace_s)
         self._servers.clear()

@@ -19,10 +19,11 @@ from sitewarden_collector import pki
 from sitewarden_collector.config import PkiConfig
 from sitewarden_collector.errors import Conflict, Refused
 from sitewarden_collector.pki import Authority
-from sitewarden_collector.store import agents, certificates, sites, tokens
+from sitewarden_collector.store import agents, certificates, sites, tokens, welcomes
 from sitewarden_collector.store.agents import Agent
 from sitewarden_collector.store.base import new_id
 from sitewarden_collector.store.certificates import Certificate
+from sitewarden_collector.store.welcomes import Standing
 
 TOKEN_PREFIX = "swt1_"  # noqa: S105  public: what a token begins with
 RENEWAL_WINDOW_NS = 600 * 1_000_000_000  # how far the time in a signed renewal may be from ours
@@ -197,16 +198,30 @@ def check_welcome(tx: Connection, agent_id: str, *, serial: str) -> Agent:
 
     Raises Refused (UNKNOWN_AGENT, REVOKED, QUARANTINED).
     """
-    agent = agents.find(tx, agent_id)
-    certificate = certificates.find(tx, serial)
-    if agent is None or certificate is None or certificate.agent_id != agent_id:
-        raise Refused("UNKNOWN_AGENT", "this certificate's agent is not known here; enrol again with a new token")
-    if agent.state == "quarantined":
-        raise Refused("QUARANTINED", f"this identity was seen in two places ({agent.state_why}); enrol each host anew")
-    if agent.state != "active" or certificate.revoked_ns is not None:
-        why = certificate.revoked_why or agent.state_why
-        raise Refused("REVOKED", f"this agent's certificate was revoked ({why}); enrol again with a new token")
-    return agent
+    return welcomed(tx, agent_id, serial=serial)[0]
+
+
+def welcomed(tx: Connection, agent_id: str, *, serial: str) -> tuple[Agent, Standing]:
+    """The same, with how it stands."""
+    found = welcomes.of_agent(tx, agent_id, serial)
+    why = unwelcome(agent_id, None if found is None else found[1])
+    if why is not None:
+        raise why
+    assert found is not None
+    return found
+
+
+def unwelcome(agent_id: str, standing: Standing | None) -> Refused | None:
+    """Why an agent may not speak; None when it may."""
+    if standing is None or standing.holder != agent_id:
+        return Refused("UNKNOWN_AGENT", "this certificate's agent is not known here; enrol again with a new token")
+    if standing.state == "quarantined":
+        said = f"this identity was seen in two places ({standing.state_why}); enrol each host anew"
+        return Refused("QUARANTINED", said)
+    if standing.state != "active" or standing.revoked_ns is not None:
+        why = standing.revoked_why or standing.state_why
+        return Refused("REVOKED", f"this agent's certificate was revoked ({why}); enrol again with a new token")
+    return None
 
 
 def revoke(tx: Connection, agent_id: str, *, why: str, now_ns: int) -> None:

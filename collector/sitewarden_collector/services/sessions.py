@@ -16,7 +16,7 @@ from sitewarden_alerting.observations import Change
 from sitewarden_collector.config import Limits
 from sitewarden_collector.errors import Refused
 from sitewarden_collector.services import enrolment, intake
-from sitewarden_collector.store import agents, certificates, sessions, spools
+from sitewarden_collector.store import agents, certificates, sessions, spools, welcomes
 from sitewarden_collector.store.agents import Agent
 
 RETURNS_MAX = 3
@@ -59,27 +59,25 @@ def greet(
     tx: Connection, agent_id: str, *, serial: str, hello: Hello, limits: Limits, now_ns: int
 ) -> Greeting | Quarantine:
     """Welcome an agent, or quarantine it; raises Refused with the reason that the wire knows."""
-    agent = enrolment.check_welcome(tx, agent_id, serial=serial)
+    agent, standing = enrolment.welcomed(tx, agent_id, serial=serial)
     _check_version(hello.version)
     offset_ns = clock_offset_ns(hello.agent_time_ns, now_ns=now_ns, limits=limits)
     if hello.machine_fingerprint != agent.machine_fingerprint:
         why = f"enrolled on {agent.hostname}, then used on another machine that calls itself {hello.hostname}"
         return quarantine(tx, agent, why=why, other=hello.hostname, now_ns=now_ns)
-    if sessions.newest(tx, agent_id) != hello.session_id:
+    if standing.newest != hello.session_id:
         sessions.add(tx, agent_id, hello.session_id, now_ns=now_ns)
         if _returns(tx, agent_id, now_ns=now_ns) >= RETURNS_MAX:
             why = f"two running agents on hosts like {hello.hostname} keep replacing each other: a cloned machine?"
             return quarantine(tx, agent, why=why, other=hello.hostname, now_ns=now_ns)
-    agents.greet(
+    welcomes.greeted(
         tx,
         agent_id,
-        values={
-            "hostname": hello.hostname,
-            "version": hello.version,
-            "capabilities": " ".join(hello.capabilities),
-            "last_seen_ns": now_ns,
-            "clock_offset_ns": offset_ns,
-        },
+        hostname=hello.hostname,
+        version=hello.version,
+        capabilities=" ".join(hello.capabilities),
+        clock_offset_ns=offset_ns,
+        now_ns=now_ns,
     )
     return Greeting(agent, offset_ns)
 
@@ -115,14 +113,16 @@ def unwelcome(tx: Connection, callers: Iterable[tuple[str, str, str]]) -> dict[t
 
     That a newer session took over is known here when it did so at another collector.
     """
+    callers = list(callers)
+    standings = welcomes.of_agents(tx, ((agent_id, serial) for agent_id, serial, _ in callers))
     refused = {}
     for agent_id, serial, session_id in callers:
-        try:
-            enrolment.check_welcome(tx, agent_id, serial=serial)
-            if sessions.newest(tx, agent_id) != session_id:
-                raise Refused("DUPLICATE_SESSION", "a newer session of this agent took over")
-        except Refused as refusal:
-            refused[agent_id, session_id] = refusal
+        standing = standings.get((agent_id, serial))
+        why = enrolment.unwelcome(agent_id, standing)
+        if why is None and standing is not None and standing.newest != session_id:
+            why = Refused("DUPLICATE_SESSION", "a newer session of this agent took over")
+        if why is not None:
+            refused[agent_id, session_id] = why
     return refused
 
 

@@ -23,7 +23,8 @@ from sitewarden_collector.simulate.scenario import Part, Scenario
 from sitewarden_protos.v1 import common_pb2, control_pb2, intake_pb2
 
 BACKOFF_BASE_S = 1.0
-BACKOFF_CAP_S = 30.0
+BACKOFF_CAP_S = 45.0
+HEALTHY_S = 60.0
 VERSION = "0.1.0"
 
 Stream: TypeAlias = "grpc.aio.StreamStreamCall[bytes, bytes]"
@@ -45,6 +46,8 @@ class Counts:
     connected: int = 0
     connected_s: list[float] = field(default_factory=list)
     """Monotonic seconds of each welcome."""
+    whole_s: float = 0.0
+    """When both roads were open last, the road down having followed the road up."""
     sent: int = 0
     stored: int = 0
     refused: int = 0
@@ -58,6 +61,10 @@ class Counts:
     """Connections that broke."""
     garbage: set[int] = field(default_factory=set)
     """Numbers of the batches that were refused for good."""
+
+    def forget(self) -> None:
+        """Count times and troubles anew; what was sent and stored stays."""
+        self.ack_s, self.heartbeat_s, self.turned_away, self.lost = [], [], {}, 0
 
     def garbage_before(self, seq: int) -> int:
         """How many up to that number were refused for good."""
@@ -79,11 +86,15 @@ class SimulatedAgent:
         self._root_pem = root_pem
         self._chance = random.Random(part.seed)  # noqa: S311 - jitter, no secret
         self._session_id = os.urandom(16)
+        self._welcomed_s: float | None = None
         self.epoch = os.urandom(16)
         self._seq = 0
         self._drop = asyncio.Event()
-        self.quiet = asyncio.Event()
-        """Set when no further batch is to be made: what is under way is still waited for."""
+        self.here = False
+        """Whether both roads are open now."""
+        self.sending = asyncio.Event()
+        """Cleared when no further batch is to be made: what is under way is still waited for."""
+        self.sending.set()
 
     @property
     def settled(self) -> bool:
@@ -99,7 +110,7 @@ class SimulatedAgent:
         due_s = time.monotonic() + self.part.first_batch_after_s
         failures = 0
         while True:
-            welcomes = self.counts.connected
+            self._welcomed_s = None
             try:
                 due_s = await self._connected(due_s)
             except Away as away:
@@ -108,8 +119,10 @@ class SimulatedAgent:
             except (grpc.RpcError, OSError):
                 self.counts.lost += 1
                 wait_s = None
-            failures = 0 if self.counts.connected > welcomes else failures + 1
-            cap_s = min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2.0 ** min(failures, 10))
+            healthy = self._welcomed_s is not None and time.monotonic() - self._welcomed_s >= HEALTHY_S
+            failures = 0 if healthy else failures
+            cap_s = 0.0 if healthy else min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2.0 ** min(failures, 10))
+            failures += 1
             await asyncio.sleep(self._chance.uniform(0, cap_s) if wait_s is None else wait_s)
 
     async def _connected(self, due_s: float) -> float:
@@ -119,11 +132,10 @@ class SimulatedAgent:
             f"dns:///{self._address}", self.identity.credentials(self._root_pem), options=OPTIONS
         )
         async with channel:
-            upload: Stream = channel.stream_stream("/sitewarden.v1.IntakeService/Upload")()
-            control: Stream = channel.stream_stream("/sitewarden.v1.ControlService/Control")()
+            first = asyncio.Event()
             roads = [
-                asyncio.ensure_future(self._send(upload, due_s)),
-                asyncio.ensure_future(self._beat(control)),
+                asyncio.ensure_future(self._send(channel, first, due_s)),
+                asyncio.ensure_future(self._beat(channel, first)),
                 asyncio.ensure_future(self._drop.wait()),
             ]
             try:
@@ -134,6 +146,7 @@ class SimulatedAgent:
                     if road.done():
                         road.result()
             finally:
+                self.here = False
                 for road in roads:
                     road.cancel()
                 for road in roads:
@@ -141,21 +154,25 @@ class SimulatedAgent:
                         await road
         return time.monotonic()
 
-    async def _send(self, call: Stream, due_s: float) -> None:
+    async def _send(self, channel: grpc.aio.Channel, first: asyncio.Event, due_s: float) -> None:
+        call: Stream = channel.stream_stream("/sitewarden.v1.IntakeService/Upload")()
         hello = intake_pb2.UploadHello(
             session=self.session(), epoch=self.epoch, last_sealed_seq=self._seq, oldest_kept_seq=0
         )
         await call.write(intake_pb2.UploadRequest(hello=hello).SerializeToString())
         welcome = await self._hear(call)
         self.counts.connected += 1
-        self.counts.connected_s.append(time.monotonic())
+        self._welcomed_s = time.monotonic()
+        self.counts.connected_s.append(self._welcomed_s)
+        first.set()
         stored = max(welcome.welcome.last_stored_seq, *(self.counts.garbage or {0}))
         self.counts.stored = max(self.counts.stored, welcome.welcome.last_stored_seq)
         previous, told = stored, False
         while True:
             await asyncio.sleep(max(0.0, due_s - time.monotonic()))
-            if self.quiet.is_set() and stored >= self._seq:
-                await asyncio.Event().wait()
+            if not self.sending.is_set() and stored >= self._seq:
+                await self.sending.wait()
+                await asyncio.sleep(self._chance.uniform(0, self._scenario.batch_every_s))
             due_s = max(due_s + self._scenario.batch_every_s, time.monotonic())
             again = stored < self._seq
             seq = stored + 1
@@ -188,7 +205,9 @@ class SimulatedAgent:
             raise self._away(answer.closing)
         return answer
 
-    async def _beat(self, call: Stream) -> None:
+    async def _beat(self, channel: grpc.aio.Channel, first: asyncio.Event) -> None:
+        await first.wait()  # a refusal is then heard once, and in one place
+        call: Stream = channel.stream_stream("/sitewarden.v1.ControlService/Control")()
         await call.write(
             control_pb2.ControlRequest(hello=control_pb2.ControlHello(session=self.session())).SerializeToString()
         )
@@ -197,9 +216,12 @@ class SimulatedAgent:
         async def listen() -> None:
             while isinstance(raw := await call.read(), bytes):
                 answer = control_pb2.ControlResponse.FromString(raw)
-                if answer.WhichOneof("step") == "closing":
+                step = answer.WhichOneof("step")
+                if step == "closing":
                     raise self._away(answer.closing)
-                if answer.WhichOneof("step") == "heartbeat" and asked_s:
+                if step == "welcome":
+                    self.here, self.counts.whole_s = True, time.monotonic()
+                if step == "heartbeat" and asked_s:
                     self.counts.heartbeat_s.append(time.monotonic() - asked_s.pop(0))
             raise Away("ended")
 
@@ -232,7 +254,7 @@ class SimulatedAgent:
         return common_pb2.Session(
             session_id=self._session_id,
             boot_id=bytes(16),
-            machine_fingerprint=f"simulated-{self.part.hostname}",
+            machine_fingerprint=self.part.machine,
             agent_version=VERSION,
             hostname=self.part.hostname,
             agent_time_unix_ns=time.time_ns() + self._off_ns,
@@ -241,4 +263,4 @@ class SimulatedAgent:
     def _away(self, refusal: common_pb2.Refusal) -> Away:
         reason = common_pb2.Reason.Name(refusal.reason).removeprefix("REASON_")
         wait_s = refusal.retry_after_ms / 1000
-        return Away(reason, wait_s * self._chance.uniform(0.5, 1.0) if wait_s else None)
+        return Away(reason, wait_s or None)

@@ -117,7 +117,7 @@ async def _enrol(channel: grpc.aio.Channel, token: str, part: Part) -> Identity:
     hello = common_pb2.Session(
         session_id=bytes(16),
         boot_id=bytes(16),
-        machine_fingerprint=f"simulated-{part.hostname}",
+        machine_fingerprint=part.machine,
         agent_version=VERSION,
         hostname=part.hostname,
         agent_time_unix_ns=time.time_ns(),
@@ -176,7 +176,7 @@ async def _renew_all(agents: Sequence[SimulatedAgent], road: Road) -> int:
 async def _finish(agents: Sequence[SimulatedAgent]) -> bool:
     """No further batches; wait until what is under way is answered."""
     for agent in agents:
-        agent.quiet.set()
+        agent.sending.clear()
     until_s = time.monotonic() + FINISH_S
     while time.monotonic() < until_s:
         if all(agent.settled for agent in agents):

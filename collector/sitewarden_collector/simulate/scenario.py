@@ -74,6 +74,11 @@ class Part:
     renews_after_s: float | None = None
     seed: int = field(default=0)
 
+    @property
+    def machine(self) -> str:
+        """What tells this host from a copy of it."""
+        return f"simulated-{self.hostname}"
+
 
 def parts(scenario: Scenario) -> list[Part]:
     """What each agent plays."""
