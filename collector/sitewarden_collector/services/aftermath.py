@@ -6,7 +6,7 @@ Each service that changes a ticket ends with `record`. Not here: what the change
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection
 
@@ -21,14 +21,21 @@ def record(tx: Connection, ticket: Ticket, events: Sequence[Event], *, now_ns: i
     record_all(tx, [(ticket, events)], now_ns=now_ns)
 
 
-def record_all(tx: Connection, told: Sequence[tuple[Ticket, Sequence[Event]]], *, now_ns: int) -> None:
-    """The same for several tickets, each once: in a storm every statement is about many."""
+def record_all(
+    tx: Connection, told: Sequence[tuple[Ticket, Sequence[Event]]], *, new: Collection[str] = (), now_ns: int
+) -> None:
+    """The same for several tickets: in a storm every statement is about many. `new` are the ids of those that have no
+    history but this."""
     happened = [(ticket, events) for ticket, events in told if events]
     tickets.add_history(tx, happened, now_ns=now_ns)
     moved = [
         ticket for ticket, events in happened if not service_levels.UNMOVED.issuperset(event.what for event in events)
     ]
-    service_levels.refresh_all(tx, moved, now_ns=now_ns)
+    known: dict[str, list[Event]] = {}
+    for ticket, events in happened:
+        if ticket.id in new:
+            known.setdefault(ticket.id, []).extend(tickets.kept(ticket, event) for event in events)
+    service_levels.refresh_all(tx, moved, known=known, now_ns=now_ns)
     webhooks.of_tickets(tx, happened, now_ns=now_ns)
     rows = [
         (ticket.id, events[-1].what if events else "count", ticket.customer_id, ticket.site_id)

@@ -29,7 +29,7 @@ from sitewarden_alerting.model import Person
 from sitewarden_alerting.reading import plain
 from sitewarden_alerting.rules import Rulebook
 from sitewarden_collector import config
-from sitewarden_collector.channels.base import Channel, Notice, Receipt
+from sitewarden_collector.channels.base import DEADLINE_S, Channel, Notice, Receipt
 from sitewarden_collector.errors import ChannelRejected, ChannelUnavailable, DatabaseBusy
 from sitewarden_collector.services import pages, webhooks
 from sitewarden_collector.services.page_language import in_their_language
@@ -70,7 +70,8 @@ def people(on_call: Iterable[config.Person]) -> tuple[Person, ...]:
 class Sender:
     """Sends what is due. `step` may be called as often as one likes, from one task; after `stop` no more.
 
-    `step` starts sends and does not wait for them: one slow service does not hold up the others.
+    `step` starts sends and does not wait for them: one slow service does not hold up the others. What is decided in
+    this process may be claimed in its own transaction (`services.telling`) instead of waiting for the next step.
     """
 
     def __init__(
@@ -87,9 +88,9 @@ class Sender:
         footer: Callable[[StoredNotice], str] = lambda _notice: "",
         rulebook: Rulebook | None = None,
     ) -> None:
-        """`on_settled(channel, result)` is told sent, retry, handed_on, overtaken or parked: for metrics and to wake a
-        loop. `footer(notice)` is what stands below a notice and is not kept: the link that acknowledges it.
-        `rulebook` knows what faults are called in other languages."""
+        """`on_settled(channel, result)` is told sent, retry, handed_on, overtaken or parked: for metrics, and to wake a
+        loop; where `crowded`, more may be waiting. `footer(notice)` is what stands below a notice and is not kept: the
+        link that acknowledges it. `rulebook` knows what faults are called in other languages."""
         self._db = db
         self._channels = channels
         self._now_ns = now_ns
@@ -101,6 +102,7 @@ class Sender:
         self._footer = footer
         self._rulebook = Rulebook() if rulebook is None else rulebook
         self._begins = True
+        self.turn = asyncio.Lock()
         self._under_way: set[asyncio.Task[None]] = set()
         self._busy: Counter[str] = Counter()
         # Twice the slots: a call that outlived its deadline keeps its thread until its own timeout.
@@ -108,28 +110,43 @@ class Sender:
 
     async def step(self) -> int:
         """Claim what is due and there is room for, start sending it, return how many."""
-        if self._begins and self._db.is_sqlite:
-            # Exactly one collector runs on SQLite, so what is claimed now was claimed by one that is no more.
-            await self._db.run(notices.release)
-        self._begins = False
-        room = SLOTS - len(self._under_way)
-        if room <= 0:
-            return 0
+        async with self.turn:
+            if self._begins and self._db.is_sqlite:
+                # Exactly one collector runs on SQLite, so what is claimed now was claimed by one that is no more.
+                await self._db.run(notices.release)
+            self._begins = False
+            if len(self._under_way) >= SLOTS:
+                return 0
+            taken = await self._db.run(self.claiming())
+            self.begin(taken)
+        return len(taken)
+
+    def claiming(self) -> Callable[[Connection], list[StoredNotice]]:
+        """What claims, in a transaction, as much as there is room for now; hold `turn` until `begin`."""
+        room = 0 if self._begins else SLOTS - len(self._under_way)
         free = {name: SLOTS_PER_CHANNEL - busy for name, busy in self._busy.items()}
-        taken = await self._db.run(
-            notices.claim,
-            room,
-            self._worker,
-            now_ns=self._now_ns(),
-            per_channel=SLOTS_PER_CHANNEL,
-            free=free,
-        )
+
+        def claim(tx: Connection) -> list[StoredNotice]:
+            if room <= 0:
+                return []
+            return notices.claim(
+                tx, room, self._worker, now_ns=self._now_ns(), per_channel=SLOTS_PER_CHANNEL, free=free
+            )
+
+        return claim
+
+    def begin(self, taken: Sequence[StoredNotice]) -> None:
+        """Start sending what was claimed."""
         for notice in taken:
             self._busy[notice.channel] += 1
             task = asyncio.create_task(self._deliver(notice), name=f"notice-{notice.id}")
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
-        return len(taken)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether something may be waiting for room only."""
+        return len(self._under_way) >= SLOTS or any(busy >= SLOTS_PER_CHANNEL for busy in self._busy.values())
 
     async def idle(self) -> None:
         """Return when nothing is under way."""
@@ -146,15 +163,10 @@ class Sender:
 
     async def _deliver(self, notice: StoredNotice) -> None:
         try:
-            # An acknowledgement may have come since it was claimed: what is sent is decided now.
-            current = await self._db.read(pages.before_sending, notice)
-            if current is None:
-                await self._db.run(notices.cancel, notice.id)
-                self._on_settled(notice.channel, "overtaken")
-                return
             try:
-                theirs, language = await self._db.read(in_their_language, current, self._rulebook)
-                outcome: Receipt | Failure = await self._send(theirs, language)
+                outcome: Receipt | Failure | None = await self._send(notice)
+            except DatabaseBusy:
+                raise
             except ChannelUnavailable as error:
                 outcome = Failure(str(error), permanent=False)
             except ChannelRejected as error:
@@ -162,38 +174,53 @@ class Sender:
             except Exception as error:  # noqa: BLE001  a fault of ours in a channel must not stop the others
                 _log.error("channel %s failed in an unforeseen way", notice.channel, exc_info=error)
                 outcome = Failure(f"channel {notice.channel}: unforeseen {type(error).__name__}", permanent=False)
+            if outcome is None:
+                await self._db.run(notices.cancel, notice.id)
+                self._on_settled(notice.channel, "overtaken")
+                return
             await self._settle(notice, outcome)
         except Exception as error:  # noqa: BLE001  the lease brings the notice back
             _log.error("notice %s could not be settled; it is sent again later", notice.id, exc_info=error)
         finally:
             self._busy[notice.channel] -= 1
 
-    async def _send(self, stored: StoredNotice, language: str) -> Receipt:
+    async def _send(self, stored: StoredNotice) -> Receipt | None:
         channel = self._channels.get(stored.channel)
+        deadline_s = DEADLINE_S if channel is None else channel.deadline_s
+        call = asyncio.get_running_loop().run_in_executor(self._threads, self._send_now, stored, channel)
+        try:
+            # A second more than the channel's own: its words are better than ours.
+            return await asyncio.wait_for(call, deadline_s + 1.0)
+        except TimeoutError as error:
+            raise ChannelUnavailable(
+                f"channel {stored.channel}: no answer within {deadline_s:g} s; it may have arrived"
+            ) from error
+
+    def _send_now(self, claimed: StoredNotice, channel: Channel | None) -> Receipt | None:
+        """Send, on a thread of the channels; None when nobody needs it any more."""
+        # An acknowledgement may have come since it was claimed: what is sent is decided now.
+        found = self._db.read_now(_as_wanted, claimed, self._rulebook)
+        if found is None:
+            return None
+        stored, language = found
         if channel is None:
             raise ChannelRejected(
                 f"channel {stored.channel} is not in the configuration: add [channels.{stored.channel}], then "
                 f"`sitewarden notice retry {stored.id}`"
             )
-        notice = Notice(
-            id=stored.id,
-            kind=stored.kind,
-            urgency=stored.urgency,
-            person=stored.person,
-            # Parts of both were written by programs at sites: no forged lines of mail, no control of a screen.
-            subject=plain.line(stored.subject),
-            body=plain.lines(stored.body) + said(self._footer(stored), language),
-            created_ns=stored.created_ns,
-            address=stored.address,
+        return channel.send(
+            Notice(
+                id=stored.id,
+                kind=stored.kind,
+                urgency=stored.urgency,
+                person=stored.person,
+                # Parts of both were written by programs at sites: no forged lines of mail, no control of a screen.
+                subject=plain.line(stored.subject),
+                body=plain.lines(stored.body) + said(self._footer(stored), language),
+                created_ns=stored.created_ns,
+                address=stored.address,
+            )
         )
-        call = asyncio.get_running_loop().run_in_executor(self._threads, channel.send, notice)
-        try:
-            # A second more than the channel's own: its words are better than ours.
-            return await asyncio.wait_for(call, channel.deadline_s + 1.0)
-        except TimeoutError as error:
-            raise ChannelUnavailable(
-                f"channel {stored.channel}: no answer within {channel.deadline_s:g} s; it may have arrived"
-            ) from error
 
     async def _settle(self, notice: StoredNotice, outcome: Receipt | Failure) -> None:
         jitter = self._jitter()
@@ -251,6 +278,12 @@ async def step(
     finally:
         await sender.stop()
     return taken
+
+
+def _as_wanted(tx: Connection, claimed: StoredNotice, rulebook: Rulebook) -> tuple[StoredNotice, str] | None:
+    """The notice as its person is to read it now, and in which language; None when nobody needs it any more."""
+    current = pages.before_sending(tx, claimed)
+    return None if current is None else in_their_language(tx, current, rulebook)
 
 
 def settle(

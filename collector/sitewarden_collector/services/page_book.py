@@ -56,6 +56,8 @@ class PageBook:
 
     def prepare(self, some: Collection[Ticket], *, running: Collection[Running] | None = None) -> None:
         """Look up what pages of these tickets depend on, `running` being their escalations where they are known."""
+        if not some:
+            return
         ids = [one.id for one in some]
         there = escalations.find_all(self.tx, ids) if running is None else running
         self.found |= {one.ticket_id: one for one in there}
@@ -126,13 +128,18 @@ class PageBook:
 
     def flush(self) -> None:
         """Write what was booked. The book may be used further."""
+        aftermath.record_all(self.tx, self.write_down(), now_ns=self.now_ns)
+
+    def write_down(self) -> list[tuple[Ticket, list[Event]]]:
+        """Write what was booked but for its lines of history: the caller writes these, with others that it has."""
         escalations.add_all(self.tx, self._new)
         escalations.put_all(self.tx, self._again)
         escalations.move_all(self.tx, self._moved)
         escalations.add_pages(self.tx, self._pages)
-        aftermath.record_all(self.tx, list(self._told.values()), now_ns=self.now_ns)
+        told = list(self._told.values())
         for booked in (self._new, self._again, self._moved, self._pages, self._told):
             booked.clear()
+        return told
 
     def _bundle(self, line: Line, person: str, *, wait_ns: int) -> str:
         if person not in self._bundles:

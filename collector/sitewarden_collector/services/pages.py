@@ -17,7 +17,7 @@ from sitewarden_alerting import routing
 from sitewarden_alerting.model import Person, Ticket
 from sitewarden_alerting.wording import cut, exact_moment, severity_word
 from sitewarden_collector.services import roster
-from sitewarden_collector.store import escalations, evidence, notices, page_notices, tickets
+from sitewarden_collector.store import escalations, evidence, handing_on, page_notices, tickets
 from sitewarden_collector.store.notices import StoredNotice
 
 NAMED_MAX = 20
@@ -42,17 +42,18 @@ def body(tx: Connection, ticket: Ticket, site: str, customer: str, *, reason: st
 
 def before_sending(tx: Connection, notice: StoredNotice) -> StoredNotice | None:
     """The notice as it is to be sent now; None when nobody needs it any more."""
-    stored = notices.get(tx, notice.id)
+    found = page_notices.look(tx, notice.id)
+    if found is None:
+        return None
+    stored = found.notice
     if stored.state != "sending" or stored.attempts != notice.attempts:
         return None
     if stored.kind != "page":
         return stored
-    if page_notices.told_otherwise(tx, stored):
+    if found.told_otherwise:
         return None
     if stored.ticket_id is not None:
-        ticket = tickets.by_id(tx, stored.ticket_id)
-        wanted = ticket is None or (ticket.is_open and ticket.acknowledged_ns is None)
-        return stored if wanted else None
+        return stored if found.wanted else None
     if not escalations.has_pages(tx, stored.page_of):
         return stored
     named = escalations.still_wanted(tx, stored.page_of, limit=NAMED_MAX)
@@ -96,12 +97,12 @@ def hand_on(tx: Connection, notice: StoredNotice, on_call: tuple[Person, ...], *
         ticket = tickets.by_id(tx, ids[0]) if ids else None
         customer_id = "" if ticket is None else ticket.customer_id
     at_line = roster.line(tx, customer_id, at_ns=now_ns, fallback=on_call)
-    tried = notices.tried(tx, notice)
+    tried = handing_on.tried(tx, notice)
     order = at_line.as_persons((notice.person,))
     because = f"You are told because {notice.person} could not be told by {notice.channel}."
     while (route := routing.after(order, notice.kind, tried=tried)) is not None:
         step = tx.begin_nested()
-        taker = notices.hand_on(
+        taker = handing_on.hand_on(
             tx,
             notice,
             person=route.person,

@@ -22,7 +22,7 @@ from sitewarden_alerting.escalation import Status, Taken, Target
 from sitewarden_alerting.model import SECOND_NS, Person, Ticket
 from sitewarden_alerting.silences import silencing
 from sitewarden_alerting.wording import cut
-from sitewarden_collector.services import pages, roster
+from sitewarden_collector.services import aftermath, pages, roster
 from sitewarden_collector.services.page_book import PageBook
 from sitewarden_collector.services.roster import Line
 from sitewarden_collector.store import escalations, notices, silences, tickets
@@ -61,14 +61,15 @@ class PagingState:
 def tell(tx: Connection, decision: made.Notify, ticket: Ticket, on_call: Sequence[Person], *, now_ns: int) -> None:
     """Have somebody told of a decision, in the decision's own transaction. `on_call` is the configuration's list, for
     customers whom no schedule serves."""
-    tell_all(tx, [(decision, ticket)], on_call, now_ns=now_ns)
+    aftermath.record_all(tx, tell_all(tx, [(decision, ticket)], on_call, now_ns=now_ns), now_ns=now_ns)
 
 
 def tell_all(
     tx: Connection, news: Sequence[tuple[made.Notify, Ticket]], on_call: Sequence[Person], *, now_ns: int
-) -> None:
-    """The same for many decisions, in their order."""
+) -> list[tuple[Ticket, list[Event]]]:
+    """The same for many decisions, in their order. The lines of history that this makes are the caller's to write."""
     book = PageBook(tx, now_ns, on_call)
+    told: list[tuple[Ticket, list[Event]]] = []
     for first in range(0, len(news), DUE_PER_STEP):
         part = news[first : first + DUE_PER_STEP]
         book.prepare([ticket for decision, ticket in part if _pages(decision, ticket)])
@@ -77,7 +78,8 @@ def tell_all(
                 _begin(book, ticket, decision.reason)
             else:
                 _inform_of(book, decision, ticket)
-        book.flush()
+        told += book.write_down()
+    return told
 
 
 def _pages(decision: made.Notify, ticket: Ticket) -> bool:

@@ -30,6 +30,7 @@ Given = Set[tuple[str, int, int]]  # warnings that were given: target, percent, 
 
 CORRECT = "correct_clock"
 BY_RULES = "rules"
+NOTHING: Mapping[str, Sequence[Event]] = {}
 AT_ONCE = 500  # tickets in one question: databases limit how long it may be
 # What leaves every clock as it was.
 UNMOVED = frozenset(
@@ -72,9 +73,13 @@ def clocks(tx: Connection, ticket: Ticket, *, now_ns: int) -> Clocks:
     return many(tx, [ticket], now_ns=now_ns)[ticket.id]
 
 
-def many(tx: Connection, wanted: Sequence[Ticket], *, now_ns: int) -> dict[str, Clocks]:
-    """The clocks of several tickets by their ids, in three questions to the database."""
-    histories = tickets.histories(tx, [one.id for one in wanted])
+def many(
+    tx: Connection, wanted: Sequence[Ticket], *, known: Mapping[str, Sequence[Event]] = NOTHING, now_ns: int
+) -> dict[str, Clocks]:
+    """The clocks of several tickets by their ids, in three questions to the database. `known` are whole histories that
+    need not be asked for."""
+    unknown = [one.id for one in wanted if one.id not in known]
+    histories = {**known, **(tickets.histories(tx, unknown) if unknown else {})}
     agreed = _Agreements(tx, {one.customer_id for one in wanted})
     return {one.id: _computed(one, histories[one.id], agreed, now_ns=now_ns) for one in wanted}
 
@@ -86,13 +91,18 @@ def refresh(tx: Connection, ticket: Ticket, *, now_ns: int, whats: Iterable[str]
         refresh_all(tx, [ticket], now_ns=now_ns)
 
 
-def refresh_all(tx: Connection, some: Sequence[Ticket], *, now_ns: int) -> None:
-    """Bring the projections of tickets up to date, whatever moved their clocks."""
+def refresh_all(
+    tx: Connection, some: Sequence[Ticket], *, known: Mapping[str, Sequence[Event]] = NOTHING, now_ns: int
+) -> None:
+    """Bring the projections of tickets up to date, whatever moved their clocks. `known` are the histories of tickets
+    that are new: nobody was warned of them yet."""
     for first in range(0, len(some), AT_ONCE):
         part = some[first : first + AT_ONCE]
-        found = many(tx, part, now_ns=now_ns)
-        given = projections.told(tx, found)
-        projections.put(tx, [_projection(one, found[one.id], given[one.id], now_ns=now_ns) for one in part])
+        found = many(tx, part, known=known, now_ns=now_ns)
+        old = [one.id for one in part if one.id not in known]
+        given = projections.told(tx, old) if old else {}
+        rows = [_projection(one, found[one.id], given.get(one.id, frozenset()), now_ns=now_ns) for one in part]
+        projections.put(tx, rows)
 
 
 def refresh_customer(tx: Connection, customer_id: str, *, now_ns: int) -> int:

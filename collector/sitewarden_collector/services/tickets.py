@@ -131,8 +131,8 @@ def apply(
     work.numbers = {kind: iter(next_numbers(tx, kind, count)) for kind, count in sorted(opening.items())}
     for decision in decisions:
         _write(work, decision)
-    new = [ticket_id for ticket_id, _ in work.ids.values()]
-    opened, spread = priorities.opened_all(tx, [work.latest[ticket_id] for ticket_id in new])
+    new = {ticket_id for ticket_id, _ in work.ids.values()}
+    opened, spread = priorities.opened_all(tx, [work.latest[ticket_id] for ticket_id, _ in work.ids.values()])
     for judged in opened:
         work.latest[judged.id] = judged
         events = work.history.get(judged.id, ())
@@ -140,12 +140,15 @@ def apply(
     _flush(work)
     changed = [ticket for ticket_id, ticket in work.latest.items() if work.written.get(ticket_id) != ticket]
     tickets.save_all(tx, changed, new=False)
-    told = [(ticket, work.history.get(ticket_id, ())) for ticket_id, ticket in work.latest.items()]
-    aftermath.record_all(tx, told, now_ns=now_ns)
+    told: list[tuple[Ticket, Sequence[Event]]] = [
+        (ticket, work.history.get(ticket_id, ())) for ticket_id, ticket in work.latest.items()
+    ]
     news = [(decision, work.latest[ticket_id]) for decision, ticket_id in work.notify]
     news = [(decision, ticket) for decision, ticket in news if not ticket.merged_into]
-    paging.tell_all(tx, news, policy.on_call, now_ns=now_ns)
-    priorities.raised(tx, list(work.latest.values()), spread, now_ns=now_ns)
+    told += paging.tell_all(tx, news, policy.on_call, now_ns=now_ns)
+    aftermath.record_all(tx, told, new=new, now_ns=now_ns)
+    before = [ticket for ticket_id, ticket in work.latest.items() if ticket_id not in new]
+    priorities.raised(tx, before, spread, now_ns=now_ns)
     for silence_id, number in work.held.items():
         silences.count_held(tx, silence_id, number)
     return sum(isinstance(decision, made.OpenTicket | made.ReopenTicket) for decision in decisions)

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from cryptography.fernet import Fernet
@@ -69,24 +69,38 @@ class WebhookSender:
         self._deadline_s = deadline_s
         self._jitter = jitter
         self._on_settled = on_settled
+        self.turn = asyncio.Lock()
         self._under_way: set[asyncio.Task[None]] = set()
         self._busy: Counter[str] = Counter()
         self._threads = ThreadPoolExecutor(SLOTS, thread_name_prefix="webhook")
 
     async def step(self) -> int:
         """Claim what is due and there is room for, start sending it, return how many."""
-        room = SLOTS - len(self._under_way)
-        if room <= 0:
-            return 0
-        taken = await self._db.run(
-            stored.claim, room, now_ns=self._now_ns(), per_subscription=SLOTS_PER_SUBSCRIPTION, busy=dict(self._busy)
-        )
+        async with self.turn:
+            if len(self._under_way) >= SLOTS:
+                return 0
+            taken = await self._db.run(self.claiming())
+            self.begin(taken)
+        return len(taken)
+
+    def claiming(self) -> Callable[[Connection], list[Delivery]]:
+        """What claims, in a transaction, as much as there is room for now; hold `turn` until `begin`."""
+        room, busy = SLOTS - len(self._under_way), dict(self._busy)
+
+        def claim(tx: Connection) -> list[Delivery]:
+            if room <= 0:
+                return []
+            return stored.claim(tx, room, now_ns=self._now_ns(), per_subscription=SLOTS_PER_SUBSCRIPTION, busy=busy)
+
+        return claim
+
+    def begin(self, taken: Sequence[Delivery]) -> None:
+        """Start sending what was claimed."""
         for delivery in taken:
             self._busy[delivery.subscription_id] += 1
             task = asyncio.create_task(self._deliver(delivery), name=f"webhook-{delivery.id}")
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
-        return len(taken)
 
     async def idle(self) -> None:
         """Return when nothing is under way."""
@@ -111,39 +125,37 @@ class WebhookSender:
         except Exception as error:  # noqa: BLE001  the lease brings the message back
             _log.error("webhook message %s could not be settled; it is sent again later", delivery.id, exc_info=error)
         finally:
+            full = self._busy[delivery.subscription_id] >= SLOTS_PER_SUBSCRIPTION or len(self._under_way) >= SLOTS
             self._busy[delivery.subscription_id] -= 1
-            self._on_settled()
+            if full:  # something may have waited for this place
+                self._on_settled()
 
     async def _send(self, delivery: Delivery) -> Answer | Exception:
         try:
-            subscription = await self._db.read(stored.get, delivery.subscription_id)
-            if not subscription.active:
-                return ChannelRejected(f"the webhook is off: {subscription.why_off}")
-            body = delivery.payload.encode()
-            now_ns = self._now_ns()
-            secrets = webhooks.signing(self._sealing, subscription, now_ns=now_ns)
-            headers = webhook_signing.headers(secrets, delivery.message_id, body, now_ns=now_ns)
-            headers |= {
-                "Content-Type": "application/json",
-                "User-Agent": "sitewarden",
-                "webhook-sequence": str(delivery.id),
-            }
-            call = asyncio.get_running_loop().run_in_executor(
-                self._threads,
-                lambda: outgoing.post(
-                    subscription.url,
-                    body,
-                    headers=headers,
-                    deadline_s=self._deadline_s,
-                    allow_private=self._allow_private,
-                ),
-            )
-            return await call
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._send_now, delivery)
         except (ChannelRejected, ChannelUnavailable, NotFound) as error:
             return error
         except Exception as error:  # noqa: BLE001  a fault of ours must not stop the others
             _log.error("webhook message %s failed in an unforeseen way", delivery.id, exc_info=error)
             return ChannelUnavailable(f"unforeseen {type(error).__name__}")
+
+    def _send_now(self, delivery: Delivery) -> Answer:
+        """Post, on a thread of the webhooks."""
+        subscription = self._db.read_now(stored.get, delivery.subscription_id)
+        if not subscription.active:
+            raise ChannelRejected(f"the webhook is off: {subscription.why_off}")
+        body = delivery.payload.encode()
+        now_ns = self._now_ns()
+        secrets = webhooks.signing(self._sealing, subscription, now_ns=now_ns)
+        headers = webhook_signing.headers(secrets, delivery.message_id, body, now_ns=now_ns)
+        headers |= {
+            "Content-Type": "application/json",
+            "User-Agent": "sitewarden",
+            "webhook-sequence": str(delivery.id),
+        }
+        return outgoing.post(
+            subscription.url, body, headers=headers, deadline_s=self._deadline_s, allow_private=self._allow_private
+        )
 
 
 def settle(tx: Connection, delivery: Delivery, outcome: Answer | Exception, *, jitter: float, now_ns: int) -> str:

@@ -29,7 +29,7 @@ from sitewarden_collector.services import webhook_events, webhook_signing
 from sitewarden_collector.store import sites, webhooks
 from sitewarden_collector.store.base import new_id
 from sitewarden_collector.store.tickets import Event
-from sitewarden_collector.store.webhooks import Delivery, Subscription
+from sitewarden_collector.store.webhooks import Delivery, Message, Subscription
 
 SUBSCRIPTIONS_MAX = 100
 PATTERNS_MAX = 50
@@ -133,21 +133,12 @@ def announce(
     """Tell every subscription that wants to hear of `event` (as `risk.raise`); how many those are. With `ours_only`
     those are passed over that hear of one customer alone; the same `occasion` is told once."""
     there = webhooks.listening(tx, "" if ours_only else customer_id)
-    return _tell(
-        tx,
-        there,
-        (event,),
-        data,
-        ref=ref,
-        customer_id=customer_id,
-        occasion=occasion,
-        at_ns=now_ns,
-        now_ns=now_ns,
-    )
+    messages = _told(there, (event,), data, ref=ref, customer_id=customer_id, occasion=occasion, at_ns=now_ns)
+    webhooks.enqueue(tx, messages, now_ns=now_ns)
+    return len(messages)
 
 
-def _tell(
-    tx: Connection,
+def _told(
     there: Sequence[Subscription],
     names: Sequence[str],
     data: Mapping[str, Any],
@@ -156,27 +147,16 @@ def _tell(
     customer_id: str,
     occasion: str = "",
     at_ns: int,
-    now_ns: int,
-) -> int:
+) -> list[Message]:
     """One message for each subscription that a pattern of it wants, under the first name that it matches."""
-    told = 0
+    made = []
     for subscription in there:
         name = next((name for name in names if any(fnmatchcase(name, one) for one in subscription.events)), "")
         if name:
             once = sha256(f"{occasion} {subscription.id}".encode()).hexdigest()[:32]
-            enqueue(
-                tx,
-                subscription.id,
-                name,
-                data,
-                ref=ref,
-                customer_id=customer_id,
-                message_id=f"msg_{once}" if occasion else "",
-                at_ns=at_ns,
-                now_ns=now_ns,
-            )
-            told += 1
-    return told
+            message_id = f"msg_{once}" if occasion else f"msg_{new_id()}"
+            made.append(Message(subscription.id, message_id, name, ref, _body(name, data, at_ns=at_ns), customer_id))
+    return made
 
 
 def enqueue(
@@ -194,23 +174,19 @@ def enqueue(
     """Write a message for one subscription whatever it subscribed to, and return its id. One with the same
     `message_id` is written once."""
     made = message_id or f"msg_{new_id()}"
-    body = {"type": event, "timestamp": _iso(now_ns if at_ns is None else at_ns), "data": dict(data)}
-    webhooks.enqueue(
-        tx,
-        subscription_id,
-        message_id=made,
-        event=event,
-        ref=ref,
-        payload=msgspec.json.encode(body).decode(),
-        customer_id=customer_id,
-        now_ns=now_ns,
-    )
+    body = _body(event, data, at_ns=now_ns if at_ns is None else at_ns)
+    webhooks.enqueue(tx, [Message(subscription_id, made, event, ref, body, customer_id)], now_ns=now_ns)
     return made
+
+
+def _body(event: str, data: Mapping[str, Any], *, at_ns: int) -> str:
+    return msgspec.json.encode({"type": event, "timestamp": _iso(at_ns), "data": dict(data)}).decode()
 
 
 def of_tickets(tx: Connection, told: Sequence[tuple[Ticket, Sequence[Event]]], *, now_ns: int) -> None:
     """Tell of what happened to tickets, which are as they are now."""
     heard: dict[str, list[Subscription]] = {}
+    messages: list[Message] = []
     for ticket, events in told:
         for event in events:
             names, called = webhook_events.names_of(event.what), webhook_events.on_call_name_of(event.what)
@@ -221,16 +197,15 @@ def of_tickets(tx: Connection, told: Sequence[tuple[Ticket, Sequence[Event]]], *
                     heard[whose] = webhooks.listening(tx, whose)
                 if not heard[whose]:
                     continue
-                _tell(
-                    tx,
+                messages += _told(
                     heard[whose],
                     what,
                     {"ticket": _ticket(ticket), "event": _event(event)},
                     ref=ticket.number,
                     customer_id=ticket.customer_id,
                     at_ns=event.at_ns,
-                    now_ns=now_ns,
                 )
+    webhooks.enqueue(tx, messages, now_ns=now_ns)
 
 
 def test(tx: Connection, subscription_id: str, *, by: str, now_ns: int) -> str:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Float,
     ForeignKey,
     Index,
+    Insert,
     Integer,
     String,
     Table,
@@ -94,10 +95,15 @@ def put(tx: Connection, rows: Sequence[Projection]) -> None:
     """Write rows in the place of those before them."""
     if not rows:
         return
-    insertion = (postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert)(ticket_clocks)
+    given = [{name: getattr(row, name) for name in Projection.__slots__} for row in rows]
+    tx.execute(_put_into(tx.dialect.name), given)
+
+
+@lru_cache
+def _put_into(dialect: str) -> Insert:
+    insertion = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(ticket_clocks)
     theirs = {name: insertion.excluded[name] for name in Projection.__slots__ if name != "ticket_id"}
-    instead = insertion.on_conflict_do_update(index_elements=[ticket_clocks.c.ticket_id], set_=theirs)
-    tx.execute(instead, [{name: getattr(row, name) for name in Projection.__slots__} for row in rows])
+    return insertion.on_conflict_do_update(index_elements=[ticket_clocks.c.ticket_id], set_=theirs)
 
 
 def find(tx: Connection, ticket_id: str) -> Projection | None:

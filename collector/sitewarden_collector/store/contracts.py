@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     func,
     insert,
     select,
@@ -124,9 +125,8 @@ def every(tx: Connection, *, customer_id: str = "") -> list[Contract]:
 
 def of_customers(tx: Connection, customer_ids: Collection[str]) -> dict[str, list[Contract]]:
     """The contracts of several customers, the latest beginning first."""
-    query = _select().where(contracts.c.customer_id.in_(list(customer_ids)))
     found: dict[str, list[Contract]] = {}
-    for row in tx.execute(query.order_by(contracts.c.from_day.desc(), contracts.c.number.desc())):
+    for row in tx.execute(_OF_CUSTOMERS, {"some": list(customer_ids)}):
         found.setdefault(row.customer_id, []).append(_read(row))
     return found
 
@@ -174,6 +174,13 @@ def used_up(tx: Connection, contract_ids: Collection[str]) -> dict[tuple[str, st
 
 def _select() -> Any:
     return select(contracts, customers.c.name.label("customer")).join_from(contracts, customers)
+
+
+_OF_CUSTOMERS = (
+    _select()
+    .where(contracts.c.customer_id.in_(bindparam("some", expanding=True)))
+    .order_by(contracts.c.from_day.desc(), contracts.c.number.desc())
+)
 
 
 def _values(one: Contract) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import (
+    BindParameter,
     Column,
     Connection,
     Index,
@@ -95,6 +96,20 @@ class Page:
     at_ns: int
 
 
+# Statements that every page needs are made once: making one takes longer than carrying it out.
+_SOME: BindParameter[Any] = bindparam("some", expanding=True)
+_FIND_ALL = (
+    select(escalations).where(escalations.c.ticket_id.in_(_SOME)).order_by(escalations.c.ticket_id).with_for_update()
+)
+_KEYS_OF = select(pages.c.ticket_id, pages.c.key).where(pages.c.ticket_id.in_(_SOME))
+_BEGUN = select(escalations.c.begun_ns).where(escalations.c.begun_ns > bindparam("since")).limit(bindparam("most"))
+_ADD = insert(escalations)
+_ADD_PAGES = {
+    "sqlite": sqlite.insert(pages).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(pages).on_conflict_do_nothing(),
+}
+
+
 def find(tx: Connection, ticket_id: str) -> Running | None:
     row = tx.execute(select(escalations).where(escalations.c.ticket_id == ticket_id).with_for_update()).one_or_none()
     return None if row is None else _read(row)
@@ -102,8 +117,7 @@ def find(tx: Connection, ticket_id: str) -> Running | None:
 
 def find_all(tx: Connection, ticket_ids: Collection[str]) -> list[Running]:
     """Those of some tickets, locked like `find`."""
-    wanted = select(escalations).where(escalations.c.ticket_id.in_(list(ticket_ids))).order_by(escalations.c.ticket_id)
-    return [_read(row) for row in tx.execute(wanted.with_for_update())]
+    return [_read(row) for row in tx.execute(_FIND_ALL, {"some": list(ticket_ids)})]
 
 
 def peek(tx: Connection, ticket_id: str) -> Running | None:
@@ -120,7 +134,7 @@ def add(tx: Connection, one: Running) -> None:
 def add_all(tx: Connection, some: Sequence[Running]) -> None:
     """Write the first escalations of tickets."""
     if some:
-        tx.execute(insert(escalations), [_row(one) | {"ticket_id": one.ticket_id} for one in some])
+        tx.execute(_ADD, [_row(one) | {"ticket_id": one.ticket_id} for one in some])
 
 
 def put(tx: Connection, one: Running) -> None:
@@ -163,8 +177,7 @@ def due(tx: Connection, *, now_ns: int, early_ns: int, limit: int) -> list[Runni
 
 def begun_lately(tx: Connection, *, since_ns: int, limit: int) -> int:
     """How many escalations began after a time; looks at no more than `limit`."""
-    newest = select(escalations.c.begun_ns).where(escalations.c.begun_ns > since_ns).limit(limit)
-    return len(tx.execute(newest).all())
+    return len(tx.execute(_BEGUN, {"since": since_ns, "most": limit}).all())
 
 
 def count(tx: Connection) -> int:
@@ -175,9 +188,7 @@ def count(tx: Connection) -> int:
 def keys_of(tx: Connection, ticket_ids: Collection[str]) -> dict[str, set[str]]:
     """The keys of the pages of some tickets, by the tickets' ids."""
     found: dict[str, set[str]] = {ticket_id: set() for ticket_id in ticket_ids}
-    for ticket_id, key in tx.execute(
-        select(pages.c.ticket_id, pages.c.key).where(pages.c.ticket_id.in_(list(ticket_ids)))
-    ):
+    for ticket_id, key in tx.execute(_KEYS_OF, {"some": list(ticket_ids)}):
         found[ticket_id].add(str(key))
     return found
 
@@ -185,9 +196,9 @@ def keys_of(tx: Connection, ticket_ids: Collection[str]) -> dict[str, set[str]]:
 def add_pages(tx: Connection, some: Sequence[Page]) -> None:
     """Write that people are paged; what is there already stays as it is."""
     if some:
-        insertion = (postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert)(pages)
-        rows = [{name: getattr(page, name) for name in Page.__slots__} for page in some]
-        tx.execute(insertion.on_conflict_do_nothing(), rows)
+        tx.execute(
+            _ADD_PAGES[tx.dialect.name], [{name: getattr(page, name) for name in Page.__slots__} for page in some]
+        )
 
 
 def has_pages(tx: Connection, notice_id: str) -> bool:

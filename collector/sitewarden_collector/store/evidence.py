@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     delete,
     insert,
     select,
@@ -42,6 +43,10 @@ evidence = Table(
 )
 
 
+_INSERT = insert(evidence)
+_OF_TICKET = select(evidence).where(evidence.c.ticket_id == bindparam("ticket")).order_by(evidence.c.entry)
+
+
 def add(tx: Connection, ticket_id: str, entries: Mapping[int, Evidence], *, total: int) -> None:
     """Add entries by their places and keep the first and the last of the `total` that there ever were."""
     add_all(tx, {ticket_id: (entries, total)})
@@ -56,7 +61,7 @@ def add_all(tx: Connection, given: Mapping[str, tuple[Mapping[int, Evidence], in
         if entry < EVIDENCE_HEAD or entry >= total - EVIDENCE_TAIL
     ]
     if rows:
-        tx.execute(insert(evidence), rows)
+        tx.execute(_INSERT, rows)
     for ticket_id, (_, total) in given.items():
         between = (evidence.c.entry >= EVIDENCE_HEAD, evidence.c.entry < total - EVIDENCE_TAIL)
         if total > EVIDENCE_HEAD + EVIDENCE_TAIL:
@@ -83,7 +88,7 @@ def move(tx: Connection, from_id: str, to_id: str, *, shift: int) -> None:
 
 def of_ticket(tx: Connection, ticket_id: str) -> list[Evidence]:
     """What is kept of a ticket's evidence, in the order in which it came."""
-    rows = tx.execute(select(evidence).where(evidence.c.ticket_id == ticket_id).order_by(evidence.c.entry))
+    rows = tx.execute(_OF_TICKET, {"ticket": ticket_id})
     return [
         Evidence(row.agent_id, row.epoch, row.seq, row.idx, row.at_ns, row.hostname, row.text, row.record)
         for row in rows

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Column, Connection, Integer, Row, String, Table, Text, insert, select, update
+from sqlalchemy import Column, Connection, Integer, Row, String, Table, Text, bindparam, insert, select, update
 
 from sitewarden_alerting.model import DAY_NS
 from sitewarden_collector.errors import NotFound
@@ -25,6 +25,13 @@ maintenance_windows = Table(
     Column("last_ns", Ns, nullable=False),  # nothing of it holds from then on
     Column("reason", Text, nullable=False),
     Column("by", String(200), nullable=False),
+)
+
+
+_COVERING = select(maintenance_windows).where(
+    maintenance_windows.c.site_id.in_(bindparam("some", expanding=True)),
+    maintenance_windows.c.from_ns <= bindparam("now"),
+    maintenance_windows.c.last_ns > bindparam("now"),
 )
 
 
@@ -65,9 +72,7 @@ def covering(tx: Connection, site_id: str, *, now_ns: int) -> Window | None:
 
 def covering_all(tx: Connection, site_ids: Collection[str], *, now_ns: int) -> dict[str, Window]:
     """The same for several sites, by their ids; those without a window are not there."""
-    table = maintenance_windows
-    now = (table.c.from_ns <= now_ns, table.c.last_ns > now_ns)
-    rows = tx.execute(select(table).where(table.c.site_id.in_(list(site_ids)), *now))
+    rows = tx.execute(_COVERING, {"some": list(site_ids), "now": now_ns})
     holding = [held for row in rows if (held := _read(row).at(now_ns)) is not None]
     return {one.site_id: one for one in sorted(holding, key=lambda one: one.until_ns)}
 

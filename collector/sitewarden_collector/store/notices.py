@@ -20,7 +20,6 @@ from typing import Any, Literal, get_args
 
 from sqlalchemy import (
     Column,
-    ColumnElement,
     Connection,
     Index,
     Integer,
@@ -29,6 +28,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     case,
     func,
     or_,
@@ -38,6 +38,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sitewarden_collector.errors import Conflict, NotFound
+from sitewarden_collector.store import outboxes
 from sitewarden_collector.store.base import Id, Ns, id_column, metadata, new_id
 
 Kind = Literal["page", "risk", "recovery", "info"]
@@ -51,8 +52,6 @@ LEASE_NS = 60 * 1_000_000_000
 ERROR_MAX_CHARS = 1000
 POISON_ATTEMPTS = 25  # far more than any sender's patience: claimed again and again, never settled
 CLAIM_LOOK = 200  # rows looked at in one claim; channels that are full are left out of the next
-
-_AFTER = "after:"  # begins the key of a notice that took over from the one whose id follows
 
 notices = Table(
     "notices",
@@ -82,6 +81,46 @@ notices = Table(
     Index(None, "state", "next_attempt_ns"),
     Index(None, "state", "since_ns"),
     Index(None, "person", "created_ns"),
+)
+
+
+# Statements that every alert needs are made once: making one takes longer than carrying it out.
+_ADD = {
+    name: insert(notices).on_conflict_do_nothing(index_elements=[notices.c.dedup_key]).returning(notices.c.id)
+    for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}
+_DUE = or_(
+    and_(notices.c.state == "pending", notices.c.next_attempt_ns <= bindparam("now")),
+    and_(notices.c.state == "sending", notices.c.claimed_ns <= bindparam("dead")),
+)
+_AHEAD = (
+    select(notices.c.id)
+    .where(notices.c.state.in_(("pending", "sending")), notices.c.since_ns > bindparam("ahead"))
+    .limit(1)
+)
+_WAITING = (
+    select(notices.c.id, notices.c.channel, notices.c.attempts)
+    .where(_DUE, notices.c.channel.not_in(bindparam("full", expanding=True)))
+    .order_by(case((notices.c.kind == "page", 0), else_=1), notices.c.next_attempt_ns, notices.c.id)
+    .limit(CLAIM_LOOK)
+)
+_TAKE = (
+    update(notices)
+    .where(notices.c.id == bindparam("which"), _DUE)
+    .values(
+        state="sending",
+        attempts=notices.c.attempts + 1,
+        since_ns=bindparam("now"),
+        claimed_ns=bindparam("now"),
+        claimed_by=bindparam("worker"),
+    )
+    .returning(*notices.c)
+)
+_KILLER = f"the collector stopped {POISON_ATTEMPTS} times while it sent this: look at its channel and its text"
+_PARK_POISON = (
+    update(notices)
+    .where(notices.c.id == bindparam("which"), _DUE)
+    .values(state="parked", claimed_by=None, last_error=_KILLER)
 )
 
 
@@ -142,27 +181,28 @@ def add(
     `dedup_key` changes nothing and returns the first one's id. `page_of` is the notice that its pages are booked under,
     its own id when it is not given."""
     made = new_id()
-    insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(notices).values(
-        id=made,
-        kind=kind,
-        person=person,
-        channel=channel,
-        subject=subject,
-        body=body,
-        ticket_id=ticket_id,
-        risk_id=risk_id,
-        urgency=urgency,
-        dedup_key=dedup_key,
-        state="pending",
-        attempts=0,
-        next_attempt_ns=now_ns if not_before_ns is None else not_before_ns,
-        since_ns=now_ns,
-        created_ns=now_ns,
-        address=address,
-        page_of=made if page_of is None else page_of,
-    )
-    tx.execute(statement.on_conflict_do_nothing(index_elements=[notices.c.dedup_key]))
+    row = {
+        "id": made,
+        "kind": kind,
+        "person": person,
+        "channel": channel,
+        "subject": subject,
+        "body": body,
+        "ticket_id": ticket_id,
+        "risk_id": risk_id,
+        "urgency": urgency,
+        "dedup_key": dedup_key,
+        "state": "pending",
+        "attempts": 0,
+        "next_attempt_ns": now_ns if not_before_ns is None else not_before_ns,
+        "since_ns": now_ns,
+        "created_ns": now_ns,
+        "address": address,
+        "page_of": made if page_of is None else page_of,
+    }
+    outboxes.note(tx)
+    if (new := tx.execute(_ADD[tx.dialect.name], row).scalar_one_or_none()) is not None:
+        return str(new)
     return str(tx.execute(select(notices.c.id).where(notices.c.dedup_key == dedup_key)).scalar_one())
 
 
@@ -181,32 +221,19 @@ def claim(
     At most `per_channel` of each channel are taken, or as many as `free` says for it. `attempts` counts the claim, not
     its result: a notice that kills its sender is parked in the end.
     """
-    _re_anchor(tx, now_ns)
-    due = _due(now_ns, lease_ns)
-    killer = f"the collector stopped {POISON_ATTEMPTS} times while it sent this: look at its channel and its text"
-    poison = update(notices).where(due, notices.c.attempts >= POISON_ATTEMPTS)
-    tx.execute(poison.values(state="parked", claimed_by=None, last_error=killer))
+    times = {"now": now_ns, "dead": now_ns - lease_ns}
+    if tx.execute(_AHEAD, {"ahead": now_ns + BACKWARD_TOLERANCE_NS}).first() is not None:
+        _re_anchor(tx, now_ns)
     room = Counter(free or {})
     full = [channel for channel, places in room.items() if places <= 0]
-    pages_first = case((notices.c.kind == "page", 0), else_=1)
-    waiting = (
-        select(notices.c.id, notices.c.channel)
-        .where(due, notices.c.channel.not_in(full))
-        .order_by(pages_first, notices.c.next_attempt_ns, notices.c.id)
-        .limit(CLAIM_LOOK)
-    )
     taken: list[StoredNotice] = []
-    for notice_id, channel in tx.execute(waiting).all():
+    for notice_id, channel, attempts in tx.execute(_WAITING, times | {"full": full}).all():
+        if attempts >= POISON_ATTEMPTS:
+            tx.execute(_PARK_POISON, times | {"which": notice_id})
+            continue
         if per_channel is not None and room.setdefault(channel, per_channel) <= 0:
             continue
-        row = tx.execute(
-            update(notices)
-            .where(notices.c.id == notice_id, due)
-            .values(
-                state="sending", attempts=notices.c.attempts + 1, since_ns=now_ns, claimed_ns=now_ns, claimed_by=worker
-            )
-            .returning(*notices.c)
-        ).one_or_none()
+        row = tx.execute(_TAKE, times | {"which": notice_id, "worker": worker}).one_or_none()
         if row is None:
             continue  # another worker was quicker
         room[channel] -= 1
@@ -246,54 +273,6 @@ def settle_parked(tx: Connection, notice: StoredNotice, *, error: str) -> bool:
 def settle_failed(tx: Connection, notice: StoredNotice, *, error: str) -> bool:
     """Give it up here because another notice took over; false when it was cancelled or settled meanwhile."""
     return _settle(tx, notice, {"state": "failed", "claimed_by": None, "last_error": _cut(error)})
-
-
-def hand_on(
-    tx: Connection,
-    notice: StoredNotice,
-    *,
-    person: str,
-    channel: str,
-    because: str,
-    now_ns: int,
-    address: str = "",
-) -> str | None:
-    """Write the same notice for another person or channel and return its id; None when it is not wanted any more.
-
-    `because` tells the reader why it comes to them. At most one notice takes over from another, however often this is
-    called.
-    """
-    live = select(notices.c.state).where(notices.c.id == notice.id)
-    if tx.execute(live).scalar_one() == "cancelled":
-        return None
-    taker = add(
-        tx,
-        kind=notice.kind,
-        person=person,
-        channel=channel,
-        subject=notice.subject,
-        body=f"{notice.body}\n\n{because}",
-        ticket_id=notice.ticket_id,
-        risk_id=notice.risk_id,
-        urgency=notice.urgency,
-        dedup_key=f"{_AFTER}{notice.id}",
-        now_ns=now_ns,
-        address=address,
-        page_of=notice.page_of if person == notice.person else None,
-    )
-    tx.execute(update(notices).where(notices.c.id == notice.id).values(handed_to=taker))
-    return taker
-
-
-def tried(tx: Connection, notice: StoredNotice) -> set[tuple[str, str]]:
-    """(person, channel) of this notice and of all those that were handed on until it came about."""
-    seen = {(notice.person, notice.channel)}
-    key = notice.dedup_key
-    while key.startswith(_AFTER):
-        before = get(tx, key.removeprefix(_AFTER))
-        seen.add((before.person, before.channel))
-        key = before.dedup_key
-    return seen
 
 
 def cancel(tx: Connection, notice_id: str) -> bool:
@@ -346,7 +325,8 @@ def summary(tx: Connection, *, now_ns: int, lease_ns: int = LEASE_NS) -> Summary
     counted = tx.execute(select(notices.c.state, func.count()).group_by(notices.c.state))
     by_state: dict[State, int] = dict.fromkeys(STATES, 0)
     by_state.update({state: int(count) for state, count in counted})
-    oldest = tx.execute(select(func.min(notices.c.next_attempt_ns)).where(_due(now_ns, lease_ns))).scalar_one()
+    times = {"now": now_ns, "dead": now_ns - lease_ns}
+    oldest = tx.execute(select(func.min(notices.c.next_attempt_ns)).where(_DUE), times).scalar_one()
     return Summary(by_state=by_state, oldest_due_ns=oldest)
 
 
@@ -361,12 +341,6 @@ def _re_anchor(tx: Connection, now_ns: int) -> None:
     tx.execute(waiting.values(next_attempt_ns=left_ns + now_ns, since_ns=now_ns))
     claimed = update(notices).where(notices.c.state == "sending", future)
     tx.execute(claimed.values(claimed_ns=now_ns, since_ns=now_ns))
-
-
-def _due(now_ns: int, lease_ns: int) -> ColumnElement[bool]:
-    waiting = and_(notices.c.state == "pending", notices.c.next_attempt_ns <= now_ns)
-    abandoned = and_(notices.c.state == "sending", notices.c.claimed_ns <= now_ns - lease_ns)
-    return or_(waiting, abandoned)
 
 
 def _settle(

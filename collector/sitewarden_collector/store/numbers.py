@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Connection, String, Table, insert, update
+from sqlalchemy import BigInteger, Column, Connection, String, Table, bindparam, insert, update
 from sqlalchemy.exc import IntegrityError
 
 from sitewarden_alerting.model import TicketType
@@ -23,6 +23,13 @@ numbers = Table(
     Column("last", BigInteger, nullable=False),
 )
 
+_AHEAD = (
+    update(numbers)
+    .where(numbers.c.kind == bindparam("which"))
+    .values(last=numbers.c.last + bindparam("count", type_=BigInteger()))
+    .returning(numbers.c.last)
+)
+
 
 def next_number(tx: Connection, kind: str) -> str:
     """The next number of a kind (a key of `FIRST`), as `INC-1001`. A transaction that fails gives it back."""
@@ -31,9 +38,8 @@ def next_number(tx: Connection, kind: str) -> str:
 
 def next_numbers(tx: Connection, kind: str, count: int) -> list[str]:
     """The next `count` numbers of a kind, in their order."""
-    ahead = update(numbers).where(numbers.c.kind == kind).values(last=numbers.c.last + count)
     while True:
-        last = tx.execute(ahead.returning(numbers.c.last)).scalar_one_or_none()
+        last = tx.execute(_AHEAD, {"which": kind, "count": count}).scalar_one_or_none()
         if last is not None:
             return [f"{kind}-{number}" for number in range(last - count + 1, last + 1)]
         try:

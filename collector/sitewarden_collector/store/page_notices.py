@@ -5,9 +5,53 @@ Not here: the outbox itself (`store.notices`), and who was paged for which step 
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, and_, select, update
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, and_, bindparam, exists, or_, select, update
 
 from sitewarden_collector.store.notices import UNSENT, StoredNotice, notices
+from sitewarden_collector.store.tickets import OPEN, tickets
+
+_LATELY = (
+    select(notices.c.id)
+    .where(notices.c.person == bindparam("whom"), notices.c.created_ns > bindparam("since"), notices.c.kind == "page")
+    .limit(bindparam("most"))
+)
+_OTHER = notices.alias()
+_LOOK = (
+    select(
+        notices,
+        or_(tickets.c.id.is_(None), and_(tickets.c.state.in_(OPEN), tickets.c.acknowledged_ns.is_(None))).label(
+            "wanted"
+        ),
+        exists()
+        .where(_OTHER.c.page_of == notices.c.page_of, _OTHER.c.id != notices.c.id, _OTHER.c.state == "sent")
+        .where(notices.c.page_of != "")
+        .label("told_otherwise"),
+    )
+    .outerjoin_from(notices, tickets, tickets.c.id == notices.c.ticket_id)
+    .where(notices.c.id == bindparam("which"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A notice as it is now. `wanted`: its ticket, if it is of one, is open and nobody's; `told_otherwise`: the same
+    page reached the same person by another channel meanwhile."""
+
+    notice: StoredNotice
+    wanted: bool
+    told_otherwise: bool
+
+
+def look(tx: Connection, notice_id: str) -> Look | None:
+    """How a notice stands; None when it is gone."""
+    row = tx.execute(_LOOK, {"which": notice_id}).one_or_none()
+    if row is None:
+        return None
+    values = dict(row._mapping)
+    wanted, told_otherwise = bool(values.pop("wanted")), bool(values.pop("told_otherwise"))
+    return Look(StoredNotice(**values), wanted, told_otherwise)
 
 
 def cancel_for_ticket(tx: Connection, ticket_id: str) -> int:
@@ -24,16 +68,9 @@ def cancel_page(tx: Connection, page_of: str) -> int:
     return tx.execute(update(notices).where(mine).values(state="cancelled")).rowcount
 
 
-def told_otherwise(tx: Connection, notice: StoredNotice) -> bool:
-    """Whether the same page reached the same person by another channel meanwhile."""
-    same = (notices.c.page_of == notice.page_of, notices.c.id != notice.id, notices.c.state == "sent")
-    return bool(notice.page_of) and tx.execute(select(notices.c.id).where(*same).limit(1)).first() is not None
-
-
 def paged_lately(tx: Connection, person: str, *, since_ns: int, limit: int) -> int:
     """In how many notices a person was paged since a time; counts up to `limit`."""
-    mine = (notices.c.person == person, notices.c.created_ns > since_ns, notices.c.kind == "page")
-    return len(tx.execute(select(notices.c.id).where(*mine).limit(limit)).all())
+    return len(tx.execute(_LATELY, {"whom": person, "since": since_ns, "most": limit}).all())
 
 
 def open_bundle(tx: Connection, person: str, *, since_ns: int) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import Column, Connection, Integer, Row, String, Table, Text, delete, insert, select
+from sqlalchemy import Column, Connection, Integer, Row, String, Table, Text, bindparam, delete, insert, select
 
 from sitewarden_collector.errors import NotFound
 from sitewarden_collector.store.base import metadata
@@ -24,6 +24,9 @@ people = Table(
     Column("zone", String(64), nullable=False),
     Column("locale", String(16), nullable=False),
 )
+
+_FIND = select(people).where(people.c.name == bindparam("whom"))
+_SOME = select(people).where(people.c.name.in_(bindparam("some", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +70,13 @@ def every(tx: Connection) -> list[Reachable]:
 
 
 def find(tx: Connection, name: str) -> Reachable | None:
-    row = tx.execute(select(people).where(people.c.name == name)).one_or_none()
+    row = tx.execute(_FIND, {"whom": name}).one_or_none()
     return None if row is None else _read(row)
 
 
 def some(tx: Connection, names: Collection[str]) -> dict[str, Reachable]:
     """Those of these names who have a row."""
-    rows = tx.execute(select(people).where(people.c.name.in_(list(names))))
+    rows = tx.execute(_SOME, {"some": list(names)})
     return {row.name: _read(row) for row in rows}
 
 

@@ -9,7 +9,21 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, Connection, Index, Row, String, Table, Text, delete, insert, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Index,
+    Row,
+    String,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from sitewarden_alerting.escalation import EscalationPolicy
 from sitewarden_alerting.oncall import Layer, Override, Schedule, TimeOff
@@ -64,6 +78,14 @@ feeds = Table(
 )
 
 
+_FOR_CUSTOMER = (
+    select(schedules)
+    .where(or_(schedules.c.customer_id == "", schedules.c.customer_id == bindparam("whose")))
+    .order_by(schedules.c.customer_id.desc(), schedules.c.created_ns, schedules.c.id)
+    .limit(1)
+)
+
+
 def add(tx: Connection, schedule: Schedule, *, customer_id: str = "", now_ns: int) -> Schedule:
     """A new schedule; its name must be free. Raises Conflict."""
     if find(tx, schedule.name) is not None:
@@ -107,13 +129,7 @@ def by_name(tx: Connection, name: str) -> Schedule:
 
 def for_customer(tx: Connection, customer_id: str, *, since_ns: int) -> Schedule | None:
     """The schedule that serves a customer: their own, else the one for everybody; None where there is none."""
-    wanted = (
-        select(schedules)
-        .where(schedules.c.customer_id.in_(("", customer_id)))
-        .order_by(schedules.c.customer_id.desc(), schedules.c.created_ns, schedules.c.id)
-        .limit(1)
-    )
-    row = tx.execute(wanted).one_or_none()
+    row = tx.execute(_FOR_CUSTOMER, {"whose": customer_id}).one_or_none()
     return None if row is None else _read(tx, row, _away(tx, since_ns), since_ns)
 
 

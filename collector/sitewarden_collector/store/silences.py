@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Row, String, Table, Text, insert, select, update
+from sqlalchemy import BigInteger, Column, Connection, Row, String, Table, Text, bindparam, insert, select, update
 
 from sitewarden_alerting.model import Silence
 from sitewarden_alerting.silences import exactly
@@ -29,6 +29,8 @@ silences = Table(
     Column("customer", String(36), nullable=False),  # empty: of any
 )
 
+_ACTIVE = select(silences).where(silences.c.from_ns <= bindparam("now"), silences.c.until_ns > bindparam("now"))
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
@@ -45,8 +47,7 @@ def add(tx: Connection, silence: Silence) -> None:
 
 def active(tx: Connection, *, now_ns: int) -> list[Silence]:
     """Those that hold signals back now."""
-    query = select(silences).where(silences.c.from_ns <= now_ns, silences.c.until_ns > now_ns)
-    return [_read(row) for row in tx.execute(query)]
+    return [_read(row) for row in tx.execute(_ACTIVE, {"now": now_ns})]
 
 
 def listing(tx: Connection, *, over_before_ns: int = 0, site: str = "", limit: int = 200) -> list[Listed]:

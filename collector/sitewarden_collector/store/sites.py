@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Connection, ForeignKey, String, Table, Text, insert, select, update
+from sqlalchemy import Column, Connection, ForeignKey, String, Table, Text, bindparam, insert, select, update
 
 from sitewarden_collector.errors import NotFound
 from sitewarden_collector.store.base import Id, Ns, id_column, metadata, new_id
@@ -164,9 +164,12 @@ def save_customer(tx: Connection, one: Customer) -> None:
     tx.execute(update(customers).where(customers.c.id == one.id).values(values))
 
 
+_TIERS = select(customers.c.id, customers.c.tier).where(customers.c.id.in_(bindparam("some", expanding=True)))
+
+
 def tiers(tx: Connection, customer_ids: Collection[str]) -> dict[str, str]:
     """The tiers of some customers."""
-    rows = tx.execute(select(customers.c.id, customers.c.tier).where(customers.c.id.in_(list(customer_ids))))
+    rows = tx.execute(_TIERS, {"some": list(customer_ids)})
     return {str(customer_id): str(tier) for customer_id, tier in rows}
 
 

@@ -11,7 +11,7 @@ it (`services.tickets`).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from hashlib import sha256
 from typing import Any
 
@@ -119,6 +119,25 @@ append_only.guard(history)
 
 _FIELDS = tuple(one.name for one in fields(Ticket))
 
+# Statements that every alert needs are made once: making one takes longer than carrying it out.
+_INSERT, _TELL = insert(tickets), insert(history)
+_UPDATE = update(tickets).where(tickets.c.id == bindparam("which"))
+_NAMES = select(sites.c.name, customers.c.name).join_from(sites, customers).where(sites.c.id == bindparam("site"))
+_CONCERNED = (
+    select(tickets)
+    .where(
+        tickets.c.site_id == bindparam("site"),
+        or_(
+            tickets.c.fault.in_(bindparam("faults", expanding=True)),
+            tickets.c.heads != "",
+            tickets.c.kind.in_(SPECIAL),
+        ),
+        tickets.c.state != TicketState.CLOSED.value,
+    )
+    .order_by(tickets.c.id)
+    .with_for_update()
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -149,13 +168,14 @@ class Listed:
 def concerned(tx: Connection, site_id: str, faults: Collection[str]) -> list[Ticket]:
     """What triage must know to decide about signals of `faults` at a site: their tickets that are not closed, those
     with open first lines, and those of storms and silence. Locked for this transaction."""
-    wanted = or_(tickets.c.fault.in_(list(faults)), tickets.c.heads != "", tickets.c.kind.in_(SPECIAL))
-    return _locked(tx, and_(tickets.c.site_id == site_id, wanted))
+    rows = tx.execute(_CONCERNED, {"site": site_id, "faults": list(faults)})
+    return [read(row) for row in rows]
 
 
 def of_faults(tx: Connection, faults: Collection[str]) -> list[Ticket]:
     """The tickets of some faults at all sites that are not closed, locked for this transaction."""
-    return _locked(tx, tickets.c.fault.in_(list(faults)))
+    query = select(tickets).where(tickets.c.fault.in_(list(faults)), tickets.c.state != TicketState.CLOSED.value)
+    return [read(row) for row in tx.execute(query.order_by(tickets.c.id).with_for_update())]
 
 
 def aging(tx: Connection, *, resolved_before_ns: int, limit: int = 500) -> list[Ticket]:
@@ -223,8 +243,7 @@ def listing(
 
 def names(tx: Connection, site_id: str) -> tuple[str, str]:
     """The names of a site and its customer."""
-    query = select(sites.c.name, customers.c.name).join_from(sites, customers).where(sites.c.id == site_id)
-    row = tx.execute(query).one_or_none()
+    row = tx.execute(_NAMES, {"site": site_id}).one_or_none()
     return (site_id, "") if row is None else (str(row[0]), str(row[1]))
 
 
@@ -239,10 +258,9 @@ def save_all(tx: Connection, some: Sequence[Ticket], *, new: bool) -> None:
     if not rows:
         return
     if new:
-        tx.execute(insert(tickets), rows)
+        tx.execute(_INSERT, rows)
     else:
-        changed = update(tickets).where(tickets.c.id == bindparam("which"))
-        tx.execute(changed, [row | {"which": row.pop("id")} for row in rows])
+        tx.execute(_UPDATE, [row | {"which": row.pop("id")} for row in rows])
 
 
 def add_history(tx: Connection, told: Iterable[tuple[Ticket, Iterable[Event]]], *, now_ns: int) -> None:
@@ -264,7 +282,17 @@ def add_history(tx: Connection, told: Iterable[tuple[Ticket, Iterable[Event]]], 
         for event in events
     ]
     if rows:
-        tx.execute(insert(history), rows)
+        tx.execute(_TELL, rows)
+
+
+def kept(ticket: Ticket, event: Event) -> Event:
+    """The event as the history of the ticket says it."""
+    return replace(
+        event,
+        state=event.state or ticket.state.value,
+        waiting=event.waiting or ticket.waiting,
+        priority=event.priority or ticket.priority,
+    )
 
 
 def history_of(tx: Connection, ticket_id: str) -> list[Event]:
@@ -288,12 +316,6 @@ def count_by_state(tx: Connection) -> dict[str, int]:
     for state, number in tx.execute(select(tickets.c.state, func.count()).group_by(tickets.c.state)):
         counted[state] = int(number)
     return counted
-
-
-def _locked(tx: Connection, where: Any) -> list[Ticket]:
-    alive = tickets.c.state != TicketState.CLOSED.value
-    query = select(tickets).where(where, alive).order_by(tickets.c.id).with_for_update()
-    return [read(row) for row in tx.execute(query)]
 
 
 def named() -> Select[Any]:

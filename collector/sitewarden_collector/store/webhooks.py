@@ -11,7 +11,7 @@ States: `pending` waits for its time, `sending` is claimed, `delivered`, `parked
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
@@ -19,7 +19,6 @@ import msgspec
 from sqlalchemy import (
     Boolean,
     Column,
-    ColumnElement,
     Connection,
     ForeignKey,
     Index,
@@ -29,6 +28,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     delete,
     func,
     insert,
@@ -36,8 +36,10 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 
 from sitewarden_collector.errors import Conflict, NotFound
+from sitewarden_collector.store import outboxes
 from sitewarden_collector.store.base import Id, Ns, RowId, id_column, metadata
 from sitewarden_collector.store.pages import Window, cut
 
@@ -131,6 +133,48 @@ class Delivery:
     delivered_ns: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is to be told to one subscription. `ref` is the number or id of what it is about."""
+
+    subscription_id: str
+    message_id: str
+    event: str
+    ref: str
+    payload: str
+    customer_id: str
+
+
+_ENQUEUE = {
+    name: insert_of(deliveries).on_conflict_do_nothing(index_elements=[deliveries.c.message_id])
+    for name, insert_of in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}
+_LISTENING = (
+    select(subscriptions)
+    .where(
+        subscriptions.c.active,
+        or_(subscriptions.c.customer_id == "", subscriptions.c.customer_id == bindparam("whose")),
+    )
+    .order_by(subscriptions.c.id)
+)
+_DUE = or_(
+    and_(deliveries.c.state == "pending", deliveries.c.next_attempt_ns <= bindparam("now")),
+    and_(deliveries.c.state == "sending", deliveries.c.claimed_ns <= bindparam("dead")),
+)
+_WAITING = (
+    select(deliveries.c.id, deliveries.c.subscription_id)
+    .where(_DUE, deliveries.c.subscription_id.not_in(bindparam("full", expanding=True)))
+    .order_by(deliveries.c.next_attempt_ns, deliveries.c.id)
+    .limit(CLAIM_LOOK)
+)
+_TAKE = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("which"), _DUE)
+    .values(state="sending", attempts=deliveries.c.attempts + 1, claimed_ns=bindparam("now"))
+    .returning(*deliveries.c)
+)
+
+
 def add(tx: Connection, subscription: Subscription) -> None:
     row = {one.name: getattr(subscription, one.name) for one in fields(Subscription)}
     row["events"] = msgspec.json.encode(subscription.events).decode()
@@ -139,9 +183,7 @@ def add(tx: Connection, subscription: Subscription) -> None:
 
 def listening(tx: Connection, customer_id: str) -> list[Subscription]:
     """The active subscriptions that changes of a customer (or nobody's) concern."""
-    whose = or_(subscriptions.c.customer_id == "", subscriptions.c.customer_id == customer_id)
-    rows = tx.execute(select(subscriptions).where(subscriptions.c.active, whose).order_by(subscriptions.c.id))
-    return [_subscription(row) for row in rows]
+    return [_subscription(row) for row in tx.execute(_LISTENING, {"whose": customer_id})]
 
 
 def every(tx: Connection) -> list[Subscription]:
@@ -178,58 +220,26 @@ def remove(tx: Connection, subscription_id: str) -> None:
 # -- messages --------------------------------------------------------------------------------------------------------
 
 
-def enqueue(
-    tx: Connection,
-    subscription_id: str,
-    *,
-    message_id: str,
-    event: str,
-    ref: str,
-    payload: str,
-    customer_id: str,
-    now_ns: int,
-) -> None:
-    """Write a message, to be sent at once; one with this id that is there already stays as it is."""
-    if tx.execute(select(deliveries.c.id).where(deliveries.c.message_id == message_id)).first() is not None:
+def enqueue(tx: Connection, messages: Sequence[Message], *, now_ns: int) -> None:
+    """Write messages, to be sent at once; one whose id is there already stays as it is."""
+    if not messages:
         return
-    row = {
-        "message_id": message_id,
-        "subscription_id": subscription_id,
-        "customer_id": customer_id,
-        "event": event,
-        "ref": ref,
-        "payload": payload,
-        "state": "pending",
-        "attempts": 0,
-        "next_attempt_ns": now_ns,
-        "answer": "",
-        "last_error": "",
-        "created_ns": now_ns,
-    }
-    tx.execute(insert(deliveries).values(row))
+    rows = [{name: getattr(one, name) for name in Message.__slots__} for one in messages]
+    common = {"state": "pending", "attempts": 0, "next_attempt_ns": now_ns, "answer": "", "last_error": ""}
+    outboxes.note(tx)
+    tx.execute(_ENQUEUE[tx.dialect.name], [row | common | {"created_ns": now_ns} for row in rows])
 
 
 def claim(tx: Connection, limit: int, *, now_ns: int, per_subscription: int, busy: Mapping[str, int]) -> list[Delivery]:
     """Take up to `limit` messages that are due, so that no subscription has more than its share under way."""
-    due = _due(now_ns)
+    times = {"now": now_ns, "dead": now_ns - LEASE_NS}
     taken_of = Counter(busy)
     full = [name for name, number in taken_of.items() if number >= per_subscription]
-    waiting = (
-        select(deliveries.c.id, deliveries.c.subscription_id)
-        .where(due, deliveries.c.subscription_id.not_in(full))
-        .order_by(deliveries.c.next_attempt_ns, deliveries.c.id)
-        .limit(CLAIM_LOOK)
-    )
     taken: list[Delivery] = []
-    for delivery_id, subscription_id in tx.execute(waiting).all():
+    for delivery_id, subscription_id in tx.execute(_WAITING, times | {"full": full}).all():
         if taken_of[subscription_id] >= per_subscription:
             continue
-        row = tx.execute(
-            update(deliveries)
-            .where(deliveries.c.id == delivery_id, due)
-            .values(state="sending", attempts=deliveries.c.attempts + 1, claimed_ns=now_ns)
-            .returning(*deliveries.c)
-        ).one_or_none()
+        row = tx.execute(_TAKE, times | {"which": delivery_id}).one_or_none()
         if row is None:
             continue  # another process was quicker
         taken_of[subscription_id] += 1
@@ -316,12 +326,6 @@ def forget_old(tx: Connection, *, before_ns: int, limit: int) -> int:
     done = deliveries.c.state.in_(("delivered", "cancelled", "parked"))
     old = select(deliveries.c.id).where(done, deliveries.c.created_ns < before_ns).limit(limit)
     return tx.execute(delete(deliveries).where(deliveries.c.id.in_(old))).rowcount
-
-
-def _due(now_ns: int) -> ColumnElement[bool]:
-    waiting = and_(deliveries.c.state == "pending", deliveries.c.next_attempt_ns <= now_ns)
-    abandoned = and_(deliveries.c.state == "sending", deliveries.c.claimed_ns <= now_ns - LEASE_NS)
-    return or_(waiting, abandoned)
 
 
 def _subscription(row: Row[Any]) -> Subscription:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection
 
 from sitewarden_collector.errors import Conflict, NotFound
-from sitewarden_collector.store import notices, page_notices
+from sitewarden_collector.store import handing_on, notices, page_notices
 from sitewarden_collector.store.engine import Database
 
 NOW = 1_764_000_000 * 10**9
@@ -111,14 +111,18 @@ def test_a_cancelled_page_is_not_handed_on(db: Database) -> None:
     db.write_now(put, ticket_id="t1")
     [taken] = db.write_now(notices.claim, 1, "a", now_ns=NOW)
     db.write_now(page_notices.cancel_for_ticket, "t1")
-    assert db.write_now(notices.hand_on, taken, person="bob", channel="mail", because="ada slept", now_ns=NOW) is None
+    assert (
+        db.write_now(handing_on.hand_on, taken, person="bob", channel="mail", because="ada slept", now_ns=NOW) is None
+    )
 
 
 def test_handing_on_twice_makes_one_notice(db: Database) -> None:
     db.write_now(put, ticket_id="t1")
     [taken] = db.write_now(notices.claim, 1, "a", now_ns=NOW)
-    first = db.write_now(notices.hand_on, taken, person="bob", channel="mail", because="ada slept", now_ns=NOW)
-    assert first == db.write_now(notices.hand_on, taken, person="bob", channel="mail", because="ada slept", now_ns=NOW)
+    first = db.write_now(handing_on.hand_on, taken, person="bob", channel="mail", because="ada slept", now_ns=NOW)
+    assert first == db.write_now(
+        handing_on.hand_on, taken, person="bob", channel="mail", because="ada slept", now_ns=NOW
+    )
     assert first is not None
     taker = db.read_now(notices.get, first)
     assert (taker.person, taker.channel, taker.ticket_id, taker.state) == ("bob", "mail", "t1", "pending")
