@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -28,7 +29,10 @@ class WebService:
     answer: bytes = b"{}"
     manner: Manner = "answer"
     location: str = ""
+    keeps: bool = False  # connections stay open for a next request
     requests: list[Request] = field(default_factory=list)
+    connections: int = 0
+    _open: list[socket.socket] = field(default_factory=list)
     _server: ThreadingHTTPServer | None = None
 
     @property
@@ -44,6 +48,13 @@ class WebService:
         service = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1" if service.keeps else "HTTP/1.0"
+
+            def setup(self) -> None:
+                super().setup()
+                service.connections += 1
+                service._open.append(self.connection)
+
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
                 service.requests.append(Request(path=self.path, headers=dict(self.headers.items()), body=body))
@@ -82,6 +93,13 @@ class WebService:
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
+
+    def hang_up(self) -> None:
+        """Close every connection from this end."""
+        for one in self._open:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        self._open.clear()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

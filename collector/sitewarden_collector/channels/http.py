@@ -12,6 +12,7 @@ import http.client
 import json
 import ssl
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from urllib.parse import unquote, urlsplit
 from sitewarden_collector.errors import ChannelRejected, ChannelUnavailable, ConfigError
 
 ANSWER_MAX_BYTES = 64 * 1024
+KEPT_S = 10.0  # services close what is idle for longer, and pages that follow each other do so within less
+KEPT_MAX = 4
 MAY_PASS = frozenset({408, 425, 429})
 
 
@@ -59,33 +62,75 @@ def parse(name: str, url: str) -> Address:
     )
 
 
+class Kept:
+    """Connections to one address, kept for what follows soon: that needs no new handshake. Used by several threads."""
+
+    def __init__(self) -> None:
+        self._idle: deque[tuple[float, http.client.HTTPConnection]] = deque()
+
+    def take(self) -> http.client.HTTPConnection | None:
+        """The connection that was used last, if that was a moment ago; the caller's until it gives it back."""
+        while self._idle:
+            try:
+                since_s, connection = self._idle.pop()
+            except IndexError:  # another thread took it
+                break
+            if time.monotonic() - since_s < KEPT_S:
+                return connection
+            connection.close()
+        return None
+
+    def give(self, connection: http.client.HTTPConnection) -> None:
+        """Keep a connection whose answer was read to its end."""
+        if len(self._idle) < KEPT_MAX:
+            self._idle.append((time.monotonic(), connection))
+        else:
+            connection.close()
+
+
 def post_json(
-    name: str, address: Address, payload: Mapping[str, Any], *, headers: Mapping[str, str], deadline_s: float
+    name: str,
+    address: Address,
+    payload: Mapping[str, Any],
+    *,
+    headers: Mapping[str, str],
+    deadline_s: float,
+    kept: Kept | None = None,
 ) -> bytes:
-    """Post and return the answer's body (at most 64 KiB) when its status was 2xx.
+    """Post and return the answer's body (at most 64 KiB) when its status was 2xx. With `kept` connections are kept, and
+    what is sent must bear to arrive twice: a service may close one just as it is used.
 
     Raises ChannelUnavailable or ChannelRejected, with the channel's name, the host and what to do.
     """
     ends = time.monotonic() + deadline_s
-    connection: http.client.HTTPConnection
-    if address.secure:
-        context = ssl.create_default_context()
-        connection = http.client.HTTPSConnection(address.host, address.port, timeout=deadline_s, context=context)
-    else:
-        connection = http.client.HTTPConnection(address.host, address.port, timeout=deadline_s)
-    sent = {
-        "Content-Type": "application/json; charset=utf-8",
-        "User-Agent": "sitewarden",
-        "Connection": "close",
-        **headers,
-    }
+    sent = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "sitewarden", **headers}
+    if kept is None:
+        sent["Connection"] = "close"
     if address.authorization is not None:
         sent["Authorization"] = address.authorization
+    said = json.dumps(payload, ensure_ascii=False).encode()
+    connection = kept.take() if kept is not None else None
+    used_before = connection is not None
     try:
-        connection.request("POST", address.target, json.dumps(payload, ensure_ascii=False).encode(), sent)
-        answer = connection.getresponse()
+        if connection is None:
+            connection = _connection(address, deadline_s)
+        try:
+            connection.request("POST", address.target, said, sent)
+            answer = connection.getresponse()
+        except (ConnectionError, http.client.RemoteDisconnected):
+            if not used_before:
+                raise
+            connection.close()  # the service had closed it meanwhile
+            connection = _connection(address, deadline_s)
+            connection.request("POST", address.target, said, sent)
+            answer = connection.getresponse()
         status = answer.status
         body = _read_bounded(answer, ends=ends)
+        finished = answer.isclosed() or answer.length == 0
+        answer.close()
+        if kept is not None and finished and not answer.will_close:
+            kept.give(connection)
+            connection = None
     except ssl.SSLCertVerificationError as error:
         raise ChannelRejected(
             f"channel {name}: the certificate of {address.origin} cannot be trusted ({error.verify_message}): "
@@ -94,7 +139,8 @@ def post_json(
     except (OSError, http.client.HTTPException) as error:
         raise ChannelUnavailable(f"channel {name}: {address.origin} gave no answer ({_reason(error)})") from error
     finally:
-        connection.close()
+        if connection is not None:
+            connection.close()
     if 200 <= status < 300:
         return body
     if status in MAY_PASS or status >= 500:
@@ -102,6 +148,13 @@ def post_json(
     if 300 <= status < 400:
         raise ChannelRejected(f"channel {name}: {address.origin} answered {status}, it has moved: change its url")
     raise ChannelRejected(f"channel {name}: {address.origin} answered {status} and will again: check the channel's url")
+
+
+def _connection(address: Address, deadline_s: float) -> http.client.HTTPConnection:
+    if address.secure:
+        context = ssl.create_default_context()
+        return http.client.HTTPSConnection(address.host, address.port, timeout=deadline_s, context=context)
+    return http.client.HTTPConnection(address.host, address.port, timeout=deadline_s)
 
 
 def _read_bounded(answer: http.client.HTTPResponse, *, ends: float) -> bytes:

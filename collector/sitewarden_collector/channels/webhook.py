@@ -21,6 +21,7 @@ class WebhookChannel:
         self.name = name
         self.deadline_s = deadline_s
         self._address = http.parse(name, url)
+        self._kept = http.Kept()  # the key below lets the receiver tell a repeat
 
     def send(self, notice: Notice) -> Receipt:
         payload = {
@@ -33,6 +34,11 @@ class WebhookChannel:
             "created_at": datetime.fromtimestamp(notice.created_ns // 1_000_000_000, UTC).isoformat(),
         }
         http.post_json(
-            self.name, self._address, payload, headers={"Idempotency-Key": notice.id}, deadline_s=self.deadline_s
+            self.name,
+            self._address,
+            payload,
+            headers={"Idempotency-Key": notice.id},
+            deadline_s=self.deadline_s,
+            kept=self._kept,
         )
         return Receipt(detail=f"taken by {self._address.origin}")

@@ -93,3 +93,44 @@ def test_nobody_there_may_pass() -> None:
 def test_an_answer_without_end_is_read_up_to_a_bound() -> None:
     with WebService(answer=b"x" * 1_000_000) as web:
         assert _hook(web).send(NOTICE).detail
+
+
+def test_a_page_that_follows_another_needs_no_new_connection() -> None:
+    with WebService(keeps=True) as web:
+        hook = _hook(web)
+        for _ in range(3):
+            hook.send(NOTICE)
+        assert (len(web.requests), web.connections) == (3, 1)
+
+
+def test_a_connection_that_the_service_closed_meanwhile_is_replaced() -> None:
+    with WebService(keeps=True) as web:
+        hook = _hook(web)
+        hook.send(NOTICE)
+        web.hang_up()
+        hook.send(NOTICE)
+        assert (len(web.requests), web.connections) == (2, 2)
+
+
+def test_a_service_that_cuts_every_connection_is_not_tried_for_ever() -> None:
+    with WebService(keeps=True) as web:
+        hook = _hook(web)
+        hook.send(NOTICE)
+        web.manner = "cut"
+        with pytest.raises(ChannelUnavailable):
+            hook.send(NOTICE)
+        assert len(web.requests) == 3
+
+
+def test_a_connection_is_not_kept_for_what_a_service_did_not_finish() -> None:
+    with WebService(keeps=True, status=503) as web:
+        hook = _hook(web)
+        for _ in range(2):
+            with pytest.raises(ChannelUnavailable, match="503"):
+                hook.send(NOTICE)
+        assert web.connections == 1
+        web.answer = b"x" * 100_000  # more than is read
+        for _ in range(2):
+            with pytest.raises(ChannelUnavailable, match="503"):
+                hook.send(NOTICE)
+        assert web.connections == 2
