@@ -121,7 +121,7 @@ def _watch(tx: Connection, chance: random.Random, now_ns: int) -> None:
             samples.add(tx, agent, epoch=EPOCH, seq=minute + 1, blocks=[(0, block)], received_ns=times_ns[-1])
         spool = {"agent_id": agent.id, "epoch": EPOCH, "last_seq": 24 * 60, "passed_seq": 0, "evaluated_seq": 24 * 60}
         tx.execute(insert(spools).values(spool | {"created_ns": begun_ns, "last_ns": now_ns}))
-        compaction.record(tx, compaction.join(tx, agent.id, now_ns=now_ns))
+        compaction.record(tx, compaction.join(tx, [agent.id], now_ns=now_ns))
     at_ns = now_ns - 6 * HOUR
     ticket = _ticket(hosts[0].site_id, hosts[0].customer_id, WATCHED, chance, at_ns)
     _open(tx, [ticket], now_ns=now_ns)

@@ -49,7 +49,7 @@ def _one_site(db: Database) -> None:
     db.write_now(_send, agent, _walks(chance, len(SERIES), 24 * 360), SERIES, begin_ns=NOON)
     raw = db.read_now(_bytes, samples.blocks)
     began_s = time.process_time()
-    joined = db.read_now(compaction.join, agent.id, now_ns=NOON + 2 * DAY)
+    joined = db.read_now(compaction.join, [agent.id], now_ns=NOON + 2 * DAY)
     db.write_now(compaction.record, joined)
     spent_s = time.process_time() - began_s
     count = len(SERIES) * 24 * 360
@@ -76,7 +76,7 @@ def _month(db: Database) -> None:
     for day in range(30):
         columns = _walks(chance, len(SERIES), 24 * 12)
         db.write_now(_send, agent, columns, SERIES, begin_ns=NOON + day * DAY, step_ns=5 * MINUTE)
-        db.write_now(compaction.record, db.read_now(compaction.join, agent.id, now_ns=NOON + 40 * DAY))
+        db.write_now(compaction.record, db.read_now(compaction.join, [agent.id], now_ns=NOON + 40 * DAY))
     _time(
         "30 days of one series from rollups (goal 50 ms)",
         lambda: db.read_now(
@@ -95,7 +95,7 @@ def _all_sites(db: Database) -> None:
                 columns = [[chance.uniform(1e9, 1e11) for _ in range(6)] for _ in range(20)]
                 series = (DISK, *SERIES[:19])
                 _send(tx, agent, columns, series, begin_ns=NOON + day * DAY, seq=1 + day * 10_000)
-            compaction.record(tx, compaction.join(tx, agent.id, now_ns=NOON + 7 * DAY - HOUR))
+            compaction.record(tx, compaction.join(tx, [agent.id], now_ns=NOON + 7 * DAY - HOUR))
 
     db.write_now(fill)
     found: list[growth.Growth] = []

@@ -1,28 +1,44 @@
-"""Rollups: what an hour's samples come to, and a day's hours. Pure but for `add`, which writes them with the hours.
+"""Rollups: what an hour's samples come to, and a day's hours. Pure but for `days`, which reads what is known of them.
 
 NaN is no sample: an hour in which a series has none has a count of 0 there, and NaN for the rest. An hour that is
-joined again, because something came late, is summed up anew and takes the place of what was known.
+joined again, because something came late, is summed up anew and takes the place of what was known; where its samples
+are forgotten already, what came late is added to what was known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import groupby
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from sqlalchemy import Connection
 
-from sitewarden_collector.store import sample_days
+from sitewarden_collector.store import day_hours, sample_days
+from sitewarden_collector.store.day_hours import COUNT, FIGURES, HIGHEST, HOURS_A_DAY, LAST, LOWEST, MEAN
 from sitewarden_collector.store.matrices import Matrix
-from sitewarden_collector.store.sample_days import COUNT, FIGURES, HIGHEST, HOUR_NS, LAST, LOWEST, MEAN, Day
+from sitewarden_collector.store.sample_days import Day, DayKey
 
-HOURS_A_DAY = 24
+SINGLE_MAX = 3  # hours that are added one by one; more are written as one block
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hour:
+    """What an hour comes to: figures x series. `whole`: out of all its samples, not only of those that came late."""
+
+    figures: Matrix
+    whole: bool
 
 
 def of_samples(matrix: Matrix) -> Matrix:
     """Figures x series, out of series x ticks."""
-    there = ~np.isnan(matrix)
     made = np.full((len(FIGURES), len(matrix)), np.nan)
+    sums = matrix.sum(axis=1)
+    if np.isfinite(sums).all():  # the usual case, in half the time: nothing is missing
+        made[COUNT] = matrix.shape[1]
+        made[LOWEST], made[HIGHEST] = matrix.min(axis=1), matrix.max(axis=1)
+        made[MEAN], made[LAST] = sums / matrix.shape[1], matrix[:, -1]
+        return made
+    there = ~np.isnan(matrix)
     made[COUNT] = there.sum(axis=1)
     made[LOWEST] = np.fmin.reduce(matrix, axis=1, initial=np.nan)
     made[HIGHEST] = np.fmax.reduce(matrix, axis=1, initial=np.nan)
@@ -44,36 +60,35 @@ def of_hours(figures: Matrix) -> Matrix:
     return made
 
 
-def add(
-    tx: Connection,
-    agent_id: str,
-    schema_id: str,
-    site_id: str,
-    *,
-    customer_id: str,
-    hours: Iterable[tuple[int, Matrix]],
-) -> None:
-    """Write the figures of some hours (since 1970) of an agent, schema and site, in place of what was known of them."""
-    for day, some in groupby(sorted(hours, key=lambda one: one[0]), key=lambda one: one[0] // HOURS_A_DAY):
-        fresh = dict(some)
-        width = next(iter(fresh.values())).shape[1]
-        times, known = sample_days.hours_of(tx, agent_id, schema_id, site_id, day=day, width=width)
-        by_hour = {at_ns // HOUR_NS: known[:, :, tick] for tick, at_ns in enumerate(times.tolist())} | fresh
-        ordered = sorted(by_hour)
-        figures = np.stack([by_hour[hour] for hour in ordered], axis=2)
-        sample_days.put(
-            tx,
-            Day(
-                agent_id=agent_id,
-                schema_id=schema_id,
-                site_id=site_id,
-                day=day,
-                customer_id=customer_id,
-                whole=of_hours(figures),
-                times=np.array(ordered, np.int64) * HOUR_NS,
-                hours=figures,
-            ),
-        )
+def days(tx: Connection, summed: Mapping[DayKey, Mapping[int, Hour]], customers: Mapping[DayKey, str]) -> list[Day]:
+    """The days with these hours (since 1970) in them, to be written; reads only."""
+    known = sample_days.known(tx, summed)
+    return [_day(key, customers[key], hours, *known.get(key, (None, b""))) for key, hours in summed.items()]
+
+
+def _day(key: DayKey, customer_id: str, fresh: Mapping[int, Hour], before: bytes | None, there: bytes) -> Day:
+    ordered = sorted(fresh)
+    series = fresh[ordered[0]].figures.shape[1]
+    newest, count = day_hours.newest(there)
+    if ordered[0] > newest and len(fresh) <= SINGLE_MAX and count + len(fresh) < HOURS_A_DAY:
+        parts = [fresh[hour].figures for hour in ordered]
+        if before is not None:
+            parts.insert(0, np.frombuffer(before, "<f8").reshape(len(FIGURES), series))
+        for hour in ordered:
+            there = day_hours.added(there, hour, fresh[hour].figures)
+        return Day(key, customer_id, _bytes(of_hours(np.stack(parts, axis=2))), there, before)
+    hours, figures = day_hours.opened(there, series=series)
+    by_hour = {hour: figures[:, :, place] for place, hour in enumerate(hours.tolist())}
+    for hour in ordered:
+        late = fresh[hour]
+        is_rest = hour in by_hour and not late.whole
+        by_hour[hour] = of_hours(np.stack([late.figures, by_hour[hour]], axis=2)) if is_rest else late.figures
+    stacked = np.stack([by_hour[hour] for hour in sorted(by_hour)], axis=2)
+    return Day(key, customer_id, _bytes(of_hours(stacked)), day_hours.closed(sorted(by_hour), stacked), before)
+
+
+def _bytes(figures: Matrix) -> bytes:
+    return figures.astype("<f8", copy=False).tobytes()
 
 
 def _divide(total: Matrix, count: Matrix, *, into: Matrix) -> None:

@@ -1,29 +1,44 @@
 """Days of samples in brief: of each hour and of the day the lowest, highest, mean, count and last of every series.
 
 One row an agent, schema, site and day. It outlives the samples it sums up, so that a month is drawn and sites are
-compared without opening their blocks. `day` numbers are raw doubles, because questions over all sites read one of each;
-`hours` is a block of the wire's codec, one tick an hour. Not here: summing up (`services.rollups`).
+compared without opening their blocks. `whole` are raw doubles, because questions over all sites read one of each; how
+`hours` rest tells `day_hours`. Not here: summing up (`services.rollups`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
-from sqlalchemy import BigInteger, Column, Connection, ForeignKey, Index, LargeBinary, String, Table, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    Select,
+    String,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    select,
+)
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql import tuple_
 
 from sitewarden_alerting.observations import Series
-from sitewarden_collector.store import matrices
+from sitewarden_collector.store import bulk, day_hours
 from sitewarden_collector.store.base import Id, metadata
-from sitewarden_collector.store.matrices import Matrix, Times
+from sitewarden_collector.store.day_hours import COUNT, FIGURES, HIGHEST, HOUR_NS, LAST, LOWEST, MEAN
+from sitewarden_collector.store.resting import Matrix, Times
 from sitewarden_collector.store.samples import series_of, told_by
 
-HOUR_NS = 3_600 * 1_000_000_000
-FIGURES = ("lowest", "highest", "mean", "count", "last")
-LOWEST, HIGHEST, MEAN, COUNT, LAST = range(len(FIGURES))
+__all__ = ["COUNT", "FIGURES", "HIGHEST", "HOUR_NS", "LAST", "LOWEST", "MEAN"]
 
 days = Table(
     "sample_days",
@@ -39,19 +54,19 @@ days = Table(
     Index("ix_sample_days_day", "day"),
 )
 
+DayKey = tuple[str, str, str, int]
+"""Agent, schema, site and day."""
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, slots=True)
 class Day:
-    """`whole` is figures x series of the whole day, `hours` figures x series x hours; `times`: when each hour began."""
+    """A day as it is to be written. `before`: `whole` as it was when this one was made of it; None: there was none."""
 
-    agent_id: str
-    schema_id: str
-    site_id: str
-    day: int
+    key: DayKey
     customer_id: str
-    whole: Matrix
-    times: Times
-    hours: Matrix
+    whole: bytes
+    hours: bytes
+    before: bytes | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,31 +89,37 @@ class Figure:
     number: float
 
 
-def hours_of(
-    tx: Connection, agent_id: str, schema_id: str, site_id: str, *, day: int, width: int
-) -> tuple[Times, Matrix]:
-    """What is known of a day: when its hours began, and figures x series x hours; no hours where nothing is."""
-    key = (
-        days.c.agent_id == agent_id,
-        days.c.schema_id == schema_id,
-        days.c.site_id == site_id,
-        days.c.day == day,
-    )
-    block = tx.execute(select(days.c.hours).where(*key)).scalar_one_or_none()
-    if block is None:
-        return np.empty(0, np.int64), np.empty((len(FIGURES), width, 0))
-    times, matrix = matrices.opened(block, series=width * len(FIGURES))
-    return times, matrix.reshape(len(FIGURES), width, len(times))
+_KEY = tuple(days.primary_key.columns)
 
 
-def put(tx: Connection, day: Day) -> None:
-    """Write a day in place of what was known of it."""
-    write = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
-    values = {name: getattr(day, name) for name in ("agent_id", "schema_id", "site_id", "day", "customer_id")}
-    flat = day.hours.reshape(-1, len(day.times))
-    blobs = {"whole": day.whole.astype("<f8").tobytes(), "hours": matrices.closed(day.times, flat)}
-    key = [days.c.agent_id, days.c.schema_id, days.c.site_id, days.c.day]
-    tx.execute(write(days).values(values | blobs).on_conflict_do_update(index_elements=key, set_=blobs))
+@cache
+def _known(dialect: str) -> Select[Any]:
+    asked = bulk.pairs(dialect)
+    of_pair = (days.c.agent_id == asked.first, days.c.schema_id == asked.second)
+    some = days.c.day.in_(bindparam("days", expanding=True))
+    return select(*_KEY, days.c.whole, days.c.hours).select_from(asked.table).join(days, and_(*of_pair, some))
+
+
+def known(tx: Connection, keys: Collection[DayKey]) -> dict[DayKey, tuple[bytes, bytes]]:
+    """What is known of some days: `whole` and `hours`."""
+    if not keys:
+        return {}
+    asked = {(agent_id, schema_id) for agent_id, schema_id, _, _ in keys}
+    given = bulk.pair_values(tx.dialect.name, asked) | {"days": sorted({key[3] for key in keys})}
+    found = {tuple(row[:4]): (row[4], row[5]) for row in tx.execute(_known(tx.dialect.name), given)}
+    return {key: found[key] for key in keys if key in found}
+
+
+def put(tx: Connection, some: Sequence[Day]) -> bool:
+    """Write days; False when one is not any more what it was made of."""
+    fresh = [(*one.key, one.customer_id, one.whole, one.hours) for one in some if one.before is None]
+    again = [(one.whole, one.hours, *one.key, one.before) for one in some if one.before is not None]
+    try:
+        bulk.insert(tx, days, tuple(days.c.keys()), fresh)
+    except IntegrityError:
+        return False  # another collector was first
+    where = (*(column.name for column in _KEY), "whole")
+    return bulk.update(tx, days, ("whole", "hours"), where, again) == len(again)
 
 
 def briefs(tx: Connection, site_id: str, names: Collection[str], since_ns: int, until_ns: int) -> list[Brief]:
@@ -111,17 +132,15 @@ def briefs(tx: Connection, site_id: str, names: Collection[str], since_ns: int, 
     ).all()
     told: dict[tuple[str, str], tuple[Series, ...]] = {}
     found: dict[tuple[str, Series], list[tuple[Times, Matrix]]] = {}
-    for agent_id, schema_id, block in rows:
+    for agent_id, schema_id, data in rows:
         if (agent_id, schema_id) not in told:
             told[agent_id, schema_id] = series_of(tx, agent_id, [schema_id]).get(schema_id, ())
         all_series = told[agent_id, schema_id]
-        width = len(all_series)
         places = [place for place, one in enumerate(all_series) if one.name in names]
         if not places:
             continue
-        wanted = [figure * width + place for figure in range(len(FIGURES)) for place in places]
-        times, matrix = matrices.opened(block, series=width * len(FIGURES), wanted=wanted)
-        figures = matrix.reshape(len(FIGURES), len(places), len(times))
+        hours, figures = day_hours.opened(data, series=len(all_series), wanted=places)
+        times = hours * HOUR_NS
         within = (times >= since_ns) & (times <= until_ns)
         for nth, place in enumerate(places):
             there = within & (figures[COUNT, nth] > 0)
@@ -155,6 +174,5 @@ def of_day(tx: Connection, name: str, day: int, figure: int) -> Iterator[Figure]
 
 def forget_old(tx: Connection, *, before_ns: int, limit: int) -> int:
     """Delete days that ended before a time, `limit` at most; how many."""
-    keys = list(days.primary_key.columns)
-    old = select(*keys).where(days.c.day < before_ns // (24 * HOUR_NS)).limit(limit)
-    return tx.execute(delete(days).where(tuple_(*keys).in_(old))).rowcount
+    old = select(*_KEY).where(days.c.day < before_ns // (24 * HOUR_NS)).limit(limit)
+    return tx.execute(delete(days).where(tuple_(*_KEY).in_(old))).rowcount

@@ -1,14 +1,19 @@
 """Hours of samples: what the minute blocks of one agent hold, joined to one block an hour and schema.
 
-An hour takes the place of its minutes in the transaction that writes it, so that every sample is in exactly one block
-at any time. Minutes that rules have not seen yet, or that are parked for another try, are left as they came. Times in
-an hour are corrected already. Not here: joining (`services.compaction`), reading (`store.tracks`, which reads both).
+An hour takes the place of its minutes, and of the observations that say that there are minutes, in the transaction that
+writes it, so that every sample is in exactly one block at any time. Minutes that rules have not seen yet, or that are
+parked for another try, are left as they came. Times in an hour are corrected already. Not here: joining
+(`services.compaction`), reading (`store.tracks`, which reads both).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -18,23 +23,25 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    Select,
     String,
     Table,
     and_,
+    bindparam,
     delete,
     exists,
-    insert,
+    func,
     select,
     tuple_,
     update,
 )
 
+from sitewarden_collector.store import bulk, matrices
 from sitewarden_collector.store.base import Id, Ns, metadata
 from sitewarden_collector.store.evaluations import parked
-from sitewarden_collector.store.samples import blocks, schemas, series_of
+from sitewarden_collector.store.observations import observations
+from sitewarden_collector.store.samples import blocks, schemas
 from sitewarden_collector.store.spools import spools
-
-KEYS_AT_ONCE = 200  # in one statement
 
 hours = Table(
     "sample_hours",
@@ -53,22 +60,27 @@ hours = Table(
     Index("ix_sample_hours_last", "last_ns"),
 )
 
+HourKey = tuple[str, str, int]
+"""Agent, schema and hour."""
 BlockKey = tuple[str, int, int]
 """Epoch, sequence and index: with the agent they name a minute block."""
 
 
-@dataclass(frozen=True, slots=True)
-class Minute:
+class Minute(NamedTuple):
     """A minute block that may be joined. `shift_ns` is to be added to its times."""
 
-    key: BlockKey
+    agent_id: str
+    epoch: str
+    seq: int
+    idx: int
     customer_id: str
     site_id: str
     schema_id: str
-    width: int  # series
     first_ns: int
     shift_ns: int
     block: bytes
+    series: int
+    ticks: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +99,54 @@ class Hour:
     block: bytes
 
 
-def waiting(tx: Connection, *, before_ns: int) -> list[str]:
-    """The agents with minute blocks that ended before a time."""
-    found = tx.execute(select(blocks.c.agent_id).distinct().where(blocks.c.last_ns < before_ns))
-    return sorted(found.scalars())
+@dataclass(slots=True)
+class Ripe:
+    """Minute blocks that ended before a time and that nobody needs singly any more, and how to name them all: whole
+    stretches of a spool (agent, epoch, first and last batch), and single blocks (agent, epoch, batch, index)."""
+
+    before_ns: int
+    minutes: list[Minute] = field(default_factory=list)
+    stretches: list[tuple[str, str, int, int]] = field(default_factory=list)
+    single: list[tuple[str, str, int, int]] = field(default_factory=list)
+
+
+_MINE = (blocks.c.agent_id == bindparam("agent"), blocks.c.epoch == bindparam("spool"))
+_RIPE = select(*(blocks.c[name] for name in Minute._fields[:-2])).where(
+    spools.c.agent_id.in_(bindparam("agents", expanding=True)),
+    blocks.c.agent_id == spools.c.agent_id,
+    blocks.c.epoch == spools.c.epoch,
+    blocks.c.seq <= spools.c.evaluated_seq,
+    blocks.c.last_ns < bindparam("before_ns"),
+)
+_TAKE_STRETCH = delete(blocks).where(
+    *_MINE, blocks.c.seq.between(bindparam("first"), bindparam("last")), blocks.c.last_ns < bindparam("before_ns")
+)
+_TAKE_ONE = delete(blocks).where(*_MINE, blocks.c.seq == bindparam("batch"), blocks.c.idx == bindparam("place"))
+# An observation of samples says nothing but that there is a block.
+_FORGET_TOLD = delete(observations).where(
+    observations.c.agent_id == bindparam("agent"),
+    observations.c.epoch == bindparam("spool"),
+    observations.c.seq.between(bindparam("first"), bindparam("last")),
+    observations.c.kind == "samples",
+    ~exists().where(
+        blocks.c.agent_id == observations.c.agent_id,
+        blocks.c.epoch == observations.c.epoch,
+        blocks.c.seq == observations.c.seq,
+        blocks.c.idx == observations.c.idx,
+    ),
+)
+_KEY = tuple(hours.primary_key.columns)
+_GROW = (
+    update(hours)
+    .where(*(column == bindparam(f"its_{column.name}") for column in _KEY), hours.c.ticks == bindparam("ticks_before"))
+    .values({name: bindparam(name) for name in ("first_ns", "last_ns", "ticks", "block")})
+)
+
+
+def waiting(tx: Connection, *, before_ns: int) -> list[tuple[str, int]]:
+    """The agents with minute blocks that ended before a time, and how many each has."""
+    query = select(blocks.c.agent_id, func.count()).where(blocks.c.last_ns < before_ns).group_by(blocks.c.agent_id)
+    return sorted((agent_id, int(count)) for agent_id, count in tx.execute(query))
 
 
 def oldest_waiting_ns(tx: Connection) -> int | None:
@@ -99,70 +155,120 @@ def oldest_waiting_ns(tx: Connection) -> int | None:
     return None if found is None else int(found)
 
 
-def ripe(tx: Connection, agent_id: str, *, before_ns: int, limit: int) -> list[Minute]:
-    """Minute blocks of an agent that ended before a time and that nobody needs singly any more, in time order."""
-    seen = and_(spools.c.agent_id == blocks.c.agent_id, spools.c.epoch == blocks.c.epoch)
-    again = exists().where(
-        parked.c.agent_id == blocks.c.agent_id, parked.c.epoch == blocks.c.epoch, parked.c.seq == blocks.c.seq
-    )
-    rows = tx.execute(
-        select(blocks)
-        .join(spools, and_(seen, spools.c.evaluated_seq >= blocks.c.seq))
-        .where(blocks.c.agent_id == agent_id, blocks.c.last_ns < before_ns, ~again)
-        .order_by(blocks.c.first_ns)
-        .limit(limit)
-    ).all()
-    known = series_of(tx, agent_id, {row.schema_id for row in rows})
-    return [
-        Minute(
-            key=(row.epoch, row.seq, row.idx),
-            customer_id=row.customer_id,
-            site_id=row.site_id,
-            schema_id=row.schema_id,
-            width=len(known[row.schema_id]),
-            first_ns=row.first_ns,
-            shift_ns=row.shift_ns,
-            block=row.block,
-        )
-        for row in rows
-        if row.schema_id in known
-    ]
+def ripe(tx: Connection, agent_ids: Collection[str], *, before_ns: int, limit: int, values: int) -> Ripe:
+    """Blocks of some agents, about `limit` at most, which hold `values` numbers at most or are a single one."""
+    agents = list(agent_ids)
+    rows = tx.execute(_RIPE.limit(limit), {"agents": agents, "before_ns": before_ns}).all()
+    found = sorted(Minute._make((*row, *matrices.size_of(row[-1]))) for row in rows)
+    known = {(row[0], row[1]) for row in tx.execute(_of(schemas, "schema_id"), {"agents": agents})}
+    again = {(row[0], row[1], row[2]) for row in tx.execute(_of(parked, "epoch", "seq"), {"agents": agents})}
+    made = Ripe(before_ns)
+    # Batches of which something is left, or may be: their blocks are named one by one.
+    left = {found[-1][:3]} if len(found) == limit else set()
+    for one in found:
+        values -= one.series * one.ticks
+        if one[:3] in again or (one.agent_id, one.schema_id) not in known or (values < 0 and made.minutes):
+            left.add(one[:3])
+        else:
+            made.minutes.append(one)
+    for batch, some in groupby(made.minutes, key=lambda one: one[:3]):
+        if batch in left:
+            made.single += [one[:4] for one in some]
+    _name_stretches(made, found, left)
+    return made
+
+
+def parts(tx: Connection, keys: Collection[HourKey]) -> dict[HourKey, list[Hour]]:
+    """What there is of some hours, part by part."""
+    if not keys:
+        return {}
+    asked = {(agent_id, schema_id) for agent_id, schema_id, _ in keys}
+    given = bulk.pair_values(tx.dialect.name, asked) | {"hours": sorted({hour for _, _, hour in keys})}
+    made: dict[HourKey, list[Hour]] = {}
+    for row in tx.execute(_parts(tx.dialect.name), given):
+        one = Hour(**row._mapping)
+        made.setdefault((one.agent_id, one.schema_id, one.hour), []).append(one)
+    for some in made.values():
+        some.sort(key=lambda one: one.part)
+    return {key: made[key] for key in keys if key in made}
 
 
 def of(tx: Connection, agent_id: str, schema_id: str, hour: int) -> list[Hour]:
     """What there is of one hour, part by part."""
-    mine = (hours.c.agent_id == agent_id, hours.c.schema_id == schema_id, hours.c.hour == hour)
-    rows = tx.execute(select(hours).where(*mine).order_by(hours.c.part))
-    return [Hour(**row._mapping) for row in rows]
+    key = (agent_id, schema_id, hour)
+    return parts(tx, [key]).get(key, [])
 
 
-def take(tx: Connection, agent_id: str, keys: Sequence[BlockKey]) -> bool:
-    """Delete these minute blocks; False when one of them was not there any more."""
-    gone = 0
-    for at in range(0, len(keys), KEYS_AT_ONCE):
-        named = tuple_(blocks.c.epoch, blocks.c.seq, blocks.c.idx).in_(keys[at : at + KEYS_AT_ONCE])
-        gone += tx.execute(delete(blocks).where(blocks.c.agent_id == agent_id, named)).rowcount
-    return gone == len(keys)
+def take(tx: Connection, found: Ripe) -> bool:
+    """Delete these minute blocks and the observations that say that they are there; False when one was not there any
+    more."""
+    stretches = [
+        {"agent": agent_id, "spool": epoch, "first": first, "last": last, "before_ns": found.before_ns}
+        for agent_id, epoch, first, last in found.stretches
+    ]
+    single = [
+        {"agent": agent_id, "spool": epoch, "batch": seq, "place": idx} for agent_id, epoch, seq, idx in found.single
+    ]
+    gone = tx.execute(_TAKE_STRETCH, stretches).rowcount if stretches else 0
+    gone += tx.execute(_TAKE_ONE, single).rowcount if single else 0
+    told = [{name: one[name] for name in ("agent", "spool", "first", "last")} for one in stretches]
+    told += [{"agent": agent_id, "spool": epoch, "first": seq, "last": seq} for agent_id, epoch, seq, _ in found.single]
+    if told:
+        tx.execute(_FORGET_TOLD, told)
+    return gone == len(found.minutes)
 
 
-def put(tx: Connection, hour: Hour, *, ticks_before: int | None) -> bool:
-    """Write an hour. `ticks_before`: what the stored one held that this one holds as well; None: there was none. False
-    when that is not what is stored."""
-    values = {name: getattr(hour, name) for name in Hour.__slots__}
-    if ticks_before is None:
-        known = select(schemas.c.schema_id).where(
-            schemas.c.agent_id == hour.agent_id, schemas.c.schema_id == hour.schema_id
-        )
-        if tx.execute(known).first() is None:
-            return False  # erased since it was read
-        tx.execute(insert(hours).values(values))
+def add(tx: Connection, fresh: Sequence[Hour]) -> bool:
+    """Write hours that were not there; False when a schema of theirs is gone: erased since it was read."""
+    if not fresh:
         return True
-    mine = [hours.c[name] == values[name] for name in ("agent_id", "schema_id", "hour", "part")]
-    return tx.execute(update(hours).where(*mine, hours.c.ticks == ticks_before).values(values)).rowcount == 1
+    agents = sorted({one.agent_id for one in fresh})
+    known = {(row[0], row[1]) for row in tx.execute(_of(schemas, "schema_id"), {"agents": agents})}
+    if any((one.agent_id, one.schema_id) not in known for one in fresh):
+        return False
+    bulk.insert(tx, hours, Hour.__slots__, [_values(one) for one in fresh])
+    return True
+
+
+def grow(tx: Connection, hour: Hour, *, ticks_before: int) -> bool:
+    """Write an hour in place of one that held `ticks_before` of its ticks; False when that is not what is stored."""
+    values = {name: getattr(hour, name) for name in ("first_ns", "last_ns", "ticks", "block")}
+    values |= {f"its_{column.name}": getattr(hour, column.name) for column in _KEY}
+    return tx.execute(_GROW, values | {"ticks_before": ticks_before}).rowcount == 1
 
 
 def forget_old(tx: Connection, *, before_ns: int, limit: int) -> int:
     """Delete hours whose newest sample is from before a time, `limit` at most; how many."""
-    keys: Collection[Column[object]] = list(hours.primary_key.columns)
-    old = select(*keys).where(hours.c.last_ns < before_ns).limit(limit)
-    return tx.execute(delete(hours).where(tuple_(*keys).in_(old))).rowcount
+    old = select(*_KEY).where(hours.c.last_ns < before_ns).limit(limit)
+    return tx.execute(delete(hours).where(tuple_(*_KEY).in_(old))).rowcount
+
+
+_values = attrgetter(*Hour.__slots__)
+
+
+@cache
+def _parts(dialect: str) -> Select[Any]:
+    asked = bulk.pairs(dialect)
+    of_pair = (hours.c.agent_id == asked.first, hours.c.schema_id == asked.second)
+    some = hours.c.hour.in_(bindparam("hours", expanding=True))
+    return select(hours).select_from(asked.table).join(hours, and_(*of_pair, some))
+
+
+def _name_stretches(made: Ripe, found: Sequence[Minute], left: Collection[tuple[Any, ...]]) -> None:
+    """Between two batches of which something is left, a spool's batches are one stretch."""
+    at = None
+    for one in found:
+        if one[:3] in left:
+            at = None
+        elif at is not None and one[:2] == at:
+            agent_id, epoch, first, _ = made.stretches[-1]
+            made.stretches[-1] = (agent_id, epoch, first, one.seq)
+        else:
+            at = one[:2]
+            made.stretches.append((one.agent_id, one.epoch, one.seq, one.seq))
+
+
+def _of(table: Table, *names: str) -> Select[Any]:
+    """Of some agents these columns beside the agent's."""
+    columns = [table.c.agent_id, *(table.c[name] for name in names)]
+    return select(*columns).where(table.c.agent_id.in_(bindparam("agents", expanding=True)))
