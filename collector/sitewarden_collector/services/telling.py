@@ -55,4 +55,6 @@ class Telling:
             made, taken = await self._db.run_alone(decide)
             for sender, some in zip(self._senders, taken, strict=False):
                 sender.begin(some)
+        if taken:
+            await asyncio.sleep(0)  # what was begun goes first, before the caller decides again
         return made
