@@ -40,6 +40,9 @@ class Telemetry:
         self.refusals = Counter(
             "sitewarden_refusals", "Refusals by reason and road", ["road", "reason"], registry=self.registry
         )
+        self.connects = Counter(
+            "sitewarden_connects", "Sessions: let in at once, in line, or asked later", ["how"], registry=self.registry
+        )
         self.streams = Gauge("sitewarden_streams", "Open streams", ["road"], registry=self.registry)
         self.enrolments = Counter(
             "sitewarden_certificates_issued", "Certificates issued", ["kind"], registry=self.registry

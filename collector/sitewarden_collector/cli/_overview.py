@@ -22,6 +22,7 @@ COMMANDS = {
     "fault": "what counts as one fault and why; merge and split them",
     "group": "show which records of log files are the same fault",
     "maintenance": "planned times in which a site's pages wait",
+    "health": "how the collector is, in words",
     "major": "major incidents: declare, tell customers, review",
     "notice": "send notices to sites, and see what became of those to people",
     "oncall": "who is on call; schedules, overrides, escalation, people",

@@ -97,6 +97,14 @@ class LiveStreams:
                 return not stream.closing.done()
         return False
 
+    def counts(self) -> dict[str, int]:
+        """How many are open, by road."""
+        counted: dict[str, int] = {}
+        for mine in self._open.values():
+            for road in mine:
+                counted[road] = counted.get(road, 0) + 1
+        return counted
+
     def control_of(self, agent_id: str) -> Stream | None:
         return self._open.get(agent_id, {}).get("control")
 

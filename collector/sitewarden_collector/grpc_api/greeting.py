@@ -69,6 +69,8 @@ async def _in_turn(front: Front) -> None:
     """Return when the next one may come in. Raises Refused, with a moment to come back at, when too many wait."""
     busy = front.db.waiting > WRITES_WAITING_MAX
     turn = front.door.knock(now_s=front.clock.monotonic_s(), closed=busy)
+    how = "later" if turn.away else "in line" if turn.wait_s > 0 else "at once"
+    front.telemetry.connects.labels(how).inc()
     if turn.away:
         raise Refused("OVERLOADED", "many agents come at once; this one's turn is later", retry_after_s=turn.wait_s)
     if turn.wait_s <= 0:

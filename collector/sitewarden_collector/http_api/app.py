@@ -42,15 +42,18 @@ def make(context: Context, *, registry: CollectorRegistry, ca_pem: bytes) -> Fas
             why = str(error).partition("\n")[0]
             said = f"the database cannot be read: {why}; see that its server runs and its disk is sound"
             return _said("failing", failing=[said], attention=[], facts=None)
-        verdict = health.judge(facts)
-        return _said(verdict.status, failing=verdict.failing, attention=verdict.attention, facts=asdict(facts))
+        local = context.local()
+        verdict = health.judge(facts, local)
+        words = {"failing": verdict.failing, "attention": verdict.attention}
+        return _said(verdict.status, **words, facts=asdict(facts), process=asdict(local))
 
     @app.get("/metrics")
     async def metrics() -> Response:
         try:
-            gauges.show(await db.read(health.examine, now_ns=now_ns()), writes_waiting=db.waiting)
+            gauges.show(await db.read(health.examine, now_ns=now_ns()))
         except Exception:  # noqa: BLE001  the other numbers are still worth their scrape
             gauges.show_nothing()
+        gauges.show_process(context.local())
         encode, content_type = choose_encoder("application/openmetrics-text")
         return Response(encode(registry), media_type=content_type)
 

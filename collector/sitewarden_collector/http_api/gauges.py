@@ -9,7 +9,7 @@ import math
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from sitewarden_collector.services.health import Facts
+from sitewarden_collector.services.health import Facts, Local
 
 
 class Gauges:
@@ -38,16 +38,40 @@ class Gauges:
         self._webhooks = Gauge(
             "sitewarden_webhook_messages", "Webhook messages by state.", ["state"], registry=registry
         )
+        self._export_lag = Gauge(
+            "sitewarden_export_lag_seconds",
+            "All samples that arrived before that long ago were sent to the remote store; 0 where there is none.",
+            registry=registry,
+        )
+        self._export = Gauge(
+            "sitewarden_export_samples", "Samples by what became of sending them.", ["result"], registry=registry
+        )
+        self._agents = Gauge("sitewarden_agents", "Agents: known, and heard of lately.", ["state"], registry=registry)
+        self._commands = Gauge(
+            "sitewarden_commands_waiting", "Actions not handed to their agents yet.", registry=registry
+        )
+        self._size = Gauge("sitewarden_database_bytes", "Size of the database on its disk.", registry=registry)
         self._writer = Gauge("sitewarden_writer_waiting", "Writes that wait for the database.", registry=registry)
+        self._in_line = Gauge("sitewarden_connects_waiting", "Agents that wait to be let in.", registry=registry)
+        self._free = Gauge("sitewarden_free_bytes", "Free space where the data is.", registry=registry)
+        self._authority = Gauge(
+            "sitewarden_authority_days", "Days until the intermediate certificate ends.", registry=registry
+        )
 
-    def show(self, facts: Facts, *, writes_waiting: int) -> None:
+    def show(self, facts: Facts) -> None:
         self._readable.set(1)
         self._waiting.set(facts.spools_waiting)
         self._lag.set(facts.evaluation_lag_s)
         self._oldest.set(facts.oldest_notice_s)
         self._parked.set(facts.parked_evaluations)
         self._unjoined.set(facts.unjoined_s)
-        self._writer.set(writes_waiting)
+        self._agents.labels(state="known").set(facts.agents)
+        self._agents.labels(state="heard").set(facts.agents_heard)
+        self._commands.set(facts.commands_waiting)
+        self._size.set(facts.database_bytes)
+        self._export_lag.set(facts.export.lag_s if facts.export else 0.0)
+        for result in ("sent", "refused", "lost"):
+            self._export.labels(result=result).set(getattr(facts.export, result, 0))
         for state, count in facts.webhooks.items():
             self._webhooks.labels(state=state).set(count)
         for state, count in facts.notices.items():
@@ -58,5 +82,16 @@ class Gauges:
         self._readable.set(0)
         self._notices.clear()
         self._webhooks.clear()
-        for gauge in (self._waiting, self._lag, self._oldest, self._parked, self._unjoined):
+        self._export.clear()
+        for gauge in (self._waiting, self._lag, self._oldest, self._parked, self._unjoined, self._export_lag):
             gauge.set(math.nan)
+        self._agents.clear()
+        self._commands.set(math.nan)
+        self._size.set(math.nan)
+
+    def show_process(self, local: Local) -> None:
+        """What only this process knows."""
+        self._writer.set(local.writes_waiting)
+        self._in_line.set(local.in_line)
+        self._free.set(math.nan if local.free_bytes is None else local.free_bytes)
+        self._authority.set(math.nan if local.authority_days is None else local.authority_days)

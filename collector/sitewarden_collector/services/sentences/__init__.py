@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from sitewarden_collector.services.sentences.chinese_errors import ERRORS
 from sitewarden_collector.services.sentences.chinese_errors_more import MORE_ERRORS
+from sitewarden_collector.services.sentences.chinese_health import HEALTH
 from sitewarden_collector.services.sentences.chinese_rules import RULES
 from sitewarden_collector.services.sentences.chinese_words import WORDS
 from sitewarden_collector.services.sentences.chinese_work import WORK
@@ -20,7 +21,7 @@ from sitewarden_collector.services.sentences.chinese_work import WORK
 PARTS_MAX = 4  # a sentence may hold another one
 CHARACTERS_MAX = 4_000  # of a line; a longer one is a program's
 LETTERS_MIN = 5  # fixed in a sentence: of one with fewer nobody could tell whether it is one of ours
-PAIRS = (*RULES, *WORK, *ERRORS, *MORE_ERRORS)
+PAIRS = (*RULES, *WORK, *HEALTH, *ERRORS, *MORE_ERRORS)
 _GAP = re.compile(r"\{\}")
 
 

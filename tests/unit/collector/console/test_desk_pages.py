@@ -41,6 +41,7 @@ PAGES = {
     "/admin/tokens": Permission.ACCOUNTS_WRITE,
     "/admin/webhooks": Permission.SETTINGS_WRITE,
     "/admin/queues": Permission.SETTINGS_WRITE,
+    "/admin/health": Permission.SETTINGS_WRITE,
     "/admin/audit": Permission.AUDIT_READ,
     "/admin/audit/verify": Permission.AUDIT_READ,
     "/admin/privacy": Permission.PRIVACY_WRITE,
