@@ -91,4 +91,4 @@ def _evaluate(tx: Connection, sites: Sequence[str], now_ns: int) -> None:
             )
             for i in range(FAULTS_PER_SITE)
         ]
-        evaluation._decide(tx, site.id, signals, policy, now_ns=now_ns)
+        evaluation._decide(tx, {site.id: signals}, policy, now_ns=now_ns)

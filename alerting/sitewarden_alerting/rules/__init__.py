@@ -5,7 +5,10 @@ of a site (`SiteState`) and hand back the next state with the signals found. Pur
 (`rulefile`), and what becomes of a signal (`triage`).
 """
 
-from sitewarden_alerting.rules.evaluation import evaluate
+from sitewarden_alerting.rules.columns import Column, Plan, Plans
+from sitewarden_alerting.rules.evaluation import Meter, evaluate
+from sitewarden_alerting.rules.late import hushed
+from sitewarden_alerting.rules.levels import levelled
 from sitewarden_alerting.rules.rulebook import (
     Absence,
     AgentSilent,
@@ -23,7 +26,7 @@ from sitewarden_alerting.rules.rulebook import (
     Storm,
     Threshold,
 )
-from sitewarden_alerting.rules.state import Evaluated, RuleFailure, SiteState
+from sitewarden_alerting.rules.state import Cost, Evaluated, RuleFailure, SiteState
 from sitewarden_alerting.rules.ticking import lately_silent, quietly, tick
 from sitewarden_alerting.rules.watching import watch_levels
 
@@ -32,12 +35,17 @@ __all__ = [
     "AgentSilent",
     "AnyRule",
     "Changed",
+    "Column",
+    "Cost",
     "DataLost",
     "Evaluated",
     "Guide",
     "LogFilter",
+    "Meter",
     "NewFault",
     "Noise",
+    "Plan",
+    "Plans",
     "ProbeFailed",
     "Rate",
     "Rule",
@@ -47,7 +55,9 @@ __all__ = [
     "Storm",
     "Threshold",
     "evaluate",
+    "hushed",
     "lately_silent",
+    "levelled",
     "quietly",
     "tick",
     "watch_levels",

@@ -1,7 +1,7 @@
 """Rules over single events that are no log: probes, gaps, changes.
 
 A probe fires after enough failures in a row and recovers after enough successes; each further failure is evidence. A
-gap or a change fires and has no recovery.
+result that is older than the newest of its probe is left out. A gap or a change fires and has no recovery.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ def probe(work: Working, rule: ProbeFailed, observation: Observation, result: Pr
         return
     name = key(rule.name, observation.place.agent_id, result.probe)
     before = work.probes.get(name, Streak(0, 0, 0))
+    if at_ns < before.last_ns:
+        return  # late: what came after it is known
     if result.ok:
         streak = Streak(0, before.successes + 1, at_ns, before.signal)
         if before.signal is not None and streak.successes >= rule.successes:

@@ -3,6 +3,10 @@
 A block is looked at by its columns: as long as its greatest value is not past the level and the rule is quiet, nothing
 else is done. Only where a level is crossed are the ticks gone through, in their order, so that the result does not
 depend on how samples were cut into blocks.
+
+What is older than the newest that a level has seen is left out: it neither stretches the time that a level was passed,
+nor says that it is over, nor opens again what recovered since. For that a level that fired is remembered for a while
+after its recovery (`over`).
 """
 
 from __future__ import annotations
@@ -10,41 +14,25 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
 
 from sitewarden_alerting.identity import key
 from sitewarden_alerting.model import SECOND_NS, Evidence, Signal, SignalKind, SignalState
 from sitewarden_alerting.observations import Observation, Samples, Series
+from sitewarden_alerting.rules.columns import Column
 from sitewarden_alerting.rules.rulebook import Threshold
-from sitewarden_alerting.rules.state import Level, Working
+from sitewarden_alerting.rules.state import OVER_NS, Level, SiteState, Working
 from sitewarden_alerting.wording import duration, quantity, series_text
 
 
-def threshold(work: Working, rule: Threshold, observation: Observation, samples: Samples, *, now_ns: int) -> None:
-    """Apply one rule to every series of the block that it means."""
-    for place, series in enumerate(samples.series):
-        if series.name != rule.series or not _labels_match(rule, series):
-            continue
-        values = samples.columns[place]
-        under = _divisor(rule, samples, series) if rule.divide_by else None
-        if rule.divide_by and under is None:
-            continue
-        name = key(rule.name, observation.place.agent_id, series_text(series))
-        if name in work.levels or _may_be_past(rule, values, under):
-            _walk(work, rule, observation, series, name, samples.times_ns, values, under, now_ns=now_ns)
-
-
-def _labels_match(rule: Threshold, series: Series) -> bool:
-    given = dict(series.labels)
-    return all(fnmatchcase(given.get(name, ""), pattern) for name, pattern in rule.labels)
-
-
-def _divisor(rule: Threshold, samples: Samples, series: Series) -> Sequence[float] | None:
-    wanted = sorted(series.labels)
-    for place, other in enumerate(samples.series):
-        if other.name == rule.divide_by and sorted(other.labels) == wanted:
-            return samples.columns[place]
-    return None
+def threshold(
+    work: Working, rule: Threshold, observation: Observation, column: Column, samples: Samples, *, now_ns: int
+) -> None:
+    """Apply a rule to one series of a block."""
+    values = samples.columns[column.place]
+    under = None if column.under is None else samples.columns[column.under]
+    name = key(rule.name, observation.place.agent_id, column.text)
+    if name in work.levels or _may_be_past(rule, values, under):
+        _walk(work, rule, observation, column.series, name, samples.times_ns, values, under, now_ns=now_ns)
 
 
 def _may_be_past(rule: Threshold, values: Sequence[float], under: Sequence[float] | None) -> bool:
@@ -86,19 +74,23 @@ def _walk(
         if not math.isfinite(value):
             continue
         at_ns = min(times_ns[tick], now_ns)
+        if level is not None and at_ns < level.last_ns:
+            continue
         if level is not None and level.signal is not None:
             if _cleared(rule, value):
                 work.signals.append(_recovered(rule, level.signal, value, at_ns))
-                level = None
+                level = Level(at_ns, at_ns, value, over=True)
             else:
                 level = replace(level, last_ns=at_ns, value=value)
         elif _past(rule, value):
-            since_ns = at_ns if level is None else level.since_ns
+            since_ns = at_ns if level is None or level.over else level.since_ns
             level = Level(since_ns, at_ns, value)
             if at_ns - since_ns >= rule.for_s * SECOND_NS:
                 signal = _firing(rule, observation, series, level)
                 work.signals.append(signal)
                 level = replace(level, signal=signal)
+        elif level is not None and level.over and at_ns - level.since_ns < OVER_NS:
+            level = replace(level, last_ns=at_ns, value=value)
         else:
             level = None
     if level is None:
@@ -147,3 +139,8 @@ def _recovered(rule: Threshold, fired: Signal, value: float, at_ns: int) -> Sign
     shown = f"{rule.series}_ratio" if rule.divide_by else rule.series
     said = f"{fired.subject} is {quantity(value, shown)} again"
     return replace(fired, state=SignalState.RECOVERED, count=0, evidence=(), reason=said, at_ns=at_ns)
+
+
+def levelled(state: SiteState) -> frozenset[str]:
+    """The agents of which a level is remembered: their samples must be looked at, however quiet they are."""
+    return frozenset(name.split("|", 2)[1] for name in state.levels)

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sitewarden_alerting.model import Signal
+from sitewarden_alerting.model import MINUTE_NS, Signal
 from sitewarden_alerting.observations import Key
 
 HEADS_MAX = 500
 FULLS_MAX = 1000
+OVER_NS = 15 * MINUTE_NS  # so long a level that fired is remembered after its recovery
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A series that a threshold rule watches, while it is past its level."""
+    """A series that a threshold rule watches, while it is past its level, and for a while after it fired (`over`)."""
 
     since_ns: int
     last_ns: int
     value: float
     signal: Signal | None = None  # as it fired, to be said again while it goes on
+    over: bool = False  # recovered at `since_ns`
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +152,18 @@ class RuleFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What a rule took, over so many calls."""
+
+    calls: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluated:
-    """The next state, what was found, and which rules failed on what."""
+    """The next state, what was found, which rules failed on what, and what each cost where that was measured."""
 
     state: SiteState
     signals: tuple[Signal, ...]
     failures: tuple[RuleFailure, ...] = ()
+    costs: dict[str, Cost] = field(default_factory=dict, compare=False)

@@ -18,7 +18,7 @@ from sitewarden_alerting.model import MINUTE_NS, SECOND_NS, AgentSeen, Signal, S
 from sitewarden_alerting.observations import LogEvent, Observation, ProbeResult, Samples
 from sitewarden_alerting.rules import rates, storms
 from sitewarden_alerting.rules.rulebook import Absence, AgentSilent, Rate, Rulebook, Storm
-from sitewarden_alerting.rules.state import Awaited, Evaluated, RuleFailure, SiteState, Working
+from sitewarden_alerting.rules.state import OVER_NS, Awaited, Evaluated, RuleFailure, SiteState, Working
 from sitewarden_alerting.wording import duration, exact_moment
 
 FRESH_NS = 15 * MINUTE_NS
@@ -191,6 +191,8 @@ def _remind(work: Working, rulebook: Rulebook, *, now_ns: int) -> None:
     for kept in (work.levels, work.probes, work.windows, work.storms, work.awaited, work.silent):
         for name in [name for name in kept if first_of(name) not in names]:
             del kept[name]
+    for name in [name for name, level in work.levels.items() if level.over and now_ns - level.since_ns > OVER_NS]:
+        del work.levels[name]
     if now_ns - work.reminded_ns < REMIND_NS:
         return
     firing = [level.signal for level in work.levels.values() if now_ns - level.last_ns <= FRESH_NS]

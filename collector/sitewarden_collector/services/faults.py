@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
@@ -21,6 +21,7 @@ from sitewarden_alerting.grouping import Alias, Grouping
 from sitewarden_alerting.model import Signal, SignalKind
 from sitewarden_alerting.observations import LogEvent, Observation
 from sitewarden_collector.errors import Conflict, NotFound
+from sitewarden_collector.services.recall import Recall
 from sitewarden_collector.store import faults, tickets
 from sitewarden_collector.store.faults import Mark
 
@@ -57,6 +58,7 @@ class Memory:
     state: Grouping | None = None
     mark: Mark | None = None
     unsaved: int = 0
+    recall: Recall = field(default_factory=Recall)  # not of grouping: what evaluation need not ask again
 
 
 def resolve(

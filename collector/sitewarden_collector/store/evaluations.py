@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -11,25 +11,26 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
+    Executable,
     ForeignKey,
     Index,
     Row,
     String,
     Table,
     Text,
+    bindparam,
     delete,
     func,
-    insert,
     select,
-    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from sitewarden_alerting.rules import SiteState
+from sitewarden_alerting.rules import SiteState, levelled
 from sitewarden_collector.errors import NotFound
 from sitewarden_collector.store.base import Id, Ns, RowId, metadata
 
 ERROR_MAX_CHARS = 1000
+STATES_MAX = 20_000  # kept as they were read
 
 rule_states = Table(
     "rule_states",
@@ -55,6 +56,26 @@ parked = Table(
     Index("uq_parked_evaluations_what", "site_id", "agent_id", "epoch", "seq", "rule", unique=True),
 )
 
+_NOBODY = frozenset[str]()
+_WRITES: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
+
+
+def _save(write: Callable[[Table], sqlite.Insert | postgresql.Insert]) -> Executable:
+    row = write(rule_states).values(site_id=bindparam("site_id"), state=bindparam("state"))
+    return row.on_conflict_do_update(index_elements=[rule_states.c.site_id], set_={"state": row.excluded.state})
+
+
+_LOCKED = (
+    select(rule_states.c.site_id, rule_states.c.state)
+    .where(rule_states.c.site_id.in_(bindparam("site_ids", expanding=True)))
+    .order_by(rule_states.c.site_id)
+    .with_for_update()
+)
+_SAVE = {name: _save(write) for name, write in _WRITES.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class Parked:
@@ -73,13 +94,32 @@ class Parked:
     last_ns: int
 
 
-def state_of(tx: Connection, site_id: str) -> SiteState:
-    """The rules' state of a site, locked for this transaction; a fresh one for a site that had none.
+@dataclass(slots=True)
+class States:
+    """What was found in rules' states before, each with the text that it was read from: most stay as they are."""
+
+    read: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
+
+    def past_levels(self, site_id: str, text: str | None) -> frozenset[str]:
+        """The agents of a site of which a rule remembers that a series was past its level, by the state as it rests."""
+        if text is None:
+            return _NOBODY
+        before = self.read.get(site_id)
+        if before is None or before[0] != text:
+            if len(self.read) >= STATES_MAX:
+                self.read.clear()
+            before = self.read[site_id] = text, levelled(_decode(text))
+        return before[1]
+
+
+def states_of(tx: Connection, site_ids: Iterable[str]) -> dict[str, SiteState]:
+    """The rules' states of some sites, locked for this transaction; fresh ones for sites that had none.
 
     A state that this program cannot read (written by a newer one) is begun anew: rules forget, nothing is lost.
     """
-    query = select(rule_states.c.state).where(rule_states.c.site_id == site_id)
-    return _decode(tx.execute(query.with_for_update()).scalar_one_or_none())
+    wanted = sorted(site_ids)
+    found = {row.site_id: _decode(row.state) for row in tx.execute(_LOCKED, {"site_ids": wanted})} if wanted else {}
+    return {site_id: found.get(site_id, SiteState()) for site_id in wanted}
 
 
 def peek(tx: Connection, site_id: str) -> SiteState:
@@ -101,10 +141,11 @@ def _decode(text: str | None) -> SiteState:
         return SiteState()
 
 
-def save_state(tx: Connection, site_id: str, state: SiteState) -> None:
-    text = msgspec.json.encode(state).decode()
-    if tx.execute(update(rule_states).where(rule_states.c.site_id == site_id).values(state=text)).rowcount == 0:
-        tx.execute(insert(rule_states).values(site_id=site_id, state=text))
+def save_states(tx: Connection, states: Mapping[str, SiteState]) -> None:
+    """Write the rules' states of some sites."""
+    if states:
+        rows = [{"site_id": one, "state": msgspec.json.encode(states[one]).decode()} for one in sorted(states)]
+        tx.execute(_SAVE[tx.dialect.name], rows)
 
 
 def park(
@@ -120,7 +161,7 @@ def park(
     indexes: Collection[int] = (),
 ) -> None:
     """Note what failed, once a batch and rule; a repetition is counted."""
-    write = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+    write = _WRITES[tx.dialect.name]
     row = {"site_id": site_id, "agent_id": agent_id, "epoch": epoch, "seq": seq, "rule": rule[:64]}
     row |= {"indexes": msgspec.json.encode(sorted(indexes)).decode() if indexes else ""}
     row |= {"error": error[:ERROR_MAX_CHARS], "times": 1, "first_ns": now_ns, "last_ns": now_ns}

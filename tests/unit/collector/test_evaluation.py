@@ -276,10 +276,10 @@ def test_a_batch_that_cannot_be_evaluated_is_parked_and_those_around_it_are_not(
         site.sends(error_line(f"number {i}", template="t", fingerprint="f1:a", offset=i))
     real = rules.evaluate
 
-    def poisoned(book: Rulebook, state: Any, seen: list[Any], *, now_ns: int) -> Any:
+    def poisoned(book: Rulebook, state: Any, seen: list[Any], **more: Any) -> Any:
         if any("number 3" in one.what.message for one in seen):
             raise ZeroDivisionError("number 3 is poison")
-        return real(book, state, seen, now_ns=now_ns)
+        return real(book, state, seen, **more)
 
     monkeypatch.setattr(evaluation, "evaluate", poisoned)
     assert site.evaluates() == 5
