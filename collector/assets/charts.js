@@ -113,6 +113,16 @@ function asked(address) {
   return answers.get(address);
 }
 
+// What the reader should know of the figures, as text: above the chart, also of an empty one.
+function tell(element, note) {
+  if (!note) return;
+  const said = document.createElement("p");
+  said.className = "chart-note";
+  said.setAttribute("role", "note");
+  said.textContent = note;
+  element.before(said);
+}
+
 async function draw(element) {
   if (drawn.has(element)) return;
   drawn.set(element, null);
@@ -121,6 +131,7 @@ async function draw(element) {
     const [address, name] = element.dataset.chart.split("#");
     const answer = await asked(address);
     const data = name ? answer[name] : answer;
+    tell(element, data.note);
     if (!data.series.some((one) => one.points.length)) {
       if (name) element.closest("figure").hidden = true; // there are others to look at
       element.textContent = element.dataset.empty || "";

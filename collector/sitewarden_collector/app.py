@@ -51,8 +51,9 @@ from sitewarden_collector.services import (
 from sitewarden_collector.services.desk import routine
 from sitewarden_collector.services.faults import Memory
 from sitewarden_collector.services.notifying import Sender, people
+from sitewarden_collector.services.remote_write import Exporter
 from sitewarden_collector.services.webhook_sending import WebhookSender
-from sitewarden_collector.store import agents, lock, migrate, settings
+from sitewarden_collector.store import agents, export_cursors, lock, migrate, settings
 from sitewarden_collector.store.engine import Database
 from sitewarden_collector.telemetry import Telemetry
 from sitewarden_collector.web.context import Context
@@ -75,6 +76,7 @@ CLOCKS_INTERVAL_S = 3.0
 LIVE_AGAIN_S = 1.0  # after the feed's connection was lost
 WEBHOOK_IDLE_S = 1.0
 PAGING_IDLE_S = 1.0
+EXPORT_IDLE_S = 2.0
 WARN_INTERVAL_S = 600.0
 NOTIFY_IDLE_S = 0.5  # commands write notices from outside, too
 
@@ -148,6 +150,7 @@ class Collector:
         self._loop("refresh", every(REFRESH_INTERVAL_S, servers.refresh, name="refresh", clock=clock))
         self._loop("retention", every(RETENTION_INTERVAL_S, self._forget, name="retention", clock=clock))
         self._loop("compaction", every(COMPACTION_INTERVAL_S, self._compact, name="compaction", clock=clock))
+        await self._export()
         self._evaluate_from(clock.now_ns(), rulebook)
         self._loop(
             "notifying", drain(sender.step, wake=self.outbox, name="notifying", clock=clock, idle_s=NOTIFY_IDLE_S)
@@ -157,6 +160,24 @@ class Collector:
         self._warn_of_ends(authority)
         ports = {"streams": self.streams_port, "enrolment": self.enrolment_port, "http": self.http_port}
         _log.info("the collector is ready", extra={"ports": ports, "endpoints": self._endpoints()})
+
+    async def _export(self) -> None:
+        """Send samples to a remote store, where there is one: half of the time at most."""
+        remote, clock = self.config.export.remote_write, self.clock
+        await self.db.run(export_cursors.switch, active=bool(remote.url), now_ns=clock.now_ns())
+        if not remote.url:
+            return
+        exporter = Exporter(self.db, remote, now_ns=clock.now_ns)
+        self._stack.push_async_callback(exporter.stop)
+
+        async def send() -> int:
+            began_s = clock.monotonic_s()
+            sent = await exporter.step()
+            await clock.sleep(clock.monotonic_s() - began_s)
+            return sent
+
+        wake = asyncio.Event()
+        self._loop("export", drain(send, wake=wake, name="export", clock=clock, idle_s=EXPORT_IDLE_S))
 
     def _warn_of_ends(self, authority: pki.Authority) -> None:
         days = pki.days_left(authority, now_ns=self.clock.now_ns())

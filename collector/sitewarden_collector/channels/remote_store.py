@@ -49,8 +49,13 @@ class Answer:
 
     @property
     def refused(self) -> bool:
-        """Whether the same samples would be refused again."""
-        return self.status in REFUSED or (self.status == 500 and any(word in self.said for word in REFUSED_WORDS))
+        """Whether the same request would be refused again."""
+        return self.status in REFUSED or (self.status == 500 and self.is_of_samples)
+
+    @property
+    def is_of_samples(self) -> bool:
+        """Whether it is known to speak of the samples, not of how or where they were sent."""
+        return any(word in self.said for word in REFUSED_WORDS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

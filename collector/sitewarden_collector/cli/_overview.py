@@ -19,6 +19,7 @@ COMMANDS = {
     "db": "the database's schema",
     "demo": "show the main job on this machine: fault, ticket, page, risk, notice",
     "engineer": "who can be given tickets",
+    "export": "samples on their way to a remote store",
     "fault": "what counts as one fault and why; merge and split them",
     "group": "show which records of log files are the same fault",
     "maintenance": "planned times in which a site's pages wait",

@@ -12,9 +12,9 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from sitewarden_alerting.model import DAY_NS, HOUR_NS
 from sitewarden_collector.console import counting, tables
 from sitewarden_collector.console.i18n import N_
-from sitewarden_collector.console.pages import gettext, page
+from sitewarden_collector.console.pages import gettext, page, told
 from sitewarden_collector.errors import NotFound
-from sitewarden_collector.services import charts, site_view
+from sitewarden_collector.services import charts, remote_read, site_view
 from sitewarden_collector.services.access import Permission, Principal
 from sitewarden_collector.store import site_pages
 from sitewarden_collector.store import sites as site_rows
@@ -133,11 +133,30 @@ async def chart(request: Request, principal: Reader, name: str, what: str, span:
         raise NotFound(f"there is no chart {what}; there are {', '.join(charts.KINDS)}")
     until_ns = ctx.now_ns()
     since_ns = until_ns - SPANS.get(span, DAY_NS)
-    found = await ctx.db.read(charts.charts, where.id, (what,), since_ns=since_ns, until_ns=until_ns)
-    return JSONResponse(drawn(found[what]))
+    found, note = await drawn_with_older(request, principal, where.id, (what,), since_ns=since_ns, until_ns=until_ns)
+    return JSONResponse(drawn(found[what], note=note))
 
 
-def drawn(chart: charts.Chart, *, marks_ns: tuple[int, ...] = ()) -> dict[str, Any]:
+async def drawn_with_older(
+    request: Request, principal: Principal, site_id: str, kinds: tuple[str, ...], *, since_ns: int, until_ns: int
+) -> tuple[dict[str, charts.Chart], str]:
+    """The charts called `kinds` of a site, with what only a remote store keeps any more; and what the reader should
+    know of them, or nothing."""
+    ctx = context(request)
+    older = await remote_read.older(
+        ctx.db,
+        ctx.config,
+        site_id,
+        charts.names_of(kinds),
+        since_ns=since_ns,
+        until_ns=until_ns,
+        now_ns=ctx.now_ns(),
+    )
+    found = await ctx.db.read(charts.charts, site_id, kinds, since_ns=since_ns, until_ns=until_ns, older=older.tracks)
+    return found, told(request, principal, older.note)
+
+
+def drawn(chart: charts.Chart, *, marks_ns: tuple[int, ...] = (), note: str = "") -> dict[str, Any]:
     """A chart in the words of assets/charts.js."""
     low, high = chart.scale or (None, None)
     return {
@@ -147,6 +166,7 @@ def drawn(chart: charts.Chart, *, marks_ns: tuple[int, ...] = ()) -> dict[str, A
         "min": low,
         "max": high,
         "mark": [at_ns // 1_000_000 for at_ns in marks_ns] or None,
+        "note": note,
         "series": [{"name": line.name, "points": line.points} for line in chart.lines],
     }
 

@@ -12,9 +12,9 @@ from sitewarden_alerting.solutions import Step
 from sitewarden_collector.console import choices, ticket_choices
 from sitewarden_collector.console.i18n import N_
 from sitewarden_collector.console.pages import gettext, page
-from sitewarden_collector.console.sites import drawn
+from sitewarden_collector.console.sites import drawn, drawn_with_older
 from sitewarden_collector.errors import NotFound
-from sitewarden_collector.services import charts, log_lines, ticket_view
+from sitewarden_collector.services import log_lines, ticket_view
 from sitewarden_collector.services.access import Permission, Principal
 from sitewarden_collector.store import evidence as kept
 from sitewarden_collector.web.context import Context, context
@@ -89,8 +89,10 @@ async def health(request: Request, principal: Reader, number: str, span: str = "
     at_ns = ticket.opened_ns
     until_ns = min(at_ns + after_ns, max(ctx.now_ns(), at_ns + MINUTE_NS))
     since_ns = at_ns - before_ns
-    found = await ctx.db.read(charts.charts, ticket.site_id, tuple(CHARTS), since_ns=since_ns, until_ns=until_ns)
-    return JSONResponse({kind: drawn(one, marks_ns=(at_ns,)) for kind, one in found.items()})
+    found, note = await drawn_with_older(
+        request, principal, ticket.site_id, tuple(CHARTS), since_ns=since_ns, until_ns=until_ns
+    )
+    return JSONResponse({kind: drawn(one, marks_ns=(at_ns,), note=note) for kind, one in found.items()})
 
 
 async def _visible(ctx: Context, principal: Principal, number: str) -> Ticket:

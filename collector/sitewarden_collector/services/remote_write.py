@@ -71,6 +71,7 @@ class Tally:
     lost: int = 0
     why: str = ""
     cuts: int = CUTS_PER_ROUND
+    is_right_place: bool = False  # the store took a request
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -199,10 +200,16 @@ class Exporter:
         answer = await self._store.push(body)
         if answer.taken:
             tally.sent += count
+            tally.is_right_place = True
             return
         if not answer.refused:
             self._wait_until_ns = self._now_ns() + round(answer.retry_after_s * SECOND_NS)
             raise ChannelUnavailable(self._store.refusal(answer))
+        if not (answer.is_of_samples or tally.is_right_place):
+            # A wrong address may answer 400 to anything: no sample is given up before an empty request is taken there.
+            tally.is_right_place = (await self._store.push(remote_wire.packed(()))).taken
+            if not tally.is_right_place:
+                raise ChannelUnavailable(self._store.refusal(answer))
         halves = _halves(pieces, cut=tally.cuts > 0)
         if halves is None:
             tally.refused += count

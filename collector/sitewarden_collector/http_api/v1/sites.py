@@ -6,7 +6,7 @@ import math
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
 from sitewarden_alerting.model import DAY_NS, HOUR_NS
@@ -23,17 +23,19 @@ from sitewarden_collector.http_api.shapes import (
     narrowed,
 )
 from sitewarden_collector.http_api.v1.inventory_shapes import InventoryOut, inventory_of
-from sitewarden_collector.services import charts, site_configs
+from sitewarden_collector.services import charts, remote_read, site_configs
 from sitewarden_collector.services.access import Principal
 from sitewarden_collector.services.once import Tx
 from sitewarden_collector.store import agents, listings, samples, sites
 from sitewarden_collector.store.listings import SiteRow
 from sitewarden_collector.store.pages import Window
+from sitewarden_collector.store.tracks import Track
 from sitewarden_collector.web.context import context
 
 SPAN_MAX_NS = 31 * DAY_NS
 POINTS_MAX = 2000
 TRACKS_MAX = 50
+NOTE = "Sitewarden-Note"
 
 router = APIRouter(prefix="/sites", tags=["sites"])
 Name = Annotated[str, Path(max_length=200, description="the site's name", examples=["acme-berlin"])]
@@ -119,11 +121,13 @@ async def get_site(request: Request, who: SitesReader, name: Name) -> Any:
     operation_id="getSiteSeries",
     summary="A site's health over time, for charts",
     description=f"At most 31 days, {TRACKS_MAX} lines and {POINTS_MAX} points a line: of more, the lowest and the "
-    "highest of equal stretches of time; of more than three days, those of each hour.",
+    "highest of equal stretches of time; of more than three days, those of each hour. What is not kept here any more "
+    f"is read from the remote store, where one is configured; the header {NOTE} says when it could not be.",
     response_model=list[TrackOut],
 )
 async def get_series(
     request: Request,
+    response: Response,
     who: SitesReader,
     name: Name,
     series: Annotated[str, Query(max_length=200, description="as the site's `series` lists", examples=["load1"])],
@@ -135,7 +139,13 @@ async def get_series(
     begin_ns = end_ns - DAY_NS - HOUR_NS if since is None else nanoseconds(since)
     if not 0 < end_ns - begin_ns <= SPAN_MAX_NS:
         raise Invalid("a chart covers at most 31 days and ends after it begins; move `since` or `until`")
-    return await ctx.db.read(_tracks, name, series, who, since_ns=begin_ns, until_ns=end_ns)
+    site = await ctx.db.read(_must_find, name, who)
+    span = {"since_ns": begin_ns, "until_ns": end_ns}
+    now_ns = ctx.now_ns()
+    older = await remote_read.older(ctx.db, ctx.config, site.id, {series}, **span, now_ns=now_ns, points=POINTS_MAX)
+    if older.note:
+        response.headers[NOTE] = older.note.encode("ascii", "replace").decode()
+    return await ctx.db.read(_tracks, name, series, who, **span, older=older.tracks)
 
 
 def _must_find(tx: Tx, name: str, who: Principal) -> SiteRow:
@@ -179,11 +189,14 @@ def _configured(tx: Tx, site_id: str) -> dict[str, ConfigurationOut]:
     }
 
 
-def _tracks(tx: Tx, name: str, series: str, who: Principal, *, since_ns: int, until_ns: int) -> list[TrackOut]:
+def _tracks(
+    tx: Tx, name: str, series: str, who: Principal, *, since_ns: int, until_ns: int, older: tuple[Track, ...]
+) -> list[TrackOut]:
     site = sites.by_id(tx, _must_find(tx, name, who).id)
     hosts = {agent.id: agent.hostname for agent in agents.of_site(tx, site.id)}
     found = []
-    for track in charts.tracks_between(tx, site.id, {series}, since_ns=since_ns, until_ns=until_ns)[:TRACKS_MAX]:
+    tracks = charts.tracks_between(tx, site.id, {series}, since_ns=since_ns, until_ns=until_ns, older=older)
+    for track in tracks[:TRACKS_MAX]:
         points = charts.thinned(track.times, track.values, points=POINTS_MAX)
         points = tuple(point for point in points if math.isfinite(point[1]))
         found.append(

@@ -40,4 +40,44 @@ WORK = (
     ("written to the terminal", "已写到终端"),
     ("turned off by {}", "已由 {0} 关闭"),
     ("no outcome came in time", "没有按时收到结果"),
+    # Why a chart lacks what only a remote store keeps any more.
+    (
+        "what is not kept here any more could not be read from the remote store: {}",
+        "这里不再保存的部分未能从远程存储读取：{0}",
+    ),
+    ("it gave no answer within {} s", "它在 {0} 秒内没有应答"),
+    ("{} gave no answer within {} s", "{0} 在 {1} 秒内没有应答"),
+    ("{} gave no answer ({})", "{0} 没有应答（{1}）"),
+    ("{} answered with more than {} bytes", "{0} 的应答超过 {1} 字节"),
+    (
+        "{} does not answer as Prometheus does: check export.remote_write.read_url",
+        "{0} 的应答与 Prometheus 不同：请检查 export.remote_write.read_url",
+    ),
+    (
+        "{} answered {}: check user, password and bearer in export.remote_write",
+        "{0} 应答 {1}：请检查 export.remote_write 中的 user、password 和 bearer",
+    ),
+    (
+        "{} answered {}: it has moved; change export.remote_write.{}",
+        "{0} 应答 {1}：它已移动；请修改 export.remote_write.{2}",
+    ),
+    ("{} answered {}: this may pass", "{0} 应答 {1}：稍后可能恢复"),
+    ("{} answered {}: check export.remote_write.{}", "{0} 应答 {1}：请检查 export.remote_write.{2}"),
+    # How sending to a remote store goes.
+    (
+        "samples reach the remote store {} s late ({}): nothing is lost while they are kept here "
+        "(retention.samples_days); see `sitewarden export status`",
+        "样本到达远程存储晚了 {0} 秒（{1}）：只要还保存在这里（retention.samples_days）就不会丢失；请看 "
+        "`sitewarden export status`",
+    ),
+    (
+        "the remote store did not get {} samples so far, some of them within a day: {} it refused for good ({}), among "
+        "them any that were sent twice, and {} were no longer kept here when it was their turn; a store that takes late "
+        "samples (Prometheus: out_of_order_time_window) refuses less; see `sitewarden export status`",
+        "远程存储至今未收下 {0} 个样本，其中有些在一天之内：它彻底拒绝了 {1} 个（{2}），包括重复发送的；{3} 个轮到时"
+        "这里已不再保存；接受迟到样本的存储（Prometheus：out_of_order_time_window）拒绝得更少；请看 "
+        "`sitewarden export status`",
+    ),
+    ("it takes them too slowly", "它收得太慢"),
+    ("nothing said", "没有说明"),
 )
