@@ -1,4 +1,5 @@
-"""Forgetting in time: raw samples, observations, useless tokens. A ticket's evidence is a copy and stays with it.
+"""Forgetting in time: raw samples, observations, useless tokens. A ticket's evidence is a copy and stays with it; so do
+the samples of its site that its page draws, until it is closed.
 
 One step deletes a bounded number of rows, so that intake never waits long for it.
 """
@@ -26,6 +27,7 @@ from sitewarden_collector.store import (
     web_sessions,
     webhooks,
 )
+from sitewarden_collector.store.kept_samples import Around
 
 ROWS_PER_STEP = 2_000
 USELESS_TOKEN_DAYS = 90
@@ -34,6 +36,7 @@ WEBHOOK_DAYS = 30  # messages that were delivered or given up
 FOREIGN_DAYS = 30  # what other monitoring said of an alert and never again
 CHANGES_DAYS = 2  # whoever was away longer starts anew
 _DAY_NS = 86_400 * 1_000_000_000
+AROUND_TICKETS = Around(before_ns=_DAY_NS * 3 // 4, after_ns=_DAY_NS // 4)  # the longest span on a ticket's page
 
 
 def step(tx: Connection, policy: Retention, *, now_ns: int) -> int:
@@ -54,8 +57,8 @@ def step(tx: Connection, policy: Retention, *, now_ns: int) -> int:
     web_sessions.forget_old(tx, now_ns=now_ns, idle_since_ns=now_ns - IDLE_SESSION_DAYS * _DAY_NS)
     privacy.expire(tx, policy, now_ns=now_ns)
     return (
-        samples.forget_old(tx, before_ns=oldest_sample_ns, limit=ROWS_PER_STEP)
-        + sample_hours.forget_old(tx, before_ns=oldest_sample_ns, limit=ROWS_PER_STEP)
+        samples.forget_old(tx, before_ns=oldest_sample_ns, around=AROUND_TICKETS, limit=ROWS_PER_STEP)
+        + sample_hours.forget_old(tx, before_ns=oldest_sample_ns, around=AROUND_TICKETS, limit=ROWS_PER_STEP)
         + sample_days.forget_old(tx, before_ns=now_ns - int(policy.rollups_days * _DAY_NS), limit=ROWS_PER_STEP)
         + observations.forget_old(tx, before_ns=oldest_ns, limit=ROWS_PER_STEP)
     )

@@ -39,6 +39,7 @@ from sqlalchemy import (
 from sitewarden_collector.store import bulk, matrices
 from sitewarden_collector.store.base import Id, Ns, metadata
 from sitewarden_collector.store.evaluations import parked
+from sitewarden_collector.store.kept_samples import Around, needed
 from sitewarden_collector.store.observations import observations
 from sitewarden_collector.store.samples import blocks, schemas
 from sitewarden_collector.store.spools import spools
@@ -237,9 +238,10 @@ def grow(tx: Connection, hour: Hour, *, ticks_before: int) -> bool:
     return tx.execute(_GROW, values | {"ticks_before": ticks_before}).rowcount == 1
 
 
-def forget_old(tx: Connection, *, before_ns: int, limit: int) -> int:
-    """Delete hours whose newest sample is from before a time, `limit` at most; how many."""
-    old = select(*_KEY).where(hours.c.last_ns < before_ns).limit(limit)
+def forget_old(tx: Connection, *, before_ns: int, limit: int, around: Around | None = None) -> int:
+    """Delete hours whose newest sample is from before a time, `limit` at most; how many. Those `around` tickets that
+    are not closed stay."""
+    old = select(*_KEY).where(hours.c.last_ns < before_ns, ~needed(hours, around)).limit(limit)
     return tx.execute(delete(hours).where(tuple_(*_KEY).in_(old))).rowcount
 
 

@@ -38,6 +38,7 @@ from sitewarden_alerting.observations import Key, Samples, Series
 from sitewarden_collector.store import bulk
 from sitewarden_collector.store.agents import Agent
 from sitewarden_collector.store.base import Id, Ns, metadata
+from sitewarden_collector.store.kept_samples import Around, needed
 from sitewarden_protos import blocks as codec
 
 SEQS_AT_ONCE = 500  # in one query
@@ -278,9 +279,10 @@ def last_of(tx: Connection, name: str, *, since_ns: int) -> list[Last]:
     return list(newest.values())
 
 
-def forget_old(tx: Connection, *, before_ns: int, limit: int) -> int:
-    """Delete blocks whose newest sample is from before a time, `limit` at most; how many."""
-    old = select(*blocks.primary_key.columns).where(blocks.c.last_ns < before_ns).limit(limit)
+def forget_old(tx: Connection, *, before_ns: int, limit: int, around: Around | None = None) -> int:
+    """Delete blocks whose newest sample is from before a time, `limit` at most; how many. Those `around` tickets that
+    are not closed stay."""
+    old = select(*blocks.primary_key.columns).where(blocks.c.last_ns < before_ns, ~needed(blocks, around)).limit(limit)
     return tx.execute(delete(blocks).where(tuple_(*blocks.primary_key.columns).in_(old))).rowcount
 
 

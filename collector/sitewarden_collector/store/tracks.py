@@ -10,13 +10,26 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import Connection, literal, select, union_all
+from sqlalchemy import Connection, bindparam, literal, select, union_all
 
 from sitewarden_alerting.observations import Series
 from sitewarden_collector.store import matrices
-from sitewarden_collector.store.matrices import Matrix, Times
+from sitewarden_collector.store.matrices import Matrix, Samples, Times
 from sitewarden_collector.store.sample_hours import hours
 from sitewarden_collector.store.samples import blocks, series_of
+
+_LATEST_NS = 2**63 - 1
+# Agent, schema, first time, what is to be added to the times, and block.
+_BLOCKS = union_all(
+    *(
+        select(table.c.agent_id, table.c.schema_id, table.c.first_ns, shift.label("shift_ns"), table.c.block).where(
+            table.c.site_id == bindparam("site"),
+            table.c.last_ns >= bindparam("since"),
+            table.c.first_ns <= bindparam("until"),
+        )
+        for table, shift in ((blocks, blocks.c.shift_ns), (hours, literal(0)))
+    )
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,50 +59,46 @@ def named(
     tx: Connection, site_id: str, names: Collection[str], since_ns: int, *, until_ns: int | None = None
 ) -> list[Track]:
     """`series` for several names at once: each block is opened once, and no more of it than is asked for."""
-    told: dict[tuple[str, str], tuple[int, list[int], list[Series]]] = {}
+    until_ns = _LATEST_NS if until_ns is None else until_ns
+    by_schema: dict[tuple[str, str], list[tuple[int, int, bytes]]] = {}
+    for agent_id, schema_id, *rest in tx.execute(_BLOCKS, {"site": site_id, "since": since_ns, "until": until_ns}):
+        by_schema.setdefault((agent_id, schema_id), []).append((rest[0], rest[1], rest[2]))
     found: dict[tuple[str, Series], list[tuple[Times, Matrix]]] = {}
-    for agent_id, schema_id, shift_ns, block in _blocks(tx, site_id, since_ns, until_ns=until_ns):
-        schema = (agent_id, schema_id)
-        if schema not in told:
-            all_series = series_of(tx, agent_id, [schema_id]).get(schema_id, ())
-            places = [place for place, one in enumerate(all_series) if one.name in names]
-            told[schema] = len(all_series), places, [all_series[place] for place in places]
-        width, places, wanted = told[schema]
-        if not wanted:
+    for (agent_id, schema_id), some in by_schema.items():
+        all_series = series_of(tx, agent_id, [schema_id]).get(schema_id, ())
+        places = [place for place, one in enumerate(all_series) if one.name in names]
+        if not places:
             continue
-        times, matrix = matrices.opened(block, series=width, wanted=places)
-        for place, one in enumerate(wanted):
-            found.setdefault((agent_id, one), []).append((times + shift_ns, matrix[place]))
-    made = [
-        _track(agent_id, one, parts, since_ns=since_ns, until_ns=until_ns) for (agent_id, one), parts in found.items()
-    ]
-    return [track for track in made if len(track.times)]
+        times, matrix = _within(_opened(some, len(all_series), places), since_ns, until_ns)
+        there = ~np.isnan(matrix)
+        is_whole = bool(there.all())
+        for row, place in enumerate(places):
+            one = (times, matrix[row]) if is_whole else (times[there[row]], matrix[row][there[row]])
+            if len(one[0]):
+                found.setdefault((agent_id, all_series[place]), []).append(one)
+    return [Track(agent_id, one, *_together(parts)) for (agent_id, one), parts in found.items()]
 
 
-def _track(
-    agent_id: str, series: Series, parts: list[tuple[Times, Matrix]], *, since_ns: int, until_ns: int | None
-) -> Track:
-    times = np.concatenate([part[0] for part in parts])
-    values = np.concatenate([part[1] for part in parts])
-    there = (times >= since_ns) & ~np.isnan(values)
-    if until_ns is not None:
-        there &= times <= until_ns
-    if not there.all():
-        times, values = times[there], values[there]
-    return Track(agent_id, series, times, values)
+def _opened(some: list[tuple[int, int, bytes]], width: int, places: list[int]) -> Samples:
+    """Some series of all blocks of one schema, in time order. Of each block its first time, what is to be added to its
+    times, and its bytes."""
+    some.sort(key=lambda one: one[0])
+    parts = [(shift_ns, *matrices.opened(block, series=width, wanted=places)) for _, shift_ns, block in some]
+    times = np.concatenate([times + shift_ns if shift_ns else times for shift_ns, times, _ in parts])
+    return matrices.in_order(times, np.concatenate([matrix for _, _, matrix in parts], axis=1))
 
 
-def _blocks(tx: Connection, site_id: str, since_ns: int, *, until_ns: int | None) -> list[tuple[str, str, int, bytes]]:
-    """Agent, schema, what is to be added to the times, and block, in the order of their first times."""
-    parts = []
-    for table, shift in ((blocks, blocks.c.shift_ns), (hours, literal(0))):
-        where = [table.c.site_id == site_id, table.c.last_ns >= since_ns]
-        if until_ns is not None:
-            where.append(table.c.first_ns <= until_ns)
-        parts.append(
-            select(table.c.agent_id, table.c.schema_id, shift.label("shift_ns"), table.c.block, table.c.first_ns).where(
-                *where
-            )
-        )
-    rows = tx.execute(union_all(*parts)).all()
-    return [(row[0], row[1], row[2], row[3]) for row in sorted(rows, key=lambda row: row[4])]
+def _within(samples: Samples, since_ns: int, until_ns: int) -> Samples:
+    times, matrix = samples
+    begin, end = np.searchsorted(times, since_ns), np.searchsorted(times, until_ns, side="right")
+    return times[begin:end], matrix[:, begin:end]
+
+
+def _together(parts: list[tuple[Times, Matrix]]) -> tuple[Times, Matrix]:
+    """A series may stand in several schemas, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    times, values = matrices.in_order(
+        np.concatenate([times for times, _ in parts]), np.concatenate([values for _, values in parts])[np.newaxis]
+    )
+    return times, values[0]
