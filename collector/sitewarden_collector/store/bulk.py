@@ -1,8 +1,9 @@
 """Many rows in one statement: what a whole group of batches writes costs little more than what one of them does.
 
-Statements are made once for each table and dialect. SQLite takes rows one after the other on a prepared statement,
-which is handed to the driver as it is: a look at every value on the way would cost more than the database. PostgreSQL
-takes each column as one array. Not here: which rows, and what they mean.
+Statements are made once for each table and dialect. For SQLite they hold a fixed number of rows and are handed to the
+driver as they are: a look at every value on the way would cost more than the database, and so would giving the
+interpreter away and waiting for it again at every row, while other threads are busy. PostgreSQL takes each column as
+one array. Not here: which rows, and what they mean.
 """
 
 from __future__ import annotations
@@ -11,12 +12,17 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Executable, FromClause, String, Table, Text, and_, bindparam, func
+from sqlalchemy import column as column_
 from sqlalchemy import select as select_
+from sqlalchemy import table as table_
 from sqlalchemy import update as update_
 from sqlalchemy.dialects import postgresql, sqlite
+
+SIZES = (64, 16, 4, 1)  # rows in one statement for SQLite
 
 Rows = Sequence[tuple[Any, ...]]
 
@@ -84,7 +90,14 @@ def _run(tx: Connection, what: _What, rows: Rows) -> int:
         names = _names(what[2], what[3])
         given = {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
         return tx.execute(_with_arrays(*what), given).rowcount
-    return tx.exec_driver_sql(_for_driver(*what), list(rows)).rowcount
+    done = at = 0
+    for size in SIZES:
+        statement = _for_driver(*what, size)
+        while len(rows) - at >= size:
+            flat = tuple(chain.from_iterable(rows[at : at + size]))
+            done += tx.exec_driver_sql(statement, flat).rowcount
+            at += size
+    return done
 
 
 @cache
@@ -103,18 +116,30 @@ def _with_arrays(
 
 
 @cache
-def _for_driver(verb: str, table: Table, columns: tuple[str, ...], where: tuple[str, ...], conflict: str) -> str:
+def _for_driver(
+    verb: str, table: Table, columns: tuple[str, ...], where: tuple[str, ...], conflict: str, size: int
+) -> str:
+    names = _names(columns, where)
     made: Executable
     if verb == "update":
-        found = and_(*(table.c[name] == bindparam(_BY + name) for name in where))
-        made = update_(table).where(found).values({name: bindparam(_GIVEN + name) for name in columns})
+        given = table_("given", *(column_(f"column{place}") for place in range(1, len(names) + 1)))
+        new = dict(zip(names, given.c, strict=True))
+        found = and_(*(table.c[name] == new[_BY + name] for name in where))
+        made = update_(table).where(found).values({name: new[_GIVEN + name] for name in columns})
+        ours, rows = " FROM given ", " FROM (VALUES {}) AS given "
     else:
         plain = sqlite.insert(table).values({name: bindparam(_GIVEN + name) for name in columns})
         made = _settled(plain, table, columns, conflict)
+        ours, rows = f"VALUES ({_marks(names)})", "VALUES {}"
     compiled = made.compile(dialect=sqlite.dialect(paramstyle="qmark"))
-    if compiled.positiontup != _names(columns, where):
+    if verb != "update" and compiled.positiontup != names:
         raise ValueError(f"name the columns of {table.name} in the order of the table: {compiled.positiontup}")
-    return str(compiled)
+    before, after = str(compiled).replace("\n", " ").split(ours)
+    return before + rows.format(", ".join([f"({_marks(names)})"] * size)) + after
+
+
+def _marks(names: Sequence[str]) -> str:
+    return ", ".join("?" * len(names))
 
 
 def _names(columns: tuple[str, ...], where: tuple[str, ...]) -> list[str]:

@@ -32,6 +32,10 @@ Service = Callable[Concatenate[Connection, P], T]
 
 GROUP_MAX = 64
 BUSY_TIMEOUT_MS = 10_000
+WRITER_CACHE_KIB = 16_384
+JOURNAL_PAGES = (
+    4_000  # of SQLite's journal before it is taken in: what is written again and again is then taken in once
+)
 READERS = 4
 READ_ONLY = "25006"
 _KEPT_ALIVE = {
@@ -65,7 +69,10 @@ def make_engine(url: str) -> Engine:
         case "sqlite":
             timeout_s = BUSY_TIMEOUT_MS / 1000
             engine = create_engine(
-                parsed, connect_args={"timeout": timeout_s, "check_same_thread": False}, hide_parameters=True
+                parsed,
+                connect_args={"timeout": timeout_s, "check_same_thread": False},
+                pool_use_lifo=True,  # the writer gets the connection that it had before, with its pages
+                hide_parameters=True,
             )
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
@@ -102,11 +109,16 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute(f"PRAGMA wal_autocheckpoint={JOURNAL_PAGES}")
         cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
 
 
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("writes", False)
+    if writes and not connection.info.get("writes"):
+        # What one transaction wrote, the next one finds: every agent has pages of its own.
+        connection.exec_driver_sql(f"PRAGMA cache_size=-{WRITER_CACHE_KIB}")
+        connection.info["writes"] = True
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
@@ -206,7 +218,7 @@ class Database:
                     savepoint = tx.begin_nested()
                     try:
                         result = job.call(tx)
-                    except Exception as error:  # noqa: BLE001  the caller gets it; the others go on
+                    except Exception as error:  # the caller gets it; the others go on
                         if in_doubt(error):
                             raise  # nobody in the group was stored
                         savepoint.rollback()

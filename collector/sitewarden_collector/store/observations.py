@@ -1,7 +1,8 @@
 """Observations as they were stored, each under the key that it keeps for ever.
 
-The payload is the JSON of the dataclass in `alerting.observations`. Samples rest as blocks (`store.samples`); their row
-here only says that there is one. Rows of a batch are written in the transaction that claimed its key.
+The payload is the JSON of the dataclass in `alerting.observations`. Samples have no row here: they rest as blocks under
+keys of the same kind (`store.samples`), and what a batch holds is read out of both. All of a batch is written in the
+transaction that claimed its key.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from sqlalchemy import (
     or_,
     select,
     tuple_,
+    union_all,
 )
 
 from sitewarden_alerting.observations import (
@@ -40,12 +42,11 @@ from sitewarden_alerting.observations import (
     Outcome,
     Place,
     ProbeResult,
-    Samples,
     Unknown,
     What,
 )
 from sitewarden_collector.store import bulk, samples
-from sitewarden_collector.store.agents import Agent, agents
+from sitewarden_collector.store.agents import Agent, agents, hostnames
 from sitewarden_collector.store.base import Id, Ns, metadata
 from sitewarden_collector.store.samples import Placed, RawBlock
 
@@ -75,7 +76,7 @@ _COLUMNS = (
     *("agent_id", "epoch", "seq", "idx", "customer_id", "site_id", "kind", "wall_ns", "received_ns"),
     *("severity", "fingerprint", "file_id", "offset", "part", "payload"),
 )
-_NOTHING = (0, "", "", 0, "")  # what only a log event has
+_TABLES: tuple[Table, ...] = (observations, samples.blocks)
 
 KEYS_AT_ONCE = 100  # in one query
 
@@ -122,46 +123,49 @@ def add_all(tx: Connection, filed: Iterable[Filed], *, fresh: Collection[str]) -
     rows: list[tuple[Any, ...]] = []
     placed: list[Placed] = []
     for one in filed:
-        key = (one.agent_id, one.epoch, one.seq)
-        place = (one.customer_id, one.site_id)
         for item in one.arrived:
-            rows.append(_row(item, key, place, one.received_ns))
             if isinstance(item.what, RawBlock):
-                placed.append(Placed(*place, one.agent_id, one.epoch, one.seq, item.index, item.what))
+                place = (one.customer_id, one.site_id, one.agent_id, one.epoch, one.seq)
+                placed.append(Placed(*place, item.index, item.what))
+            else:
+                rows.append(_row(one, item, item.what))
     bulk.insert(tx, observations, _COLUMNS, rows)
     samples.add_all(tx, placed, fresh=fresh)
 
 
 def tally(tx: Connection, agent_id: str, epoch: str) -> tuple[int, int]:
-    """How many batches and how many observations of one spool are stored."""
-    seqs = func.count(func.distinct(observations.c.seq))
-    mine = (observations.c.agent_id == agent_id, observations.c.epoch == epoch)
-    row = tx.execute(select(seqs, func.count()).where(*mine)).one()
+    """How many batches and how many observations of one spool are stored. Samples that were joined to hours are no
+    batch's any more."""
+    seqs = union_all(
+        *(select(table.c.seq).where(table.c.agent_id == agent_id, table.c.epoch == epoch) for table in _TABLES)
+    ).subquery()
+    row = tx.execute(select(func.count(func.distinct(seqs.c.seq)), func.count()).select_from(seqs)).one()
     return int(row[0]), int(row[1])
 
 
 def of_batches(tx: Connection, agent_id: str, epoch: str, from_seq: int, to_seq: int) -> list[Observation]:
-    """What the batches `from_seq` to `to_seq` (both included) of one spool hold, in the order in which they came."""
-    rows = tx.execute(
-        _joined()
-        .where(observations.c.agent_id == agent_id, observations.c.epoch == epoch)
-        .where(observations.c.seq.between(from_seq, to_seq))
-        .order_by(observations.c.seq, observations.c.idx)
+    """What the batches `from_seq` to `to_seq` (both included) of one spool hold, in the order in which they came.
+
+    The newest time of a block stands for when it was seen and received.
+    """
+    found = _read(
+        tx.execute(
+            _joined()
+            .where(observations.c.agent_id == agent_id, observations.c.epoch == epoch)
+            .where(observations.c.seq.between(from_seq, to_seq))
+        )
     )
-    return _read(tx, rows)
-
-
-def next_seq(tx: Connection, agent_id: str, epoch: str, *, after_seq: int) -> int | None:
-    """The first batch after `after_seq` that left a row; None when there is none."""
-    mine = (observations.c.agent_id == agent_id, observations.c.epoch == epoch, observations.c.seq > after_seq)
-    found: int | None = tx.execute(select(func.min(observations.c.seq)).where(*mine)).scalar_one()
-    return found
+    hosts = hostnames(tx, [agent_id])
+    for customer_id, site_id, key, last_ns, what in samples.of_batches(tx, agent_id, epoch, from_seq, to_seq):
+        place = Place(customer_id, site_id, agent_id, hosts.get(agent_id, ""))
+        found.append(Observation(place, key, last_ns, last_ns, what))
+    return sorted(found, key=lambda one: one.key)
 
 
 def by_keys(tx: Connection, agent_id: str, keys: Iterable[Key]) -> list[Observation]:
     """Single observations of one agent, as evidence names them, in the order of their wall time.
 
-    Those that are gone are left out.
+    Those that are gone are left out, and so are samples.
     """
     wanted = list(keys)
     found: list[Observation] = []
@@ -170,7 +174,7 @@ def by_keys(tx: Connection, agent_id: str, keys: Iterable[Key]) -> list[Observat
             and_(observations.c.epoch == key.epoch, observations.c.seq == key.seq, observations.c.idx == key.index)
             for key in wanted[at : at + KEYS_AT_ONCE]
         )
-        found += _read(tx, tx.execute(_joined().where(observations.c.agent_id == agent_id, or_(*one_of))))
+        found += _read(tx.execute(_joined().where(observations.c.agent_id == agent_id, or_(*one_of))))
     return sorted(found, key=lambda one: one.wall_ns)
 
 
@@ -190,13 +194,14 @@ def of_site(
     query = (
         _joined()
         .where(observations.c.site_id == site_id, observations.c.wall_ns.between(since_ns, until_ns))
-        .where(observations.c.kind == kind if kind else observations.c.kind != "samples")
         .order_by(observations.c.wall_ns.desc() if newest else observations.c.wall_ns)
         .limit(limit)
     )
+    if kind:
+        query = query.where(observations.c.kind == kind)
     if agent_id:
         query = query.where(observations.c.agent_id == agent_id)
-    found = _read(tx, tx.execute(query))
+    found = _read(tx.execute(query))
     return found[::-1] if newest else found
 
 
@@ -213,30 +218,19 @@ def _joined() -> Select[Any]:
     )
 
 
-def _row(item: Arrived, key: tuple[str, str, int], place: tuple[str, str], received_ns: int) -> tuple[Any, ...]:
-    what = item.what
-    if isinstance(what, RawBlock | Samples):
-        return (*key, item.index, *place, "samples", item.wall_ns, received_ns, *_NOTHING, "")
-    payload = msgspec.json.encode(what).decode()
-    of_log = _NOTHING
+def _row(one: Filed, item: Arrived, what: What) -> tuple[Any, ...]:
+    key = (one.agent_id, one.epoch, one.seq, item.index, one.customer_id, one.site_id)
+    of_log = (0, "", "", 0, "")
     if isinstance(what, LogEvent):
         of_log = (what.severity, what.fingerprint, what.file_id, what.offset, what.part)
-    return (*key, item.index, *place, _NAMES[type(what)], item.wall_ns, received_ns, *of_log, payload)
+    payload = msgspec.json.encode(what).decode()
+    return (*key, _NAMES[type(what)], item.wall_ns, one.received_ns, *of_log, payload)
 
 
-def _read(tx: Connection, rows: Iterable[Row[Any]]) -> list[Observation]:
-    found = list(rows)
-    blocks = samples.of_rows(tx, [row for row in found if row.kind == "samples"])
+def _read(rows: Iterable[Row[Any]]) -> list[Observation]:
     made = []
-    for row in found:
-        key = Key(row.epoch, row.seq, row.idx)
-        what: What | None
-        if row.kind == "samples":
-            what = blocks.get((row.agent_id, key))
-            if what is None:
-                continue  # its block was aged out, or its series never came
-        else:
-            what = msgspec.json.decode(row.payload, type=_KINDS[row.kind])
+    for row in rows:
         place = Place(row.customer_id, row.site_id, row.agent_id, row.hostname)
-        made.append(Observation(place, key, row.wall_ns, row.received_ns, what))
+        what: What = msgspec.json.decode(row.payload, type=_KINDS[row.kind])
+        made.append(Observation(place, Key(row.epoch, row.seq, row.idx), row.wall_ns, row.received_ns, what))
     return made

@@ -8,7 +8,7 @@ blocks of whole hours (`store.sample_hours`), samples of a stretch of time out o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -30,6 +30,7 @@ from sqlalchemy import (
     Text,
     and_,
     delete,
+    func,
     select,
     tuple_,
 )
@@ -41,7 +42,6 @@ from sitewarden_collector.store.base import Id, Ns, metadata
 from sitewarden_collector.store.kept_samples import Around, needed
 from sitewarden_protos import blocks as codec
 
-SEQS_AT_ONCE = 500  # in one query
 LAST_SCHEMAS_MAX = 64  # of one agent: one an hour would be many
 TOLD_AGENTS_MAX = 20_000  # whose schemas are remembered: some hundred bytes each
 
@@ -113,6 +113,16 @@ class Placed(NamedTuple):
     seq: int
     idx: int
     block: RawBlock
+
+
+class Read(NamedTuple):
+    """A block that was opened, and whose it is."""
+
+    customer_id: str
+    site_id: str
+    key: Key
+    last_ns: int
+    samples: Samples
 
 
 class Schema(NamedTuple):
@@ -198,7 +208,7 @@ def add_all(tx: Connection, placed: Sequence[Placed], *, fresh: Collection[str])
     bulk.insert(tx, blocks, _PLACED, rows)
     # What is sent again after a restore is not the newest.
     bulk.upsert(tx, last_values, _LAST, [(*key, *last[key]) for key in sorted(last)], newest_by="at_ns")
-    for agent_id in fresh:
+    for agent_id in _talkative(tx, fresh):
         _keep_newest(tx, agent_id)
 
 
@@ -228,19 +238,19 @@ def told_by(tx: Connection, name: str) -> dict[tuple[str, str], tuple[int, tuple
     return found
 
 
-def of_rows(tx: Connection, rows: Sequence[Row[Any]]) -> Mapping[tuple[str, Key], Samples]:
-    """The samples that belong to observations' rows, by agent and key."""
-    wanted: dict[tuple[str, str], set[int]] = {}
-    for row in rows:
-        wanted.setdefault((row.agent_id, row.epoch), set()).add(row.seq)
-    made = {}
-    for (agent_id, epoch), seqs in wanted.items():
-        found = _of_spool(tx, agent_id, epoch, sorted(seqs))
-        known = series_of(tx, agent_id, {row.schema_id for row in found})
-        for row in found:
-            if row.schema_id in known:
-                made[agent_id, Key(epoch, row.seq, row.idx)] = _decode(row, known[row.schema_id])
-    return made
+def of_batches(tx: Connection, agent_id: str, epoch: str, from_seq: int, to_seq: int) -> list[Read]:
+    """The blocks of the batches `from_seq` to `to_seq` (both included) of one spool; those whose series never came are
+    left out."""
+    mine = (blocks.c.agent_id == agent_id, blocks.c.epoch == epoch, blocks.c.seq.between(from_seq, to_seq))
+    found = tx.execute(select(blocks).where(*mine)).all()
+    known = series_of(tx, agent_id, {row.schema_id for row in found})
+    return [
+        Read(
+            row.customer_id, row.site_id, Key(epoch, row.seq, row.idx), row.last_ns, _decode(row, known[row.schema_id])
+        )
+        for row in found
+        if row.schema_id in known
+    ]
 
 
 def last(tx: Connection, *, site_id: str | None = None, name: str | None = None) -> list[Last]:
@@ -286,12 +296,13 @@ def forget_old(tx: Connection, *, before_ns: int, limit: int, around: Around | N
     return tx.execute(delete(blocks).where(tuple_(*blocks.primary_key.columns).in_(old))).rowcount
 
 
-def _of_spool(tx: Connection, agent_id: str, epoch: str, seqs: Sequence[int]) -> list[Row[Any]]:
-    found: list[Row[Any]] = []
-    for at in range(0, len(seqs), SEQS_AT_ONCE):
-        some = blocks.c.seq.in_(seqs[at : at + SEQS_AT_ONCE])
-        found += tx.execute(select(blocks).where(blocks.c.agent_id == agent_id, blocks.c.epoch == epoch, some))
-    return found
+def _talkative(tx: Connection, agent_ids: Collection[str]) -> list[str]:
+    """Those that have spoken of more schemas than are looked at."""
+    if not agent_ids:
+        return []
+    counted = select(last_values.c.agent_id).where(last_values.c.agent_id.in_(agent_ids))
+    many = func.count() > LAST_SCHEMAS_MAX
+    return list(tx.execute(counted.group_by(last_values.c.agent_id).having(many)).scalars())
 
 
 def _keep_newest(tx: Connection, agent_id: str) -> None:
