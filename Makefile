@@ -47,6 +47,7 @@ fix: $(READY) ## format and repair what can be repaired
 
 torture: $(READY) ## the full count of kills, cuts and full disks
 	$(BIN)/python -m tests.torture --kills 500
+	$(BIN)/python -m tests.torture.trio --kills 200
 	$(BIN)/python -m tests.torture.day --hours 24 --days 2
 	$(BIN)/python -m tests.faults_oncall --runs 500 --alerts 100000
 

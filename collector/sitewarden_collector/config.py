@@ -212,6 +212,7 @@ class Export(Table, frozen=True):
 
 class Config(Table, frozen=True):
     data_dir: str = ""
+    processes: int = 1  # that share the ports of [listen], each with /metrics on its number after listen.http's port
     database: DatabaseConfig = DatabaseConfig()
     listen: Listen = Listen()
     advertise: Advertise = Advertise()
@@ -301,6 +302,8 @@ def split_address(address: str, key: str) -> tuple[str, int]:
 def _check(config: Config, name: str) -> None:
     for key in ("streams", "enrolment", "http"):
         split_address(getattr(config.listen, key), f"{name}: listen.{key}")
+    if config.processes < 1:
+        raise ConfigError(f"{name}: processes is {config.processes}; at least one has to serve")
     if not config.advertise.names:
         raise ConfigError(f"{name}: advertise.names is empty; name at least one host by which agents reach this one")
     for table in ("pki", "limits", "triage", "retention", "heartbeat"):

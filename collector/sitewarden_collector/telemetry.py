@@ -53,6 +53,9 @@ class Telemetry:
         self.notices_settled = Counter(
             "sitewarden_notices_settled", "Attempts to send a notice", ["channel", "result"], registry=self.registry
         )
+        self.leads = Gauge(
+            "sitewarden_leads", "1 in the process that does what must be done once", registry=self.registry
+        )
 
 
 class JsonLines(logging.Formatter):
@@ -80,3 +83,14 @@ def log_to(stream: TextIO = sys.stderr, *, level: int = logging.INFO) -> logging
     logger.setLevel(level)
     logger.propagate = False
     return handler
+
+
+def log_as(number: int) -> None:
+    """Let every line of this process's logs say which of several processes it is."""
+
+    def numbered(record: logging.LogRecord) -> bool:
+        record.number = number
+        return True
+
+    for handler in logging.getLogger("sitewarden").handlers:
+        handler.addFilter(numbered)

@@ -13,10 +13,9 @@ from fastapi import FastAPI
 from sqlalchemy import Connection
 
 from sitewarden_alerting.model import Person, Policy
-from sitewarden_collector.app import _served
 from sitewarden_collector.config import Config, Rules
 from sitewarden_collector.console import app as console_app
-from sitewarden_collector.http_api import door
+from sitewarden_collector.http_api import door, serving
 from sitewarden_collector.services import (
     accounts as accounting,
 )
@@ -196,7 +195,7 @@ async def test_a_page_that_breaks_is_as_guarded_as_any(db: Database, monkeypatch
 
 def test_only_a_proxy_on_this_host_says_where_somebody_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FORWARDED_ALLOW_IPS", raising=False)
-    served = _served(FastAPI(), Config())
+    served = serving.settings(FastAPI(), Config())
     assert served.proxy_headers
     assert served.forwarded_allow_ips in ("127.0.0.1", "127.0.0.1,::1")
 

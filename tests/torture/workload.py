@@ -34,6 +34,7 @@ class Workload:
     records_per_s: float = 200.0
     rotate_every: int = 400  # records
     loops: int = 20  # lines of the crash loop for each few records
+    first: int = 0  # the number before that of the first record: beside other workloads each has numbers of its own
     written: dict[int, str] = field(default_factory=dict)  # id -> the whole record as written
     looped: int = 0  # lines of the crash loop
 
@@ -50,7 +51,7 @@ class Workload:
         self._thread.join()
 
     def _run(self) -> None:
-        number = rotation = 0
+        number, rotation = self.first, 0
         file = self.log.open("a", buffering=1)
         while not self._stop.is_set():
             for _ in range(self._random.randint(1, 8)):

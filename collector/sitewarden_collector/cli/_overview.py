@@ -16,7 +16,7 @@ COMMANDS = {
     "contact": "people at customers",
     "contract": "contracts: service levels, dates, what is included",
     "customer": "customers, their sites, and CSV in and out",
-    "db": "the database's schema",
+    "db": "the database's schema, and moving to PostgreSQL",
     "demo": "show the main job on this machine: fault, ticket, page, risk, notice",
     "engineer": "who can be given tickets",
     "export": "samples on their way to a remote store",

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sitewarden_collector.cli import _common
+import msgspec
+
+from sitewarden_collector.cli import _common, _processes
+from sitewarden_collector.cli._processes import PROCESSES_MAX, Place
 from sitewarden_collector.config import Advertise, Config, split_address
+from sitewarden_collector.errors import ConfigError
 
 if TYPE_CHECKING:
     from sitewarden_collector.app import Collector
@@ -23,27 +29,64 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="run the collector",
         description="Run the collector. Without a configuration it keeps its data in ./sitewarden-data.",
     )
+    parser.add_argument(
+        "--processes", type=int, metavar="N", help="that share the ports, on PostgreSQL (default: as configured)"
+    )
     _common.add_config_option(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     config = _common.load_config(arguments)
+    if arguments.processes is not None:
+        config = msgspec.structs.replace(config, processes=arguments.processes)
+    if not 1 <= config.processes <= PROCESSES_MAX:
+        raise ConfigError(f"{config.processes} processes make no sense; use 1 to {PROCESSES_MAX}, about one a core")
     from sitewarden_collector import telemetry
 
     telemetry.log_to(sys.stderr)
-    asyncio.run(_serve(config))
+    if config.processes > 1:
+        return _processes.run(config, _one_of_several, load=_load)
+    asyncio.run(_serve(config, ready=_say))
     return 0
 
 
-async def _serve(config: Config) -> None:
+def _load() -> None:
+    """Import what every process needs, once: each begins with it, and one that is started again is there at once."""
+    from sitewarden_collector import app  # noqa: F401
+
+
+def _one_of_several(config: Config, place: Place) -> int:
+    """What each of several processes does."""
+    from sitewarden_collector import telemetry
+
+    telemetry.log_as(place.number)
+
+    def ready(collector: Collector) -> None:
+        if place.says:
+            _say(collector)
+        os.write(place.ready_fd, b"r")
+
+    asyncio.run(_serve(config, ready=ready, place=place))
+    return 0
+
+
+async def _serve(config: Config, *, ready: Callable[[Collector], None], place: Place | None = None) -> None:
     from sitewarden_collector import app  # the other commands need not wait for servers to be imported
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    await app.run(config, ready=_say, stop=stop)
+    if place is not None:
+        parent_fd = place.parent_fd
+
+        def orphaned() -> None:
+            loop.remove_reader(parent_fd)
+            stop.set()
+
+        loop.add_reader(parent_fd, orphaned)
+    await app.run(config, ready=ready, stop=stop, number=0 if place is None else place.number)
 
 
 def _say(collector: Collector) -> None:
@@ -55,7 +98,10 @@ def _say(collector: Collector) -> None:
     host = split_address(collector.config.listen.http, "listen.http")[0]
     address = console.public_url or f"{scheme}://{'localhost' if host in OPEN_HOSTS else host}:{collector.http_port}/"
     print(f"  console   on {address} (the first account: sitewarden account add --role admin NAME)", flush=True)
-    print(f"  health    on port {collector.http_port}: /healthz, /metrics", flush=True)
+    several = collector.config.processes
+    first = collector.http_port
+    ports = f"s {first + 1} to {first + several}" if several > 1 else f" {first}"
+    print(f"  health    on port{ports}: /healthz, /metrics", flush=True)
     if collector.config.advertise == Advertise():
         print("  only for this host: set [advertise] names, by which agents elsewhere reach it", flush=True)
     print("  next: sitewarden token create --site NAME", flush=True)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import uuid
+from collections.abc import Collection
 
 import msgspec
 
@@ -56,9 +57,12 @@ class Control:
             if stream is not None:
                 self._front.live.leave(stream)
 
-    async def dispatch(self) -> int:
-        """Hand what was asked of agents since the last time to those that are connected; how many actions."""
+    async def dispatch(self, among: Collection[str] | None = None) -> int:
+        """Hand what was asked of agents since the last time to those that are connected, or to those `among` them; how
+        many actions."""
         connected = self._front.live.with_control()
+        if among is not None:
+            connected = {agent_id for agent_id in among if agent_id in connected}
         if not connected:
             return 0
         found = await self._front.db.read(actions.queued, connected)

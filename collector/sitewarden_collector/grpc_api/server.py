@@ -29,14 +29,16 @@ _ADMISSION = (
     ("grpc.server.max_pending_requests", 100_000),
     ("grpc.server.max_pending_requests_hard_limit", 200_000),
 )
-_COMMON = (*_ADMISSION, ("grpc.so_reuseport", 0), ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000))
+_COMMON = (*_ADMISSION, ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000))
 
 
 class GrpcServers:
-    """Both servers. `start` once, `stop` once; the ports are known in between."""
+    """Both servers. `start` once, `stop` once; the ports are known in between. Those that are `shared` are the ports of
+    other processes too, and connections come to any of them."""
 
-    def __init__(self, front: Front) -> None:
+    def __init__(self, front: Front, *, shared: bool = False) -> None:
         self._front = front
+        self._sharing = (("grpc.so_reuseport", int(shared)),)
         self.control = Control(front)
         self._servers: list[grpc.aio.Server] = []
         self._renew_ns = 0
@@ -48,14 +50,14 @@ class GrpcServers:
         grpc.aio.init_grpc_aio()  # held for the life of the process: collecting its last object elsewhere can deadlock
         front, config = self._front, self._front.config
         intake, enrolment = Intake(front), Enrolment(front)
-        streams = grpc.aio.server(options=_stream_options(config))
+        streams = grpc.aio.server(options=_stream_options(config) + self._sharing)
         streams.add_generic_rpc_handlers(
             (
                 _handlers("IntakeService", {"Upload": grpc.stream_stream_rpc_method_handler(intake.upload)}),
                 _handlers("ControlService", {"Control": grpc.stream_stream_rpc_method_handler(self.control.control)}),
             )
         )
-        enrolments = grpc.aio.server(options=_enrolment_options())
+        enrolments = grpc.aio.server(options=_enrolment_options() + self._sharing)
         methods: Methods = {
             "Enroll": grpc.unary_unary_rpc_method_handler(enrolment.enroll),
             "Renew": grpc.unary_unary_rpc_method_handler(enrolment.renew),

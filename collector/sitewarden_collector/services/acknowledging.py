@@ -22,7 +22,7 @@ from sitewarden_alerting.model import DAY_NS, SECOND_NS, Ticket
 from sitewarden_collector.errors import NotFound
 from sitewarden_collector.services import audit, pages
 from sitewarden_collector.services import tickets as ticketing
-from sitewarden_collector.store import accounts, notices, people, settings, tickets
+from sitewarden_collector.store import accounts, lock, notices, people, settings, tickets
 from sitewarden_collector.store.notices import StoredNotice
 
 SETTING = "link_key"
@@ -47,6 +47,8 @@ class Asked:
 
 def link_key(tx: Connection, secret: Fernet) -> bytes:
     """The key that tokens are signed under, made when there is none."""
+    if settings.get(tx, SETTING) is None:
+        lock.in_turn(tx, SETTING)  # of several collectors that are started at once, one makes it
     stored = settings.get(tx, SETTING)
     if stored is None:
         stored = secret.encrypt(secrets.token_bytes(32)).decode()

@@ -19,7 +19,7 @@ from sitewarden_collector import pki
 from sitewarden_collector.config import PkiConfig
 from sitewarden_collector.errors import Conflict, Refused
 from sitewarden_collector.pki import Authority
-from sitewarden_collector.store import agents, certificates, sites, tokens, welcomes
+from sitewarden_collector.store import agents, certificates, lock, sites, tokens, welcomes
 from sitewarden_collector.store.agents import Agent
 from sitewarden_collector.store.base import new_id
 from sitewarden_collector.store.certificates import Certificate
@@ -69,6 +69,8 @@ class IssuedToken:
 
 def ensure_authority(tx: Connection, data_dir: Path, *, now_ns: int) -> Authority:
     """The authority of this installation, founded when there is none yet; raises DatabaseUnusable."""
+    if certificates.authority_of(tx, "intermediate") is None:
+        lock.in_turn(tx, "authority")  # of several collectors that are started at once, one founds it
     root = certificates.authority_of(tx, "root")
     intermediate = certificates.authority_of(tx, "intermediate")
     if root is None or intermediate is None:
@@ -92,6 +94,8 @@ def create_token(
 
     The token carries the root's fingerprint, so that an agent knows us before it sends anything.
     """
+    if sites.find(tx, site_name) is None:
+        lock.in_turn(tx, "new site")  # two collectors may be asked for the same new one at once
     site = sites.find(tx, site_name)
     if site is None:
         customer_id = sites.ensure_customer(tx, customer_name or site_name, now_ns=now_ns)

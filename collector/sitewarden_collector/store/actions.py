@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Column, Connection, ForeignKey, String, Table, Text, and_, insert, select, update
 
+from sitewarden_collector.store import wakeups
 from sitewarden_collector.store.base import Id, Ns, id_column, metadata
 
 OPEN = ("queued", "sent")
 SETTLED = ("done", "failed", "expired", "refused")
+FEW = 100  # agents that are named one by one in a query
 
 actions = Table(
     "actions",
@@ -48,6 +50,7 @@ class Action:
 
 def add(tx: Connection, action: Action) -> None:
     tx.execute(insert(actions).values({name: getattr(action, name) for name in Action.__slots__}))
+    wakeups.tell(tx, wakeups.ACTIONS, action.agent_id)
 
 
 def open_of(tx: Connection, agent_id: str) -> list[Action]:
@@ -59,7 +62,10 @@ def open_of(tx: Connection, agent_id: str) -> list[Action]:
 def queued(tx: Connection, agent_ids: Collection[str], *, limit: int = 500) -> list[Action]:
     """What was never sent yet, for agents among `agent_ids`, oldest first."""
     # Most of what is queued may wait for agents that are not here: only keys are read of that.
-    waiting = tx.execute(select(actions.c.id, actions.c.agent_id).where(actions.c.state == "queued"))
+    keys = select(actions.c.id, actions.c.agent_id).where(actions.c.state == "queued")
+    if len(agent_ids) <= FEW:
+        keys = keys.where(actions.c.agent_id.in_(list(agent_ids)))
+    waiting = tx.execute(keys)
     wanted = sorted(row.id for row in waiting if row.agent_id in agent_ids)[:limit]
     rows = tx.execute(select(actions).where(actions.c.id.in_(wanted)).order_by(actions.c.id))
     return [Action(**row._mapping) for row in rows]

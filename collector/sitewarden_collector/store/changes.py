@@ -1,7 +1,7 @@
 """The feed of what changed, for whoever shows it live: consoles in every process, webhooks.
 
-A row is written in the transaction of the change; on PostgreSQL it also notifies the channel `sitewarden_changes`, at
-its commit. Readers ask for what came after the last row they know. Rows say what changed, not how: whoever wants to
+A row is written in the transaction of the change; on PostgreSQL it also notifies whoever listens, at its
+commit. Readers ask for what came after the last row they know. Rows say what changed, not how: whoever wants to
 know reads the thing itself. They are forgotten after a while; a reader that was away longer starts anew.
 """
 
@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Connection, Index, String, Table, delete, func, insert, select, text
+from sqlalchemy import Column, Connection, Index, String, Table, delete, func, insert, select
 
+from sitewarden_collector.store import wakeups
 from sitewarden_collector.store.base import Id, Ns, RowId, metadata
-
-CHANNEL = "sitewarden_changes"
 
 changes = Table(
     "changes",
@@ -29,6 +28,8 @@ changes = Table(
     Index("ix_changes_at", "at_ns"),
     sqlite_autoincrement=True,  # an id is never given twice, whatever was forgotten
 )
+
+_NOTE = insert(changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,8 @@ def note_all(tx: Connection, topic: str, some: Sequence[tuple[str, str, str, str
     ]
     if not rows:
         return
-    tx.execute(insert(changes), rows)
-    if tx.dialect.name == "postgresql":
-        tx.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})
+    tx.execute(_NOTE, rows)
+    wakeups.tell(tx, wakeups.CHANGES)
 
 
 def last_id(tx: Connection) -> int:

@@ -73,7 +73,7 @@ def copy_in(path: Path, database: Database) -> dict[str, int]:
                     _write(tx, table, rows)
             if _counts(tx) != stated:
                 raise DatabaseUnusable(f"{path} is not whole: its tables do not hold the rows it states; use another")
-            _set_sequences(tx)
+            set_sequences(tx)
 
         database.write_now(fill)
     return stated
@@ -172,7 +172,7 @@ def _write(tx: Connection, table: Table, rows: list[dict[str, object]]) -> None:
     tx.execute(insert(table), rows)
 
 
-def _set_sequences(tx: Connection) -> None:
+def set_sequences(tx: Connection) -> None:
     """PostgreSQL's sequences know nothing of rows that came with their numbers."""
     if tx.dialect.name != "postgresql":
         return

@@ -55,6 +55,12 @@ def alone(tx: Connection, task: str) -> bool:
     return bool(tx.execute(text("SELECT pg_try_advisory_xact_lock(:n)"), {"n": number}).scalar_one())
 
 
+def held(connection: Connection, task: str) -> bool:
+    """True when nobody else is at `task` until this connection ends; it must not be in a transaction. PostgreSQL."""
+    number = zlib.crc32(f"sitewarden {task}".encode())
+    return bool(connection.execute(text("SELECT pg_try_advisory_lock(:n)"), {"n": number}).scalar_one())
+
+
 def in_turn(tx: Connection, task: str) -> None:
     """Wait until nobody else is at `task`, and keep others waiting until this transaction ends. On SQLite one
     transaction writes at a time anyway."""

@@ -21,6 +21,7 @@ from sitewarden_collector.store.engine import Database
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 RESTORE_HINT = "restore a backup with `sitewarden restore FILE --force`"
 THOROUGH_MAX_BYTES = 512 * 1024 * 1024  # about a second; a larger file is checked by `sitewarden backup`
+MOVE_MARK = "unfinished_move"
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 
 
@@ -57,6 +58,11 @@ def open_checked(url: str, *, thorough: bool = False, make: Callable[[str], Data
 
 def prepare(database: Database) -> None:
     """Fill an empty database; raise DatabaseUnusable for any version but this program's."""
+    if database.read_now(move_is_unfinished):
+        raise DatabaseUnusable(
+            "this database is the target of a move that did not finish: run `sitewarden db move` once more, with "
+            "--again, under the configuration of the source"
+        )
     found = revision(database)
     if found is None and not _has_tables(database):
         upgrade(database)
@@ -87,9 +93,12 @@ def upgrade(database: Database) -> str:
     from alembic import command
     from alembic.config import Config as AlembicConfig
 
+    from sitewarden_collector.store import lock
+
     config = AlembicConfig()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     with database.engine.connect().execution_options(writes=True) as tx, tx.begin():
+        lock.in_turn(tx, "schema")  # of several collectors that are started at once, one makes the tables
         config.attributes["connection"] = tx
         command.upgrade(config, "head")
     return head()
@@ -161,6 +170,11 @@ def revision_of(tx: Connection) -> str | None:
         return None
     found = tx.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
     return None if found is None else str(found)
+
+
+def move_is_unfinished(tx: Connection) -> bool:
+    """Whether `store.moving` has begun to fill this database and not proven that all arrived."""
+    return tx.dialect.name != "sqlite" and inspect(tx).has_table(MOVE_MARK)
 
 
 def _has_tables(database: Database) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, Connection, String, Table, Text, delete, insert, select
+from sqlalchemy import Column, Connection, String, Table, Text, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from sitewarden_collector.store.base import metadata
 
@@ -24,5 +25,7 @@ def get(tx: Connection, name: str) -> Any:
 
 
 def put(tx: Connection, name: str, value: Any) -> None:
-    tx.execute(delete(settings).where(settings.c.name == name))
-    tx.execute(insert(settings).values(name=name, value=msgspec.json.encode(value).decode()))
+    text = msgspec.json.encode(value).decode()
+    write = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+    statement = write(settings).values(name=name, value=text)
+    tx.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": text}))

@@ -16,7 +16,7 @@ from sitewarden_collector.loops import Clock
 from sitewarden_collector.store import changes
 from sitewarden_collector.store.changes import Change
 from sitewarden_collector.store.engine import Database
-from sitewarden_collector.store.feed import listening
+from sitewarden_collector.store.feed import Intervals, News
 
 LOOK_BACK = 200  # rows that other writers may commit later than their numbers say
 QUEUE_MAX = 256
@@ -60,9 +60,9 @@ class Subscription:
 class Live:
     """One a process."""
 
-    def __init__(self, db: Database, clock: Clock) -> None:
+    def __init__(self, db: Database, clock: Clock, news: News | None = None) -> None:
         self._db = db
-        self._clock = clock
+        self._news = Intervals(clock) if news is None else news
         self._look_back = 0 if db.is_sqlite else LOOK_BACK  # SQLite has one writer at a time
         self._subscriptions: set[Subscription] = set()
         self._seen: OrderedDict[int, None] = OrderedDict()
@@ -110,8 +110,7 @@ class Live:
     async def follow(self) -> None:
         """Look whenever there may be something new, until cancelled. Raises what the database raises: `loops.every`
         starts it again."""
-        async with listening(self._db, self._clock) as news:
-            while True:
-                while await self.step():
-                    pass
-                await news.wait()
+        while True:
+            while await self.step():
+                pass
+            await self._news.wait()
