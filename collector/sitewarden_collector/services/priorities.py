@@ -6,7 +6,7 @@ line of history, which brings the clocks up to date: they count by the new prior
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -61,28 +61,27 @@ def opened_all(tx: Connection, new: Sequence[Ticket]) -> tuple[list[Ticket], lis
     return [replace(one, priority=priority) for one, priority in zip(new, given, strict=True)], spread
 
 
-def raised(tx: Connection, changed: Sequence[Ticket], spread: Iterable[str], *, now_ns: int) -> None:
+def raised(tx: Connection, changed: Sequence[Ticket], spread: Collection[str], *, now_ns: int) -> None:
     """Raise the tickets that grew worse, and those of faults that `opened_all` found at many sites."""
-    for fault in spread:
-        for one in clocks.open_of_fault(tx, fault):
-            _raise(tx, one, now_ns=now_ns)
-    if not changed:
+    tiers = sites.tiers(tx, {one.customer_id for one in changed}) if changed else {}
+    # Wherever it is, what grew worse is more urgent by itself.
+    grown = [
+        one for one in changed if one.is_open and judge(one.severity, _tier(tiers, one), 1).priority < one.priority
+    ]
+    there = {one.id: one for one in (*grown, *(clocks.open_of_faults(tx, spread) if spread else ()))}
+    if not there:
         return
-    tiers = sites.tiers(tx, {one.customer_id for one in changed})
-    for ticket in changed:
-        alone = judge(ticket.severity, _tier(tiers, ticket), 1)
-        if ticket.is_open and alone.priority < ticket.priority:
-            _raise(tx, ticket, now_ns=now_ns)
-
-
-def _raise(tx: Connection, ticket: Ticket, *, now_ns: int) -> None:
-    found = judged(tx, ticket)
-    if found.priority < ticket.priority and not _by_person(tx, ticket):
-        _write(tx, ticket, found.priority, BY_RULES, found.reason, now_ns=now_ns)
-
-
-def _by_person(tx: Connection, ticket: Ticket) -> bool:
-    return any(one.what == SET and one.by != BY_RULES for one in tickets.history_of(tx, ticket.id))
+    tiers = sites.tiers(tx, {one.customer_id for one in there.values()})
+    affected = clocks.spread(tx, {one.fault for one in there.values()})
+    found = [
+        (one, judge(one.severity, _tier(tiers, one), len(affected[one.fault] | {one.site_id})))
+        for one in there.values()
+    ]
+    worse = [(one, judged) for one, judged in found if judged.priority < one.priority]
+    if not worse:
+        return
+    by_person = tickets.with_event(tx, [one.id for one, _ in worse], SET, but_by=BY_RULES)
+    _write_all(tx, [(one, judged) for one, judged in worse if one.id not in by_person], BY_RULES, now_ns=now_ns)
 
 
 def _affected(tx: Connection, ticket: Ticket) -> int:
@@ -94,9 +93,16 @@ def _tier(tiers: Mapping[str, str], ticket: Ticket) -> Tier:
 
 
 def _write(tx: Connection, ticket: Ticket, priority: int, by: str, reason: str, *, now_ns: int) -> Ticket:
-    text = f"priority {ticket.priority} to {priority}: {reason}"
-    data = {"from": ticket.priority, "to": priority}
-    ticket = replace(ticket, priority=priority)
-    tickets.save(tx, ticket, new=False)
-    aftermath.record(tx, ticket, [Event(now_ns, SET, by, text, data=data)], now_ns=now_ns)
-    return ticket
+    return _write_all(tx, [(ticket, Judged(priority, (reason,)))], by, now_ns=now_ns)[0]
+
+
+def _write_all(tx: Connection, found: Sequence[tuple[Ticket, Judged]], by: str, *, now_ns: int) -> list[Ticket]:
+    after, told = [], []
+    for ticket, judged in found:
+        text = f"priority {ticket.priority} to {judged.priority}: {judged.reason}"
+        data = {"from": ticket.priority, "to": judged.priority}
+        after.append(replace(ticket, priority=judged.priority))
+        told.append((after[-1], [Event(now_ns, SET, by, text, data=data)]))
+    tickets.save_all(tx, after, new=False)
+    aftermath.record_all(tx, told, now_ns=now_ns)
+    return after

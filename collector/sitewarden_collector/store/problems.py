@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,9 +87,14 @@ def save(tx: Connection, problem: Problem, *, new: bool) -> None:
         tx.execute(update(problems).where(problems.c.id == problem.id).values(row))
 
 
-def remember(tx: Connection, problem_id: str, event: ProblemEvent) -> None:
-    row = {"problem_id": problem_id} | {name: getattr(event, name) for name in ProblemEvent.__slots__}
-    tx.execute(insert(history).values(row))
+def remember(tx: Connection, some: Sequence[tuple[str, ProblemEvent]]) -> None:
+    """Write events into the histories of problems, by their ids."""
+    rows = [
+        {"problem_id": problem_id} | {name: getattr(event, name) for name in ProblemEvent.__slots__}
+        for problem_id, event in some
+    ]
+    if rows:
+        tx.execute(insert(history), rows)
 
 
 def history_of(tx: Connection, problem_id: str) -> list[ProblemEvent]:

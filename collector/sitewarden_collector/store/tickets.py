@@ -51,6 +51,7 @@ from sitewarden_collector.store.base import Id, Ns, RowId, id_column, metadata
 from sitewarden_collector.store.sites import customers, sites
 
 OPEN = tuple(state.value for state in TicketState if state not in (TicketState.RESOLVED, TicketState.CLOSED))
+IDS_AT_ONCE = 500  # in one question
 SPECIAL = (SignalKind.STORM.value, SignalKind.SILENCE.value)
 
 tickets = Table(
@@ -213,9 +214,10 @@ def by_id(tx: Connection, ticket_id: str, *, for_update: bool = False) -> Ticket
     return None if row is None else read(row)
 
 
-def by_ids(tx: Connection, ticket_ids: Collection[str]) -> dict[str, Ticket]:
+def by_ids(tx: Connection, ticket_ids: Collection[str], *, for_update: bool = False) -> dict[str, Ticket]:
     """Those of these tickets that there are."""
-    found = (read(row) for row in tx.execute(select(tickets).where(tickets.c.id.in_(list(ticket_ids)))))
+    query = select(tickets).where(tickets.c.id.in_(list(ticket_ids))).order_by(tickets.c.id)
+    found = (read(row) for row in tx.execute(query.with_for_update() if for_update else query))
     return {one.id: one for one in found}
 
 
@@ -307,6 +309,19 @@ def histories(tx: Connection, ticket_ids: Collection[str]) -> dict[str, list[Eve
     wanted = select(history).where(history.c.ticket_id.in_(list(ticket_ids))).order_by(history.c.id)
     for row in tx.execute(wanted):
         found[row.ticket_id].append(_event(row))
+    return found
+
+
+def with_event(tx: Connection, ticket_ids: Sequence[str], what: str, *, but_by: str) -> set[str]:
+    """Those of these tickets in whose history somebody but `but_by` did `what`."""
+    found: set[str] = set()
+    for first in range(0, len(ticket_ids), IDS_AT_ONCE):
+        some = history.c.ticket_id.in_(ticket_ids[first : first + IDS_AT_ONCE])
+        found |= set(
+            tx.execute(
+                select(history.c.ticket_id).where(some, history.c.what == what, history.c.by != but_by)
+            ).scalars()
+        )
     return found
 
 

@@ -149,6 +149,7 @@ _ENQUEUE = {
     name: insert_of(deliveries).on_conflict_do_nothing(index_elements=[deliveries.c.message_id])
     for name, insert_of in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
 }
+_ACTIVE = select(subscriptions).where(subscriptions.c.active).order_by(subscriptions.c.id)
 _LISTENING = (
     select(subscriptions)
     .where(
@@ -184,6 +185,11 @@ def add(tx: Connection, subscription: Subscription) -> None:
 def listening(tx: Connection, customer_id: str) -> list[Subscription]:
     """The active subscriptions that changes of a customer (or nobody's) concern."""
     return [_subscription(row) for row in tx.execute(_LISTENING, {"whose": customer_id})]
+
+
+def active(tx: Connection) -> list[Subscription]:
+    """All active subscriptions, in the order in which they were made."""
+    return [_subscription(row) for row in tx.execute(_ACTIVE)]
 
 
 def every(tx: Connection) -> list[Subscription]:

@@ -147,6 +147,39 @@ def test_one_fault_at_enough_sites_makes_a_problem_that_takes_in_what_follows(db
     assert len(db.read_now(kept.incidents, problem.id)) == 3
 
 
+def test_the_problem_of_a_storm_takes_its_incidents_in_by_and_by_each_once(db: Database) -> None:
+    """Intake waits for the same writer: no step does everything at once."""
+    office = Desk(db)
+    for number in range(6):
+        office.agents[f"site-{number}"] = db.write_now(settle_agent, site=f"site-{number}").id
+    db.write_now(problems.set_policy, ProblemPolicy(sites=2))
+    for site in list(office.agents):
+        office.sees("f1:one", site=site)
+    steps = [db.write_now(problems.step, now_ns=NOON, limit=3) for _ in range(4)]
+    (problem,) = db.read_now(kept.listing)
+    incidents = db.read_now(kept.incidents, problem.id)
+    assert steps == [3, 3, len(office.agents) - 6, 0]
+    assert len(incidents) == len(office.agents)
+    for one in incidents:
+        assert whats(db, one.ticket.number).count("link_problem") == 1
+    assert [one.what for one in db.read_now(kept.history_of, problem.id)].count("add_incident") == len(incidents)
+
+
+def test_of_many_majors_the_widest_are_declared_first(db: Database) -> None:
+    office = Desk(db)
+    for number in range(5):
+        customer = f"customer-{number}"
+        office.agents[f"site-{number}"] = db.write_now(settle_agent, site=f"site-{number}", customer=customer).id
+    for fault, text, sites in (("f1:a", "disk gone", 3), ("f1:b", "login refused", 5), ("f1:c", "queue is stuck", 4)):
+        for number in range(sites):
+            office.sees(fault, text, site=f"site-{number}")
+    assert db.write_now(majors.step, now_ns=NOON, limit=1) == 1
+    (first,) = db.read_now(majors.listing, going_on=True)
+    assert first.reason == "5 customers at once"
+    assert [db.write_now(majors.step, now_ns=NOON, limit=1) for _ in range(3)] == [1, 1, 0]
+    assert len(db.read_now(majors.listing, going_on=True)) == 3
+
+
 def test_what_keeps_coming_back_at_one_site_is_a_problem(db: Database) -> None:
     office = Desk(db)
     for times in range(3):

@@ -26,6 +26,7 @@ from sitewarden_collector.store.tasks import StoredTask
 
 BY_RULES = "rules"
 EXPERTS_MAX = 50
+AT_ONCE = 20  # declared in one step
 _POLICY = "majors"
 
 
@@ -162,11 +163,15 @@ def set_policy(tx: Connection, wanted: MajorPolicy, *, automatic: bool) -> None:
     settings.put(tx, _POLICY, values | {"automatic": automatic})
 
 
-def step(tx: Connection, *, now_ns: int) -> int:
-    """Declare what reaches far enough, and say which updates to customers are overdue; how many of both."""
+def step(tx: Connection, *, now_ns: int, limit: int = AT_ONCE) -> int:
+    """Declare what reaches far enough, the widest first and `limit` at most, for intake waits for the same writer; and
+    say which updates to customers are overdue. How many of both."""
     done = 0
     wanted = policy(tx)
-    for fault, extent in majors.extents(tx) if is_automatic(tx) else ():
+    far = majors.extents(tx) if is_automatic(tx) else []
+    for fault, extent in sorted(far, key=lambda one: (-one[1].customers, -one[1].sites)):
+        if done >= limit:
+            break
         reason = pure.is_major(extent, wanted)
         if reason and (ticket := majors.oldest(tx, fault)) is not None:
             declare(tx, ticket.number, reason, by=BY_RULES, now_ns=now_ns)

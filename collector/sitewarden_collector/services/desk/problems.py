@@ -16,18 +16,19 @@ from sitewarden_alerting import problems as pure
 from sitewarden_alerting.model import SECOND_NS, Ticket
 from sitewarden_alerting.problems import PROBLEM_MOVES, Incident, ProblemPolicy, ProblemState
 from sitewarden_collector.errors import Conflict, Invalid
+from sitewarden_collector.services import aftermath, webhooks
 from sitewarden_collector.services import tickets as ticketing
-from sitewarden_collector.services import webhooks
 from sitewarden_collector.services.desk.changing import text_of, written
 from sitewarden_collector.store import changes, problems, settings, tasks, tickets
 from sitewarden_collector.store.base import new_id
 from sitewarden_collector.store.numbers import next_number
 from sitewarden_collector.store.problems import Problem, ProblemEvent
 from sitewarden_collector.store.tasks import StoredTask
-from sitewarden_collector.store.tickets import Listed
+from sitewarden_collector.store.tickets import Event, Listed
 
 BY_RULES = "rules"
 EDITABLE = {"title": 300, "owner": 200, "cause": 20_000, "workaround": 20_000}
+AT_ONCE = 200  # incidents that one step takes in
 _POLICY = "problems"
 
 
@@ -160,8 +161,9 @@ def set_policy(tx: Connection, wanted: ProblemPolicy) -> None:
     settings.put(tx, _POLICY, {"sites": wanted.sites, "times": wanted.times, "window_s": wanted.window_s})
 
 
-def step(tx: Connection, *, now_ns: int) -> int:
-    """Open the problems that incidents make by now, and take in what belongs to open ones; how many changes."""
+def step(tx: Connection, *, now_ns: int, limit: int = AT_ONCE) -> int:
+    """Open the problems that incidents make by now, and take in what belongs to open ones; how many changes. What is
+    more than `limit` waits for the next step: intake waits for the same writer."""
     wanted = policy(tx)
     alive = problems.alive(tx)
     since_ns = now_ns - round(wanted.window_s * SECOND_NS)
@@ -170,27 +172,40 @@ def step(tx: Connection, *, now_ns: int) -> int:
     by_fault: dict[str, list[Incident]] = defaultdict(list)
     for one in late:
         by_fault[one.fault].append(one)
-    taken: set[str] = set()
+    taken: dict[str, Problem] = {}
     for problem in alive:
         for one in by_fault[problem.fault]:
             mine = problem.site_id in ("", one.site_id)
             if mine and one.is_open and one.kind in pure.GROUPED and one.ticket_id not in taken:
-                _include_id(tx, problem, one.ticket_id, now_ns=now_ns)
-                taken.add(one.ticket_id)
+                taken[one.ticket_id] = problem
+    still_open = {one.ticket_id for one in late if one.is_open}
     left = [one for one in late if one.ticket_id not in taken]
     for made in pure.suggest(left, wanted, now_ns=now_ns):
+        if len(taken) >= limit:
+            break
         title = (tickets.by_id(tx, made.tickets[0]) or _gone()).title
         opened = open_problem(tx, title, by=BY_RULES, fault=made.fault, site_id=made.site_id, now_ns=now_ns)
         _note(tx, opened, "suggest_problem", made.reason, by=BY_RULES, now_ns=now_ns)
-        for ticket_id in made.tickets:
-            _include_id(tx, opened, ticket_id, now_ns=now_ns)
-            taken.add(ticket_id)
-    return len(taken)
+        # What is resolved already is taken in now: later only open ones are looked for.
+        taken |= dict.fromkeys(sorted(made.tickets, key=still_open.__contains__), opened)
+    _include_all(tx, list(taken.items())[:limit], now_ns=now_ns)
+    return min(len(taken), limit)
 
 
-def _include_id(tx: Connection, problem: Problem, ticket_id: str, *, now_ns: int) -> None:
-    ticket = tickets.by_id(tx, ticket_id, for_update=True) or _gone()
-    _include(tx, problem, ticket, by=BY_RULES, now_ns=now_ns)
+def _include_all(tx: Connection, some: Sequence[tuple[str, Problem]], *, now_ns: int) -> None:
+    """Let tickets, by their ids, become incidents of problems."""
+    there = tickets.by_ids(tx, [ticket_id for ticket_id, _ in some], for_update=True)
+    joined = [(replace(there.get(ticket_id) or _gone(), problem_id=problem.id), problem) for ticket_id, problem in some]
+    tickets.save_all(tx, [ticket for ticket, _ in joined], new=False)
+    told = [(ticket, [_link(problem, by=BY_RULES, now_ns=now_ns)]) for ticket, problem in joined]
+    aftermath.record_all(tx, told, now_ns=now_ns)
+    noted = [(problem, ProblemEvent(now_ns, "add_incident", BY_RULES, ticket.number)) for ticket, problem in joined]
+    _note_all(tx, noted, now_ns=now_ns)
+
+
+def _link(problem: Problem, *, by: str, now_ns: int) -> Event:
+    text = f"an incident of {problem.number}: {problem.title}"
+    return Event(now_ns, "link_problem", by, text, data={"problem": problem.number})
 
 
 def _gone() -> Ticket:
@@ -200,11 +215,10 @@ def _gone() -> Ticket:
 def _include(tx: Connection, problem: Problem, ticket: Ticket, *, by: str, now_ns: int) -> Ticket:
     if ticket.problem_id == problem.id:
         raise Conflict(f"{ticket.number} is an incident of {problem.number} already")
-    text = f"an incident of {problem.number}: {problem.title}"
     _note(tx, problem, "add_incident", ticket.number, by=by, now_ns=now_ns)
-    data = {"problem": problem.number}
     ticket = replace(ticket, problem_id=problem.id)
-    return written(tx, ticket, "link_problem", text, by=by, now_ns=now_ns, data=data)
+    link = _link(problem, by=by, now_ns=now_ns)
+    return written(tx, ticket, link.what, link.text, by=by, now_ns=now_ns, data=link.data)
 
 
 def _moved(problem: Problem, to: ProblemState) -> Problem:
@@ -218,17 +232,25 @@ def _moved(problem: Problem, to: ProblemState) -> Problem:
 
 
 def _note(tx: Connection, problem: Problem, what: str, text: str, *, by: str, now_ns: int) -> None:
-    problems.remember(tx, problem.id, ProblemEvent(now_ns, what, by, text))
-    changes.note(tx, "problem", problem.id, what=what, customer_id="", now_ns=now_ns)
-    told = {
-        "number": problem.number,
-        "title": problem.title,
-        "state": problem.state.value,
-        "fault": problem.fault,
-        "owner": problem.owner,
-    }
-    data = {"problem": told, "event": {"what": what, "by": by, "text": text[: webhooks.TEXT_MAX_CHARS]}}
-    webhooks.announce(tx, f"problem.{what}", data, ref=problem.number, now_ns=now_ns)
+    _note_all(tx, [(problem, ProblemEvent(now_ns, what, by, text))], now_ns=now_ns)
+
+
+def _note_all(tx: Connection, some: Sequence[tuple[Problem, ProblemEvent]], *, now_ns: int) -> None:
+    problems.remember(tx, [(problem.id, event) for problem, event in some])
+    changes.note_all(tx, "problem", [(problem.id, event.what, "", "") for problem, event in some], now_ns=now_ns)
+    if not webhooks.anybody_listens(tx):
+        return
+    for problem, event in some:
+        told = {
+            "number": problem.number,
+            "title": problem.title,
+            "state": problem.state.value,
+            "fault": problem.fault,
+            "owner": problem.owner,
+        }
+        said = {"what": event.what, "by": event.by, "text": event.text[: webhooks.TEXT_MAX_CHARS]}
+        data = {"problem": told, "event": said}
+        webhooks.announce(tx, f"problem.{event.what}", data, ref=problem.number, now_ns=now_ns)
 
 
 def finished(tx: Connection, problem_id: str, text: str, *, by: str, now_ns: int) -> None:
