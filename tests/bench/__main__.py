@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from tests.bench import desk, footprint, grouping, health, latency, repeats, samples, scan
+from tests.bench import alerts, desk, floods, footprint, grouping, health, latency, repeats, samples, scan
 from tests.bench.figures import machine
 
 BENCHMARKS: dict[str, Callable[[], object]] = {
@@ -17,6 +17,8 @@ BENCHMARKS: dict[str, Callable[[], object]] = {
     "desk": desk.main,
     "samples": samples.main,
     "health": health.main,
+    "alerts": alerts.main,
+    "floods": floods.main,
 }
 
 

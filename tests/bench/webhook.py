@@ -34,6 +34,9 @@ class Webhook:
         called = self.called
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"  # whoever calls may keep the connection
+            disable_nagle_algorithm = True
+
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
                 called.append((time.monotonic_ns(), body))

@@ -1,0 +1,223 @@
+"""Alerts in numbers, from intake on: a thousand in a minute, evenly; then a hundred thousand in one minute.
+
+Real processes, mutual TLS, SQLite with full sync. An alert is one error line of one site, as its agent would send it.
+Of the thousand each is a fault of its own; its ticket is there when another process first sees it in the database,
+looked for every 5 ms. The hundred thousand are a bad release: errors of 2,000 faults, 200 at each of 500 sites. What
+has to hold then is counted, not timed: every alert stands in a ticket, people are called a bounded number of times.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import re
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from hashlib import sha256
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+from sitewarden_collector.demo.stage import Stage
+from sitewarden_collector.store.engine import Database
+from sitewarden_protos.v1 import observation_pb2
+from tests.bench import fleet
+from tests.bench.figures import percentiles
+from tests.bench.latency import words
+from tests.bench.webhook import Webhook
+
+EVEN_ALERTS, EVEN_SITES, EVEN_S = 1_000, 50, 60.0
+FLOOD_SITES, FLOOD_BATCHES, FLOOD_BATCH, FLOOD_S = 500, 10, 20, 60.0
+FLOOD_FAULTS = 2_000
+SETTLE_S = 30.0
+DRAIN_S = 900.0
+
+_COLLECTOR = """
+[[on_call]]
+name = "ada"
+channels = ["hook"]
+
+[channels.hook]
+url = "webhook+http://127.0.0.1:{port}/"
+"""
+
+
+def main(flood_sites: int = FLOOD_SITES) -> None:
+    for part in (_even, lambda stage, webhook: _flood(stage, webhook, flood_sites)):
+        with tempfile.TemporaryDirectory(prefix="sitewarden-bench-") as base:
+            webhook = Webhook()
+            stage = Stage(Path(base) / "stage", collector_toml=_COLLECTOR.format(port=webhook.port))
+            try:
+                stage.write_configs()
+                stage.start_collector()
+                asyncio.run(part(stage, webhook))
+            finally:
+                stage.close()
+                webhook.close()
+
+
+async def _even(stage: Stage, webhook: Webhook) -> None:
+    chance = random.Random(21)
+    agents = await _agents(stage, EVEN_SITES)
+    course = [(EVEN_S * number / EVEN_ALERTS, number % EVEN_SITES, _fault(chance)) for number in range(EVEN_ALERTS)]
+    await asyncio.sleep(2.0)
+    pid = stage.processes["collector"].pid
+    seen: dict[str, int] = {}
+    sent: dict[str, int] = {}
+    done = asyncio.Event()
+    watching = asyncio.create_task(asyncio.to_thread(_watch, _file(stage), seen, done))
+
+    async def send(site: int, fault: tuple[str, str]) -> None:
+        sent[fault[0]] = await agents[site].send([_error(*fault, offset=len(sent) * 100)])
+
+    spent_s, began_s = fleet.cpu_s(pid), time.monotonic()
+    running = []
+    for at_s, site, fault in course:
+        await asyncio.sleep(max(0.0, began_s + at_s - time.monotonic()))
+        running.append(asyncio.create_task(send(site, fault)))
+    await asyncio.gather(*running)
+    lasted_s, spent_s = time.monotonic() - began_s, fleet.cpu_s(pid) - spent_s
+    await asyncio.sleep(3.0)
+    done.set()
+    await watching
+    took_ms = [(seen[name] - at) / 1e6 for name, at in sent.items() if name in seen]
+    print(f"{EVEN_ALERTS} alerts in {lasted_s:.0f} s, sent to ticket there (goal p99 1000 ms): ", end="")
+    print(percentiles(took_ms, EVEN_ALERTS))
+    print(
+        f"  processor {spent_s / EVEN_ALERTS * 1000:.1f} ms an alert, {spent_s / lasted_s * 100:.0f} % of a core; ",
+        end="",
+    )
+    print(f"{_said(stage, 'SELECT COUNT(*) FROM notices')} notices, {len(webhook.called)} calls")
+
+
+async def _flood(stage: Stage, webhook: Webhook, sites: int) -> None:
+    chance = random.Random(22)
+    faults = [_fault(chance) for _ in range(FLOOD_FAULTS)]
+    agents = await _agents(stage, sites)
+    each = FLOOD_BATCHES * FLOOD_BATCH
+    batches = [list(_parts(chance.sample(faults, each))) for _ in agents]
+    alerts = len(agents) * each
+    await asyncio.sleep(2.0)
+    pid = stage.processes["collector"].pid
+    words_of_health: dict[str, float] = {}
+    done = asyncio.Event()
+    began_s = time.monotonic()
+    watching = asyncio.create_task(_ask_health(stage, words_of_health, began_s, done))
+
+    async def play(agent: fleet.Agent, parts: Sequence[Sequence[tuple[str, str]]], phase: float) -> None:
+        for number, part in enumerate(parts):
+            await asyncio.sleep(max(0.0, began_s + FLOOD_S * (number + phase) / len(parts) - time.monotonic()))
+            await agent.send([_error(*fault, offset=(number * 1_000 + i) * 100) for i, fault in enumerate(part)])
+
+    spent_s = fleet.cpu_s(pid)
+    await asyncio.gather(*(play(agent, parts, chance.random()) for agent, parts in zip(agents, batches, strict=True)))
+    sent_s = time.monotonic() - began_s
+    drained = await _drained(stage)
+    drained_s, spent_s = time.monotonic() - began_s, fleet.cpu_s(pid) - spent_s
+    await asyncio.sleep(70.0)  # the last digest goes out
+    done.set()
+    await watching
+    counted = _said(stage, "SELECT SUM(count) FROM tickets WHERE merged_into = ''")
+    tickets = _said(stage, "SELECT COUNT(*) FROM tickets")
+    print(f"{alerts} alerts of {sites} sites, all acknowledged {sent_s:.0f} s after the first: ", end="")
+    print(f"{counted} are counted in {tickets} tickets ({'none lost' if counted == alerts else 'LOST'})")
+    print(
+        f"  everything evaluated {drained_s:.0f} s after the first{'' if drained else ' (GAVE UP WAITING)'}; ", end=""
+    )
+    print(f"processor {spent_s / alerts * 1000:.2f} ms an alert, memory {fleet.rss_mb(pid):.0f} MB")
+    pages = _said(stage, "SELECT COUNT(*) FROM pages")
+    print(f"  {pages} tickets paged ada in {len(webhook.called)} calls; ", end="")
+    print(f"alive: {stage.processes['collector'].poll() is None}; healthz said:")
+    for said, at_s in words_of_health.items():
+        print(f"    after {at_s:.0f} s: {said}")
+
+
+async def _agents(stage: Stage, number: int) -> list[fleet.Agent]:
+    with closing(Database(f"sqlite:///{_file(stage)}")) as database:
+        return await fleet.enrol(stage, database, [(f"site-{i}", f"customer-{i % 50}") for i in range(number)])
+
+
+def _file(stage: Stage) -> Path:
+    return stage.folder / "collector" / "collector.db"
+
+
+def _fault(chance: random.Random) -> tuple[str, str]:
+    """A fingerprint, and the words that it stands for."""
+    said = " ".join(words(chance, 6))
+    return f"fp1:{sha256(said.encode()).hexdigest()[:16]}", said
+
+
+def _parts(faults: Sequence[tuple[str, str]]) -> Iterator[Sequence[tuple[str, str]]]:
+    for at in range(0, len(faults), FLOOD_BATCH):
+        yield faults[at : at + FLOOD_BATCH]
+
+
+def _error(fingerprint: str, said: str, *, offset: int) -> observation_pb2.Observation:
+    now_ns = time.time_ns()
+    log = observation_pb2.LogEvent(
+        source="app",
+        file="/var/log/app.log",
+        file_id="0-0-0",
+        offset=offset,
+        part=observation_pb2.RECORD_PART_WHOLE,
+        severity=observation_pb2.SEVERITY_ERROR,
+        component="app",
+        message=said,
+        template=said,
+        fingerprint=fingerprint,
+        count=1,
+        logged_unix_ns=now_ns,
+    )
+    return observation_pb2.Observation(
+        wall_unix_ns=now_ns, boot_id=bytes(16), monotonic_ns=time.monotonic_ns(), log=log
+    )
+
+
+def _watch(file: Path, seen: dict[str, int], done: asyncio.Event) -> None:
+    """Note when each fault's ticket is first seen."""
+    last = 0
+    newer = "SELECT rowid, fault FROM tickets WHERE rowid > ? ORDER BY rowid"
+    with closing(sqlite3.connect(file)) as looking:
+        while not done.is_set():
+            for place, fault in looking.execute(newer, (last,)).fetchall():
+                last, seen[fault] = place, time.monotonic_ns()
+            time.sleep(0.005)
+
+
+async def _ask_health(stage: Stage, said: dict[str, float], began_s: float, done: asyncio.Event) -> None:
+    """What /healthz says in words, each sentence with when it was first said."""
+    while not done.is_set():
+        told = await asyncio.to_thread(_health, stage)
+        for sentence in told:
+            said.setdefault(re.sub(r"\d+", "N", sentence), time.monotonic() - began_s)
+        await asyncio.sleep(2.0)
+
+
+def _health(stage: Stage) -> list[str]:
+    try:
+        with urlopen(f"http://127.0.0.1:{stage.http_port}/healthz", timeout=10) as answer:
+            told = json.load(answer)
+    except HTTPError as error:
+        told = json.load(error)
+    except OSError as error:
+        return [f"no answer: {error}"]
+    return [*told.get("failing", ()), *told.get("attention", ())]
+
+
+async def _drained(stage: Stage) -> bool:
+    """Wait until rules have seen everything that is stored."""
+    until_s = time.monotonic() + DRAIN_S
+    while time.monotonic() < until_s:
+        if not _said(stage, "SELECT COUNT(*) FROM spools WHERE evaluated_seq < last_seq"):
+            return True
+        await asyncio.sleep(0.5)
+    return False
+
+
+def _said(stage: Stage, question: str) -> int:
+    with closing(sqlite3.connect(_file(stage))) as looking:
+        return int(looking.execute(question).fetchone()[0] or 0)
