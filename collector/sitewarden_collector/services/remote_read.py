@@ -98,8 +98,8 @@ async def _ask(store: RemoteStore, told: Told, *, since_ns: int, end_ns: int, st
     """Of every name its lowest and its highest in each stretch. Raises ChannelUnavailable."""
     agents = "|".join(sorted(told))
     turns = asyncio.Semaphore(AT_ONCE)
-    # A stretch is told at its end.
-    start_s = since_ns / SECOND_NS + step_s
+    # A stretch is told at its end, and its beginning is not in it.
+    start_s = since_ns / SECOND_NS + step_s - 0.001
     end_s = start_s + max(0, -(-(end_ns - since_ns) // (SECOND_NS * step_s)) - 1) * step_s
 
     async def one(name: str) -> Asked:
