@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
@@ -21,9 +22,9 @@ from sitewarden_alerting.rules import Rulebook
 from sitewarden_collector import pki
 from sitewarden_collector.app import Collector
 from sitewarden_collector.config import Channel, Retention, Webhooks
-from sitewarden_collector.services import audit, clock_watch, evaluation, retention, webhooks
+from sitewarden_collector.services import actions, audit, clock_watch, evaluation, retention, webhooks
 from sitewarden_collector.services.desk import routine
-from sitewarden_collector.store import changes, lock, notices, people, schedules, tickets
+from sitewarden_collector.store import agents, changes, lock, notices, people, schedules, tickets
 from sitewarden_collector.store.engine import Database
 from sitewarden_collector.store.people import Reachable, Road
 from tests.cast import ACME_BERLIN, ADA, BOB, NOON, settle_site
@@ -90,6 +91,26 @@ async def test_what_one_changes_is_live_at_both(pair: Pair) -> None:
                 assert taken, "nothing was heard"
                 heard += [change.ref for change in taken if change is not None and change.topic == "ticket"]
             assert sorted(heard) == ["t0", "t1", "t2"]
+
+
+async def test_what_one_is_asked_reaches_an_agent_at_the_other_at_once(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = pair
+    host = Host(two)
+    await host.enroll(await token_for(two))
+    async with host.control() as road:
+        assert (await road.hello()).WhichOneof("step") == "welcome"
+        assert (await road.hear()).WhichOneof("step") == "watch_levels"
+        [agent] = await one.db.read(agents.of_site, (await one.db.read(agents.by_id, host.agent_id)).site_id)
+        # Nobody may come upon it by looking.
+        monkeypatch.setattr(two.feed, "take_asked", lambda take=two.feed.take_asked: take() or set())
+        for turn in range(3):
+            words = {"subject": f"window {turn}", "body": "", "category": "maintenance", "reference": ""}
+            now_ns = one.clock.now_ns()
+            asked = await one.db.run(actions.send_notice, agent.site_id, **words, now_ns=now_ns)
+            heard = await asyncio.wait_for(road.hear(), WAIT_S)
+            assert [str(uuid.UUID(bytes=heard.action.action_id))] == asked
 
 
 async def test_a_fault_is_one_ticket_and_each_step_of_its_escalation_one_page(pair: Pair, web: WebService) -> None:
