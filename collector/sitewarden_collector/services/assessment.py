@@ -29,6 +29,7 @@ from sitewarden_collector.store.agents import Agent
 from sitewarden_collector.store.base import new_id
 from sitewarden_collector.store.numbers import next_number
 from sitewarden_collector.store.risks import Hour
+from sitewarden_collector.store.samples import Last
 
 SITES_PER_STEP = 2  # reading holds up whatever else this process does: little at a time, and often
 INTERVAL_NS = 4 * SECOND_NS  # a site's next turn is not before that
@@ -111,20 +112,23 @@ def _examine_site(tx: Connection, site_id: str, policy: Policy, *, now_ns: int) 
     hours: dict[str, Hour] = {}
     standing = risks.subjects_of(tx, site_id)
     hour_ns = now_ns // HOUR_NS * HOUR_NS
-    for filling in _fillings(tx, site_id, here, now_ns=now_ns):
+    last = samples.last(tx, site_id=site_id)
+    for filling in _fillings(tx, site_id, here, last, now_ns=now_ns):
         subject = assess.filling_subject(filling)
         hours[subject] = Hour(hour_ns, min(filling.used), max(filling.used))
         whole = _with_trail(filling, trail.get(subject, ()))
         found[subject] = assess.full(whole, policy.risk, now_ns=now_ns, standing=subject in standing)
     for expiring in _expiring(tx, site_id, here, now_ns=now_ns):
         found[assess.expiring_subject(expiring)] = assess.certificate(expiring, policy.risk, now_ns=now_ns)
-    fresh = {one.agent_id for one in samples.last(tx, site_id=site_id) if one.at_ns >= now_ns - RECENT_NS}
+    fresh = {one.agent_id for one in last if one.at_ns >= now_ns - RECENT_NS}
     return Examined(site_id, frozenset(here), frozenset(fresh), found, hours)
 
 
-def _fillings(tx: Connection, site_id: str, here: Mapping[str, Agent], *, now_ns: int) -> list[Filling]:
+def _fillings(
+    tx: Connection, site_id: str, here: Mapping[str, Agent], lately: Sequence[Last], *, now_ns: int
+) -> list[Filling]:
     last: dict[str, dict[tuple[str, tuple[tuple[str, str], ...]], float]] = defaultdict(dict)
-    for one in samples.last(tx, site_id=site_id):
+    for one in lately:
         last[one.series.name][one.agent_id, one.series.labels] = one.number
     fillings = []
     wanted: tuple[tuple[str, str, Literal["folder_full", "filesystem_full"]], ...] = (

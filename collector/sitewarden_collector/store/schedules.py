@@ -78,6 +78,14 @@ feeds = Table(
 )
 
 
+EVER_NS = -(2**62)  # before everything
+_POLICY = select(schedules.c.policy).where(schedules.c.id == bindparam("which"))
+_OVERRIDES = (
+    select(overrides)
+    .where(overrides.c.schedule_id == bindparam("which"), overrides.c.until_ns > bindparam("since"))
+    .order_by(overrides.c.created_ns, overrides.c.id)
+)
+_AWAY = select(time_off).where(time_off.c.until_ns > bindparam("since")).order_by(time_off.c.from_ns)
 _FOR_CUSTOMER = (
     select(schedules)
     .where(or_(schedules.c.customer_id == "", schedules.c.customer_id == bindparam("whose")))
@@ -145,7 +153,7 @@ def served(tx: Connection, schedule_id: str) -> str:
 
 def policy_of(tx: Connection, schedule_id: str) -> EscalationPolicy:
     """How a schedule escalates; the default where nothing else was said."""
-    text = tx.execute(select(schedules.c.policy).where(schedules.c.id == schedule_id)).scalar_one_or_none()
+    text = tx.execute(_POLICY, {"which": schedule_id}).scalar_one_or_none()
     return msgspec.json.decode(text, type=EscalationPolicy) if text else EscalationPolicy()
 
 
@@ -208,10 +216,7 @@ def _row(schedule: Schedule) -> dict[str, Any]:
 
 
 def _read(tx: Connection, row: Row[Any], away: tuple[TimeOff, ...], since_ns: int | None) -> Schedule:
-    wanted = select(overrides).where(overrides.c.schedule_id == row.id)
-    if since_ns is not None:
-        wanted = wanted.where(overrides.c.until_ns > since_ns)
-    rows = tx.execute(wanted.order_by(overrides.c.created_ns, overrides.c.id))
+    rows = tx.execute(_OVERRIDES, {"which": row.id, "since": EVER_NS if since_ns is None else since_ns})
     return Schedule(
         name=row.name,
         zone=row.zone,
@@ -224,7 +229,5 @@ def _read(tx: Connection, row: Row[Any], away: tuple[TimeOff, ...], since_ns: in
 
 
 def _away(tx: Connection, since_ns: int | None) -> tuple[TimeOff, ...]:
-    wanted = select(time_off).order_by(time_off.c.from_ns)
-    if since_ns is not None:
-        wanted = wanted.where(time_off.c.until_ns > since_ns)
-    return tuple(TimeOff(row.person, row.from_ns, row.until_ns) for row in tx.execute(wanted))
+    rows = tx.execute(_AWAY, {"since": EVER_NS if since_ns is None else since_ns})
+    return tuple(TimeOff(row.person, row.from_ns, row.until_ns) for row in rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, Connection, String, Table, Text, select
+from sqlalchemy import Column, Connection, String, Table, Text, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sitewarden_collector.store.base import metadata
@@ -17,10 +17,12 @@ settings = Table(
     Column("value", Text, nullable=False),  # JSON
 )
 
+_GET = select(settings.c.value).where(settings.c.name == bindparam("which"))
+
 
 def get(tx: Connection, name: str) -> Any:
     """The value under `name`; None when there is none."""
-    text = tx.execute(select(settings.c.value).where(settings.c.name == name)).scalar_one_or_none()
+    text = tx.execute(_GET, {"which": name}).scalar_one_or_none()
     return None if text is None else msgspec.json.decode(text)
 
 
