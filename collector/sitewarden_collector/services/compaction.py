@@ -1,7 +1,8 @@
 """Compaction: the minute blocks of an hour become one block, which is opened sixty times less often.
 
 Samples rest as they came until their hour is over and rules have seen them; then the blocks of one agent and schema are
-joined in time order, and summed up (`rollups`). What comes late is joined to its hour with the next round. Many agents
+joined in time order, and summed up (`rollups`). What comes late is joined to its hour with the next round, and added to
+what the hour came to. A block counts to the hour in which it ended, which is when it became due. Many agents
 are joined at a time: a statement costs as much as a block. Reading and joining happen outside of the writer's
 transaction; `record` writes only if nothing changed meanwhile, so that what was erased stays erased. Not here: the
 tables (`store.sample_hours`), the block of an hour (`store.resting`), when it runs (`app`).
@@ -9,8 +10,9 @@ tables (`store.sample_hours`), the block of an hour (`store.resting`), when it r
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import starmap
 
 import numpy as np
 from sqlalchemy import Connection
@@ -18,15 +20,18 @@ from sqlalchemy import Connection
 from sitewarden_collector.services import rollups
 from sitewarden_collector.store import export_cursors, lock, matrices, resting, sample_days, sample_hours
 from sitewarden_collector.store.day_hours import HOURS_A_DAY
-from sitewarden_collector.store.matrices import Samples
+from sitewarden_collector.store.matrices import Matrix, Samples, Times
 from sitewarden_collector.store.sample_days import Day, DayKey
-from sitewarden_collector.store.sample_hours import Hour, Minute, Ripe
+from sitewarden_collector.store.sample_hours import Hour, HourKey, Minute, Ripe
 
 HOUR_NS = 3_600 * 1_000_000_000
 REST_NS = 15 * 60 * 1_000_000_000
 """An hour is joined so long after its end: what comes a little late is in it at once."""
 BLOCKS_AT_ONCE = 2_000
 VALUES_AT_ONCE = 8_388_608
+LITTLE_TICKS = 360
+"""Of hosts that tick seldom several hours make one block, of no more ticks than an hour of others has, as far as they
+are due together."""
 TICKS_MAX = 32_768
 VALUES_MAX = 2_097_152
 """Of one joined block, half of what the codec takes: a minute that is joined never leads beyond that."""
@@ -44,7 +49,14 @@ class Joined:
     minutes: Ripe
     fresh: list[Hour] = field(default_factory=list)
     grown: list[tuple[Hour, int]] = field(default_factory=list)
+    places: list[tuple[Minute, int]] = field(default_factory=list)
+    """Every minute with the hour under which it rests then."""
+    summed: dict[DayKey, rollups.Summed] = field(default_factory=dict)
     days: list[Day] = field(default_factory=list)
+
+    def sum_up(self, of: Minute, hour: int, part: rollups.Part) -> None:
+        key = (of.agent_id, of.schema_id, of.site_id, hour // HOURS_A_DAY)
+        self.summed.setdefault(key, rollups.Summed(of.customer_id)).hours.setdefault(hour, []).append(part)
 
     def __len__(self) -> int:
         return len(self.fresh) + len(self.grown)
@@ -52,10 +64,10 @@ class Joined:
 
 @dataclass(slots=True)
 class _Open:
-    """A block that is being joined. `there`: what it held before."""
+    """A block that is being joined. `there`: as it is stored."""
 
     part: int
-    there: Samples | None = None
+    there: Hour | None = None
     ticks: int = 0
     minutes: list[Minute] = field(default_factory=list)
 
@@ -85,26 +97,41 @@ def join(tx: Connection, agent_ids: Collection[str], *, now_ns: int) -> Joined:
     due = sample_hours.ripe(tx, agent_ids, before_ns=before_ns, limit=2 * BLOCKS_AT_ONCE, values=VALUES_AT_ONCE)
     by_hour: dict[tuple[str, str, str, int], list[Minute]] = {}
     for one in due.minutes:
-        by_hour.setdefault((one.agent_id, one.schema_id, one.site_id, one.first_ns // HOUR_NS), []).append(one)
+        by_hour.setdefault((one.agent_id, one.schema_id, one.site_id, one.last_ns // HOUR_NS), []).append(one)
     there = sample_hours.parts(tx, {(agent_id, schema_id, hour) for agent_id, schema_id, _, hour in by_hour})
     made = Joined(due)
-    summed: dict[DayKey, dict[int, rollups.Hour]] = {}
-    customers: dict[DayKey, str] = {}
-    for (agent_id, schema_id, site_id, hour), minutes in by_hour.items():
-        minutes.sort(key=_first_ns)
-        parts = there.setdefault((agent_id, schema_id, hour), [])
-        day = (agent_id, schema_id, site_id, hour // HOURS_A_DAY)
-        summed.setdefault(day, {})[hour] = _join_hour(made, hour, minutes, parts)
-        customers[day] = minutes[0].customer_id
-    made.days += rollups.days(tx, summed, customers)
+    for run in _runs(by_hour, there):
+        _join_run(made, run, there.setdefault((run[0].agent_id, run[0].schema_id, run[0].last_ns // HOUR_NS), []))
+    made.days += rollups.days(tx, made.summed)
     return made
+
+
+def _runs(
+    by_hour: Mapping[tuple[str, str, str, int], list[Minute]], there: Mapping[HourKey, object]
+) -> Iterator[list[Minute]]:
+    """What is joined to one block: an hour, or several fresh ones of a day that hold little together."""
+    run: list[Minute] = []
+    run_key: tuple[object, ...] = ()
+    ticks = 0
+    for agent_id, schema_id, site_id, hour in sorted(by_hour):
+        minutes = sorted(by_hour[agent_id, schema_id, site_id, hour], key=_first_ns)
+        is_fresh = (agent_id, schema_id, hour) not in there
+        key = (agent_id, schema_id, site_id, hour // HOURS_A_DAY, is_fresh or hour)
+        more = sum(minute.ticks for minute in minutes)
+        if run and (key != run_key or ticks + more > LITTLE_TICKS):
+            yield run
+            run, ticks = [], 0
+        run += minutes
+        run_key, ticks = key, ticks + more
+    if run:
+        yield run
 
 
 def record(tx: Connection, joined: Joined) -> int:
     """Write hours in place of their minutes; how many. Raises Outdated when what they were made of has changed."""
     if not joined.minutes.minutes or not lock.alone(tx, "compaction"):
         return 0
-    export_cursors.owe(tx, map(_unsent, joined.minutes.minutes))
+    export_cursors.owe(tx, starmap(_unsent, joined.places))
     done = sample_hours.take(tx, joined.minutes) and sample_hours.add(tx, joined.fresh)
     for hour, ticks_before in joined.grown:
         done = done and sample_hours.grow(tx, hour, ticks_before=ticks_before)
@@ -113,55 +140,50 @@ def record(tx: Connection, joined: Joined) -> int:
     return len(joined)
 
 
-def _join_hour(made: Joined, hour: int, minutes: Sequence[Minute], parts: list[Hour]) -> rollups.Hour:
-    """Join what is due of an hour, beside `parts` that are there; what all of it comes to."""
+def _join_run(made: Joined, minutes: Sequence[Minute], parts: list[Hour]) -> None:
+    """Join minutes beside `parts` that are there of their first hour, and sum them up."""
     first = minutes[0]
-    series = first.series
+    hour = first.last_ns // HOUR_NS
     mine = [part for part in parts if part.site_id == first.site_id]
-    before = [matrices.opened(part.block, series=series) for part in mine]
+    newest_ns = max((part.last_ns for part in mine), default=-1)
     being_joined: list[_Open] = []
-    if mine and _has_room(mine[-1].ticks, series):
-        being_joined.append(_Open(mine[-1].part, before.pop(), mine[-1].ticks))
+    if mine and _has_room(mine[-1].ticks, first.series):
+        being_joined.append(_Open(mine[-1].part, mine[-1], mine[-1].ticks))
     next_part = parts[-1].part + 1 if parts else 0
     for minute in minutes:
-        if not being_joined or not _has_room(being_joined[-1].ticks + minute.ticks, series):
+        if not being_joined or not _has_room(being_joined[-1].ticks + minute.ticks, first.series):
             being_joined.append(_Open(next_part))
             next_part += 1
         being_joined[-1].minutes.append(minute)
         being_joined[-1].ticks += minute.ticks
     for one in being_joined:
-        samples = _together(one, series)
-        before.append(samples)
-        if one.minutes:
-            block = _hour(samples, hour, part=one.part, like=first)
-            if one.there is None:
-                made.fresh.append(block)
-                parts.append(block)
-            else:
-                made.grown.append((block, len(one.there[0])))
-    return rollups.Hour(rollups.of_samples(_all(before)[1]), whole=bool(mine))
+        if not one.minutes:
+            continue
+        times, matrix, hours = _opened(one.minutes)
+        for at_hour, figures in rollups.by_hour(matrix, hours):
+            made.sum_up(first, at_hour, rollups.Part(figures, is_newest=int(times[-1]) >= newest_ns))
+        if one.there is None:
+            made.fresh.append(_hour((times, matrix), hour, part=one.part, like=first))
+            parts.append(made.fresh[-1])
+        else:
+            before = matrices.opened(one.there.block, series=first.series)
+            whole = matrices.in_order(np.concatenate([before[0], times]), np.concatenate([before[1], matrix], axis=1))
+            made.grown.append((_hour(whole, hour, part=one.part, like=first), one.there.ticks))
+        made.places += [(minute, hour) for minute in one.minutes]
+
+
+def _opened(minutes: Sequence[Minute]) -> tuple[Times, Matrix, Times]:
+    """Times and values in time order, and the hour to which each tick counts: that of its block, which the agent may
+    have begun shortly before it."""
+    blocks, shifts_ns = [minute.block for minute in minutes], [minute.shift_ns for minute in minutes]
+    times, matrix = matrices.joined(blocks, shifts_ns, series=minutes[0].series)
+    hours = np.repeat([minute.last_ns // HOUR_NS for minute in minutes], [minute.ticks for minute in minutes])
+    in_order, matrix = matrices.in_order(times, matrix)
+    return in_order, matrix, hours if in_order is times else in_order // HOUR_NS
 
 
 def _has_room(ticks: int, width: int) -> bool:
     return ticks <= TICKS_MAX and ticks * width <= VALUES_MAX
-
-
-def _together(one: _Open, series: int) -> Samples:
-    found = [] if one.there is None else [one.there]
-    if one.minutes:
-        found.append(
-            matrices.joined(
-                [minute.block for minute in one.minutes], [minute.shift_ns for minute in one.minutes], series=series
-            )
-        )
-    return _all(found)
-
-
-def _all(found: Sequence[Samples]) -> Samples:
-    if len(found) == 1:
-        return matrices.in_order(*found[0])
-    times = np.concatenate([part[0] for part in found])
-    return matrices.in_order(times, np.concatenate([part[1] for part in found], axis=1))
 
 
 def _hour(samples: Samples, hour: int, *, part: int, like: Minute) -> Hour:
@@ -184,5 +206,7 @@ def _first_ns(minute: Minute) -> int:
     return minute.first_ns
 
 
-def _unsent(one: Minute) -> export_cursors.Unsent:
-    return export_cursors.Unsent(one.agent_id, one.epoch, one.seq, one.schema_id, one.first_ns, one.series * one.ticks)
+def _unsent(one: Minute, hour: int) -> export_cursors.Unsent:
+    return export_cursors.Unsent(
+        one.agent_id, one.epoch, one.seq, one.schema_id, hour, one.first_ns, one.series * one.ticks
+    )

@@ -111,6 +111,7 @@ class Unsent(NamedTuple):
     epoch: str
     seq: int
     schema_id: str
+    hour: int
     first_ns: int
     samples: int
 
@@ -232,7 +233,7 @@ def owe(tx: Connection, joined: Iterable[Unsent]) -> None:
     for spool, some in by_spool.items():
         for one in some:
             if one.seq > sent.get(spool, 0):
-                stretches.setdefault((one.agent_id, one.schema_id, one.first_ns // HOUR_NS), []).append(one)
+                stretches.setdefault((one.agent_id, one.schema_id, one.hour), []).append(one)
     for key, some in stretches.items():
         _add(tx, key, since_ns=min(one.first_ns for one in some), samples=sum(one.samples for one in some))
 

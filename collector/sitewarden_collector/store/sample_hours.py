@@ -49,7 +49,7 @@ hours = Table(
     metadata,
     Column("agent_id", Id, ForeignKey("agents.id"), primary_key=True),
     Column("schema_id", String(16), primary_key=True),
-    Column("hour", BigInteger, primary_key=True),  # since 1970, of the first sample's corrected time
+    Column("hour", BigInteger, primary_key=True),  # since 1970, in which its first minutes ended
     Column("part", Integer, primary_key=True),  # an hour that would be too large for one block has several
     Column("customer_id", Id, nullable=False),
     Column("site_id", Id, nullable=False),
@@ -78,6 +78,7 @@ class Minute(NamedTuple):
     site_id: str
     schema_id: str
     first_ns: int
+    last_ns: int
     shift_ns: int
     block: bytes
     series: int

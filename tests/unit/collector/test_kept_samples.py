@@ -52,11 +52,11 @@ def forgets(host: Host, *, now_ns: int = LATER) -> list[int]:
 def sends_a_few_hours(host: Host, *hours: int) -> None:
     for place, hour in enumerate(hours):
         host.sends(cast.samples(0.1 * place, 0.5, start_ns=NOON + hour * HOUR, told=place == 0))
+        host.compacts(now_ns=NOON + (hour + 2) * HOUR)
 
 
 def test_what_a_ticket_shows_is_kept_until_it_is_closed(host: Host) -> None:
     sends_a_few_hours(host, 0, 20, 21, 40, 44, 47)
-    host.compacts(now_ns=NOON + 3 * DAY)
     ticket = opened(host, at_ns=NOON + 38 * HOUR + MINUTE)
     assert forgets(host) == [21, 40, 44]
     host.db.write_now(tickets.save_all, [replace(ticket, state=TicketState.RESOLVED)], new=False)
@@ -67,7 +67,6 @@ def test_what_a_ticket_shows_is_kept_until_it_is_closed(host: Host) -> None:
 
 def test_of_a_ticket_that_goes_on_its_beginning_and_its_end_are_kept(host: Host) -> None:
     sends_a_few_hours(host, 0, 100, 200)
-    host.compacts(now_ns=NOON + 9 * DAY)
     opened(host, at_ns=NOON + HOUR, last_ns=NOON + 201 * HOUR)
     assert forgets(host) == [0, 200]
 
@@ -81,7 +80,6 @@ def test_minutes_that_were_never_joined_are_kept_as_well(host: Host) -> None:
 
 def test_tickets_of_other_sites_keep_nothing(host: Host) -> None:
     sends_a_few_hours(host, 0)
-    host.compacts(now_ns=NOON + DAY)
     opened(Host(host.db, site=cast.GLOBEX_OSAKA), at_ns=NOON)
     assert forgets(host) == []
 

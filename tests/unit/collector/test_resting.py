@@ -104,12 +104,12 @@ def test_a_damaged_block_of_an_agent_is_refused_among_others() -> None:
 def test_hours_of_a_day_come_back_however_they_were_added() -> None:
     chance = np.random.default_rng(4)
     figures = chance.normal(size=(5, 3, 24))
-    data = day_hours.closed([480_000, 480_001], figures[:, :, :2])
-    for place in (2, 3):
-        data = day_hours.added(data, 480_000 + place, figures[:, :, place])
-    assert day_hours.newest(data) == (480_003, 4)
+    data = day_hours.closed([480_000, 480_002], figures[:, :, :2])
+    for place in (3, 4):
+        data += day_hours.closed([480_000 + place], figures[:, :, place - 1 : place])
+    assert day_hours.newest(data) == (480_004, 4)
     hours, read = day_hours.opened(data, series=3)
-    assert hours.tolist() == [480_000, 480_001, 480_002, 480_003]
+    assert hours.tolist() == [480_000, 480_002, 480_003, 480_004]
     assert bits(read) == bits(figures[:, :, :4])
     hours, read = day_hours.opened(data, series=3, wanted=[2])
     assert bits(read) == bits(figures[:, 2:, :4])
