@@ -308,20 +308,20 @@ class Collector:
     def _evaluate_from(self, started_ns: int, rulebook: Rulebook) -> None:
         """Run what decides: rules over what arrives, rules of time, risks."""
         policy = policies.policy_of(self.config)
-        memory = Memory()
+        memory, timer = Memory(), self.clock.monotonic_s
 
         async def evaluate() -> int:
             nonlocal memory
-            began_s = self.clock.monotonic_s()
+            began_s = timer()
             try:
                 done = await self.telling.run_alone(
-                    evaluation.step, rulebook, policy, now_ns=self.clock.now_ns(), memory=memory
+                    evaluation.step, rulebook, policy, now_ns=self.clock.now_ns(), memory=memory, clock=timer
                 )
             except BaseException:
                 memory = Memory()  # what it learned was perhaps not stored
                 raise
             if done:
-                self.telemetry.evaluation_seconds.observe(self.clock.monotonic_s() - began_s)
+                self.telemetry.evaluation_seconds.observe(timer() - began_s)
             return done
 
         async def tick() -> None:
