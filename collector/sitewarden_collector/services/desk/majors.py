@@ -26,7 +26,7 @@ from sitewarden_collector.store.tasks import StoredTask
 
 BY_RULES = "rules"
 EXPERTS_MAX = 50
-AT_ONCE = 20  # declared in one step
+AT_ONCE = 10  # declared in one step
 _POLICY = "majors"
 
 

@@ -28,7 +28,7 @@ from sitewarden_collector.store.tickets import Event, Listed
 
 BY_RULES = "rules"
 EDITABLE = {"title": 300, "owner": 200, "cause": 20_000, "workaround": 20_000}
-AT_ONCE = 200  # incidents that one step takes in
+AT_ONCE = 100  # incidents that one step takes in
 _POLICY = "problems"
 
 
