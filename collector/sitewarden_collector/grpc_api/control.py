@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import logging
 import uuid
 from collections.abc import Collection
+from typing import Any
 
 import msgspec
 
 from sitewarden_collector.errors import Refused
 from sitewarden_collector.grpc_api import replies, wire
 from sitewarden_collector.grpc_api.caller import Context, caller_of
-from sitewarden_collector.grpc_api.conversation import Conversation, parse
+from sitewarden_collector.grpc_api.conversation import Conversation, forget, parse
 from sitewarden_collector.grpc_api.front import Front, Stream
 from sitewarden_collector.grpc_api.greeting import enter
-from sitewarden_collector.grpc_api.pace import TokenBucket
+from sitewarden_collector.grpc_api.pace import Allowance, TokenBucket
 from sitewarden_collector.pki import Identity
 from sitewarden_collector.services import sessions, site_configs
 from sitewarden_collector.services.actions import SiteNotice
@@ -28,6 +28,8 @@ from sitewarden_protos.v1.control_pb2 import ControlRequest, ControlResponse
 
 PER_S = 30.0  # messages that one agent may say here; its heartbeats are far fewer
 BURST = 100.0
+BYTES_PER_S = 65_536.0
+BYTES_BURST = 1_048_576.0
 
 _log = logging.getLogger("sitewarden.control")
 
@@ -95,31 +97,42 @@ class Control:
         ]
         await talk.say(self._reply(watch_levels=control_pb2.WatchLevels(levels=levels)))
         agent_id = stream.caller.agent_id
-        if await self._front.db.read(site_configs.is_due, agent_id):
+        due, owed = await self._front.db.read(site_configs.owed, agent_id)
+        if due:
             await self._front.db.run(site_configs.bring_up, agent_id, now_ns=self._front.clock.now_ns())
-        for action in await self._front.db.read(actions.open_of, agent_id):
+            owed = await self._front.db.read(actions.open_of, agent_id)
+        for action in owed:
             self._give(action)
 
     async def _serve(self, talk: Conversation, stream: Stream) -> None:
+        listening = asyncio.ensure_future(self._listen(talk, stream))
         taking = asyncio.ensure_future(stream.outbox.get())
-        bucket = TokenBucket(PER_S, BURST, now_s=self._front.clock.monotonic_s())
         try:
             while True:
-                raw = await talk.next(stream.closing, taking)
+                any_of: set[asyncio.Future[Any]] = {stream.closing, listening, taking}
+                await asyncio.wait(any_of, return_when=asyncio.FIRST_COMPLETED)
                 if stream.closing.done():
                     raise stream.closing.result()
-                if raw is None:
+                if listening.done():
+                    listening.result()
                     return
-                if raw:
-                    wait_s = bucket.take(now_s=self._front.clock.monotonic_s())
-                    if wait_s > 0:
-                        await self._front.clock.sleep(wait_s)  # as on the road up: only this agent waits
-                    await self._hear(talk, stream, raw)
-                if taking.done():
-                    await self._send(talk, taking.result())
-                    taking = asyncio.ensure_future(stream.outbox.get())
+                await self._send(talk, taking.result())
+                taking = asyncio.ensure_future(stream.outbox.get())
         finally:
             taking.cancel()
+            listening.add_done_callback(forget)  # it ends by itself, with the stream
+
+    async def _listen(self, talk: Conversation, stream: Stream) -> None:
+        clock = self._front.clock
+        now_s = clock.monotonic_s()
+        allowance = Allowance(
+            TokenBucket(PER_S, BURST, now_s=now_s), TokenBucket(BYTES_PER_S, BYTES_BURST, now_s=now_s)
+        )
+        while (raw := await talk.read()) is not None and not stream.closing.done():
+            wait_s = allowance.take(len(raw), now_s=clock.monotonic_s())
+            if wait_s > 0:
+                await clock.sleep(wait_s)  # as on the road up: only this agent waits
+            await self._hear(talk, stream, raw)
 
     async def _hear(self, talk: Conversation, stream: Stream, raw: bytes) -> None:
         request = parse(ControlRequest, raw)
@@ -189,5 +202,7 @@ def _on_the_wire(action: Action) -> control_pb2.Action:
 
 
 def _spool_state(state: control_pb2.SpoolState) -> str:
-    names = ("bytes", "bytes_max", "held", "shed", "parked", "oldest_unix_ns")
-    return json.dumps({name: getattr(state, name) for name in names})
+    return (
+        f'{{"bytes": {state.bytes}, "bytes_max": {state.bytes_max}, "held": {state.held}, "shed": {state.shed}, '
+        f'"parked": {state.parked}, "oldest_unix_ns": {state.oldest_unix_ns}}}'
+    )

@@ -20,10 +20,11 @@ M = TypeVar("M", bound=Message)
 
 
 class Conversation:
-    """Reads ahead one message at a time. Used by one task; the stream's end releases everything."""
+    """Reads ahead one message at a time, in one task; the stream's end releases everything."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._saying = asyncio.Lock()
         self._reading: asyncio.Future[bytes | None] | None = None
 
     async def first(self) -> bytes | None:
@@ -56,7 +57,9 @@ class Conversation:
         return await self._read()
 
     async def say(self, message: Message) -> None:
-        await self._context.write(message.SerializeToString())
+        """Say one thing after the other, whichever tasks say them."""
+        async with self._saying:
+            await self._context.write(message.SerializeToString())
 
     async def _read(self) -> bytes | None:
         raw = await self._context.read()

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from sitewarden_alerting.observations import Outcome
 from sitewarden_collector.errors import Conflict, Invalid, NotFound
 from sitewarden_collector.store import actions, agents, changes, site_configs, sites
+from sitewarden_collector.store.actions import Action
 from sitewarden_collector.store.agents import Agent
 from sitewarden_collector.store.base import new_id
 from sitewarden_collector.store.site_configs import UNDER_WAY, Delivery, SiteConfig
@@ -146,6 +147,11 @@ def is_due(tx: Connection, agent_id: str) -> bool:
     """Whether this agent is to be asked for another configuration than it was asked for last."""
     agent = agents.find(tx, agent_id)
     return agent is not None and _due(tx, agent) is not None
+
+
+def owed(tx: Connection, agent_id: str) -> tuple[bool, list[Action]]:
+    """That, and what an agent that has just connected must be told (again)."""
+    return is_due(tx, agent_id), actions.open_of(tx, agent_id)
 
 
 def bring_up(tx: Connection, agent_id: str, *, now_ns: int) -> bool:
