@@ -74,6 +74,8 @@ def test_alerts_fire_when_they_should_and_only_then(tmp_path: Path) -> None:
         "SitewardenEvaluationLags": ("sitewarden_evaluation_lag_seconds", "300x60"),
         "SitewardenNoticesParked": ('sitewarden_notices{state="parked"}', "2x60"),
         "SitewardenSamplesUnjoined": ("sitewarden_samples_unjoined_seconds", "30000x60"),
+        "SitewardenExportLags": ("sitewarden_export_lag_seconds", "1200x60"),
+        "SitewardenExportGivesUp": ('sitewarden_export_samples{result="refused"}', "0+5x60"),
     }
     tests = []
     for alert, (series, values) in cases.items():
