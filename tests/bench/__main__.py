@@ -5,7 +5,20 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from tests.bench import alerts, desk, floods, footprint, grouping, health, latency, repeats, samples, scan
+from tests.bench import (
+    alerts,
+    desk,
+    floods,
+    footprint,
+    grouping,
+    health,
+    ingest,
+    intake,
+    latency,
+    repeats,
+    samples,
+    scan,
+)
 from tests.bench.figures import machine
 
 BENCHMARKS: dict[str, Callable[[], object]] = {
@@ -19,6 +32,8 @@ BENCHMARKS: dict[str, Callable[[], object]] = {
     "health": health.main,
     "alerts": alerts.main,
     "floods": floods.main,
+    "intake": intake.main,
+    "ingest": ingest.main,
 }
 
 

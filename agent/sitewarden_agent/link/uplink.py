@@ -76,16 +76,28 @@ class _Course:
     under_way: deque[tuple[int, int]] = field(default_factory=deque)
     """Number and bytes of what was sent and not answered."""
     bytes_under_way: int = 0
+    told: set[str] = field(default_factory=set)
+    """Schemas of which headquarters has said on this stream that it stored them: it need not be told them again."""
+    telling: deque[tuple[int, set[str]]] = field(default_factory=deque)
+    """The batches under way that tell any."""
 
-    def sent(self, batch: Sealed) -> None:
+    def sent(self, batch: Sealed, telling: set[str]) -> None:
         self.sent_seq = batch.seq
         self.credits -= 1
+        if telling:
+            self.telling.append((batch.seq, telling))
         self.under_way.append((batch.seq, batch.bytes))
         self.bytes_under_way += batch.bytes
 
     def answered(self, through_seq: int) -> None:
         while self.under_way and self.under_way[0][0] <= through_seq:
             self.bytes_under_way -= self.under_way.popleft()[1]
+        while self.telling and self.telling[0][0] <= through_seq:
+            self.told |= self.telling.popleft()[1]
+
+    def refused(self, seq: int) -> None:
+        self.telling = deque(one for one in self.telling if one[0] != seq)
+        self.answered(seq)
 
     def may_send(self) -> bool:
         return self.credits > 0 and (not self.under_way or self.bytes_under_way < UNDER_WAY_MAX_BYTES)
@@ -149,13 +161,16 @@ async def _send(call: UploadCall, spool: Spool, course: _Course, *, wake: asynci
             batch = await asyncio.to_thread(_next_batch, spool, course.sent_seq, pace)
             if batch is None:
                 break
+            known = set(course.told)
             try:
-                message = await asyncio.to_thread(wire.batch, batch.seq, course.sent_seq, batch.observations)
+                message = await asyncio.to_thread(
+                    wire.batch, batch.seq, course.sent_seq, batch.observations, told=known
+                )
             except (ValueError, OverflowError) as error:
                 # Never sent, so headquarters does not wait for it: the next one follows the last that was sent.
                 await asyncio.to_thread(spool.park, batch.seq, f"this agent cannot put it on the wire: {error}")
                 continue
-            course.sent(batch)
+            course.sent(batch, known - course.told)
             await write_or_wait(call.write(intake_pb2.UploadRequest(batch=message)))
             if pace.pacer is not None:
                 await asyncio.sleep(pace.pacer.owed_s(now_s=time.monotonic(), used_s=time.process_time()))
@@ -200,7 +215,7 @@ async def _refused(refused: intake_pb2.BatchRefused, spool: Spool, course: _Cour
     too_large = refused.refusal.reason == common_pb2.REASON_TOO_LARGE
     if not (too_large and await asyncio.to_thread(spool.split, refused.seq)):
         await asyncio.to_thread(spool.park, refused.seq, f"{reason}: {wire.said(refused.refusal.message)}")
-    course.answered(refused.seq)
+    course.refused(refused.seq)
     course.credits += refused.credits
 
 

@@ -1,8 +1,7 @@
 """The agent's model <-> protobuf. Pure: bytes and values in, values and bytes out.
 
-A batch's body stands for itself: the series of a sample block travel with the first block of each schema in the body,
-so any collector can read any batch, also one that is sent again. What the agent's model can hold, the wire can carry;
-`from_body` is the way back, for tests and tools.
+The series of a sample block travel with the first block of each schema in a body, unless the caller knows that they are
+stored. What the agent's model can hold, the wire can carry; `from_body` is the way back, for tests and tools.
 """
 
 from __future__ import annotations
@@ -77,9 +76,12 @@ _GAP_REASON_BACK = {number: reason for reason, number in _GAP_REASON.items()}
 _SEVERITIES = observation_pb2.Severity.values()
 
 
-def batch(seq: int, previous_seq: int, observations: Iterable[Observation]) -> intake_pb2.Batch:
-    """One batch, ready to be sent. Raises ValueError for what the wire cannot carry."""
-    plain = to_body(observations)
+def batch(
+    seq: int, previous_seq: int, observations: Iterable[Observation], *, told: set[str] | None = None
+) -> intake_pb2.Batch:
+    """One batch, ready to be sent. `told` are the schemas that headquarters has stored; those that this batch tells are
+    added. Raises ValueError for what the wire cannot carry."""
+    plain = to_body(observations, told=told)
     if len(plain) > BODY_MAX_BYTES:
         raise ValueError(f"{len(plain)} bytes before compression, headquarters takes {BODY_MAX_BYTES}")
     packed = zstandard.ZstdCompressor(level=3).compress(plain) if len(plain) >= _COMPRESS_FROM_BYTES else plain
@@ -93,9 +95,9 @@ def batch(seq: int, previous_seq: int, observations: Iterable[Observation]) -> i
     )
 
 
-def to_body(observations: Iterable[Observation]) -> bytes:
-    """An ObservationList. Raises ValueError for what the wire cannot carry."""
-    known: set[str] = set()
+def to_body(observations: Iterable[Observation], *, told: set[str] | None = None) -> bytes:
+    """An ObservationList; `told` as in `batch`. Raises ValueError for what the wire cannot carry."""
+    known: set[str] = set() if told is None else told
     try:
         listed = intake_pb2.ObservationList(observations=[_observation(each, known) for each in observations])
     except (TypeError, KeyError) as error:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from functools import partial
-from typing import TypeAlias
 
 from sitewarden_collector.errors import Refused
 from sitewarden_collector.grpc_api import replies, wire
@@ -19,22 +19,57 @@ from sitewarden_collector.grpc_api.front import Front, Stream
 from sitewarden_collector.services import intake
 from sitewarden_collector.services.intake import FOR_GOOD, Accepted, Decoded, Sent
 from sitewarden_collector.store.gathering import Gathered
-from sitewarden_collector.store.samples import RawBlock
+from sitewarden_collector.store.samples import RawBlock, Told
+from sitewarden_collector.telemetry import Telemetry
 from sitewarden_protos.v1.intake_pb2 import Batch, BatchAck, BatchRefused, UploadRequest, UploadResponse
 
 SMALL_BODY_BYTES = 65_536  # decoded on the event loop; a larger one must not hold up the others
 
-Batches: TypeAlias = Gathered[Sent, Accepted | Refused]
-
 _log = logging.getLogger("sitewarden.intake")
+
+
+class Tally:
+    """What was taken in, counted for all streams; handed to telemetry once a group: each count takes a lock."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+        self.bytes = self.stored = self.repeated = self.observations = self.sample_bytes = 0
+
+    def add(self, decoded: Decoded) -> None:
+        self.stored += 1
+        self.observations += len(decoded.arrived)
+        for item in decoded.arrived:
+            if isinstance(item.what, RawBlock):
+                self.sample_bytes += len(item.what.block)
+
+    def hand_over(self) -> None:
+        to = self._telemetry
+        to.batch_bytes.inc(self.bytes)
+        to.observations.inc(self.observations)
+        to.sample_bytes.inc(self.sample_bytes)
+        to.batches.labels("stored").inc(self.stored)
+        to.batches.labels("repeat").inc(self.repeated)
+        self.bytes = self.stored = self.repeated = self.observations = self.sample_bytes = 0
+
+
+class Batches:
+    """The batches of all streams on their way to the writer."""
+
+    def __init__(self, front: Front) -> None:
+        self.tally = Tally(front.telemetry)
+        together = partial(intake.accept_all, told=Told())
+        self._gathered: Gathered[Sent, Accepted | Refused] = Gathered(front.db, together, after=self.tally.hand_over)
+
+    def give(self, sent: Sent, settle: Callable[[Accepted | Refused | Exception], None]) -> None:
+        self._gathered.give(sent, settle)
 
 
 class Course:
     """Life: made after the hello, `serve` once."""
 
-    def __init__(self, front: Front, gathered: Batches, talk: Conversation, stream: Stream, epoch: str) -> None:
+    def __init__(self, front: Front, batches: Batches, talk: Conversation, stream: Stream, epoch: str) -> None:
         self._front = front
-        self._gathered = gathered
+        self._batches = batches
         self._talk = talk
         self._stream = stream
         self._epoch = epoch
@@ -105,7 +140,7 @@ class Course:
     async def _take(self, raw: bytes) -> None:
         front = self._front
         began_s = front.clock.monotonic_s()
-        front.telemetry.batch_bytes.inc(len(raw))
+        self._batches.tally.bytes += len(raw)
         request = parse(UploadRequest, raw)
         if request.WhichOneof("step") != "batch":
             raise Refused("MALFORMED", "after the hello only batches are expected")
@@ -123,7 +158,7 @@ class Course:
         if not self._is_over():
             self._under_way += 1
             sent = Sent(self._stream.caller.agent_id, decoded, now_ns)
-            self._gathered.give(sent, partial(self._settled, decoded, began_s))
+            self._batches.give(sent, partial(self._settled, decoded, began_s))
 
     async def _decode(self, batch: Batch, size: int, *, now_ns: int) -> Decoded:
         limits = self._front.config.limits
@@ -154,7 +189,10 @@ class Course:
         self._room.set()
         if isinstance(result, Accepted):
             self._front.live.hear(self._stream.caller.agent_id, now_ns=self._front.clock.now_ns())
-            self._count(decoded, repeat=result.repeat)
+            if result.repeat:
+                self._batches.tally.repeated += 1
+            else:
+                self._batches.tally.add(decoded)
             self._acknowledge(result.through_seq, began_s)
         elif isinstance(result, Refused) and result.reason in FOR_GOOD and self._why is None:
             self._refuse(decoded.seq, result)
@@ -179,14 +217,6 @@ class Course:
         self._front.arrived.set()
         self._answers.append(BatchRefused(seq=seq, refusal=replies.refusal(why), credits=1))
         self._wake()
-
-    def _count(self, decoded: Decoded, *, repeat: bool) -> None:
-        telemetry = self._front.telemetry
-        telemetry.batches.labels("repeat" if repeat else "stored").inc()
-        if not repeat:
-            telemetry.observations.inc(len(decoded.arrived))
-            blocks = [len(item.what.block) for item in decoded.arrived if isinstance(item.what, RawBlock)]
-            telemetry.sample_bytes.inc(sum(blocks))
 
     async def _settle(self, below: int) -> None:
         """Wait until fewer than so many batches are under way."""

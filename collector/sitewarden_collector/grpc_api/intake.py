@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
 
 from sitewarden_collector.errors import Refused
 from sitewarden_collector.grpc_api import replies, wire
@@ -13,9 +12,7 @@ from sitewarden_collector.grpc_api.course import Batches, Course
 from sitewarden_collector.grpc_api.front import Front, Stream
 from sitewarden_collector.grpc_api.greeting import enter
 from sitewarden_collector.pki import Identity
-from sitewarden_collector.services import intake, sessions
-from sitewarden_collector.store.gathering import Gathered
-from sitewarden_collector.store.samples import Told
+from sitewarden_collector.services import sessions
 from sitewarden_protos.v1.common_pb2 import Refusal
 from sitewarden_protos.v1.intake_pb2 import UploadRequest, UploadResponse, UploadWelcome
 
@@ -27,7 +24,7 @@ class Intake:
 
     def __init__(self, front: Front) -> None:
         self._front = front
-        self._gathered: Batches = Gathered(front.db, partial(intake.accept_all, told=Told()))
+        self._batches = Batches(front)
 
     async def upload(self, _requests: object, context: Context) -> None:
         talk = Conversation(context)
@@ -36,7 +33,7 @@ class Intake:
             caller, ends_ns = caller_of(context)
             stream, epoch = await self._begin(talk, caller=caller, ends_ns=ends_ns)
             if stream is not None:
-                await Course(self._front, self._gathered, talk, stream, epoch).serve()
+                await Course(self._front, self._batches, talk, stream, epoch).serve()
         except Exception as error:  # noqa: BLE001  every fault is answered with a reason
             why = replies.as_refused(error)
             self._front.telemetry.refusals.labels("upload", why.reason).inc()

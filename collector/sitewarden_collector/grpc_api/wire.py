@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import threading
-from collections.abc import Iterator
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -50,6 +50,7 @@ VALUES_MAX = 1_000_000  # numbers in the blocks of one batch
 LISTED_MAX = 1_000  # of an inventory: disks, cards, components
 INT64_MAX = 2**63 - 1
 TIME_MAX = 2**62  # the year 2116
+ALIKE_BYTES_MAX = 16_384  # of series that are remembered
 WINDOW_MAX_BYTES = 8 * 1024 * 1024
 _OF_THREAD = threading.local()
 _FIRST_TAG = 0x0A  # ObservationList.observations, length-delimited
@@ -323,7 +324,7 @@ def _samples(sent: observation_pb2.SampleBlock, *, clock_offset_ns: int, latest_
     shift_ns = max(_corrected(newest_ns, clock_offset_ns, latest_ns) - newest_ns, -earliest_ns)
     return RawBlock(
         schema_id=sent.schema_id,
-        series=tuple(_series(sent)) if sent.series else (),
+        series=_series(sent) if sent.series else (),
         block=sent.block,
         early=sent.early,
         times_ns=tuple([at_ns + shift_ns for at_ns in times_ns]) if shift_ns else times_ns,
@@ -347,10 +348,22 @@ def _last(shuffled: bytes, width: int) -> tuple[float, ...]:
     return tuple(newest)
 
 
-def _series(sent: observation_pb2.SampleBlock) -> Iterator[Series]:
-    for one in sent.series:
-        labels = tuple(sorted((_text(k, "label", KEY_MAX), _text(v, "label", NAME_MAX)) for k, v in one.labels.items()))
-        yield Series(_text(one.name, "series.name", 256), labels, _text(one.unit, "series.unit", 64))
+def _series(sent: observation_pb2.SampleBlock) -> tuple[Series, ...]:
+    """The series that a block tells. Agents of one kind all tell the same, and some tell it with every block."""
+    told = observation_pb2.SampleBlock(series=sent.series).SerializeToString(deterministic=True)
+    return _read_series(told) if len(told) <= ALIKE_BYTES_MAX else _read_series.__wrapped__(told)
+
+
+@lru_cache(maxsize=256)
+def _read_series(told: bytes) -> tuple[Series, ...]:
+    return tuple(
+        Series(
+            _text(one.name, "series.name", 256),
+            tuple(sorted((_text(k, "label", KEY_MAX), _text(v, "label", NAME_MAX)) for k, v in one.labels.items())),
+            _text(one.unit, "series.unit", 64),
+        )
+        for one in observation_pb2.SampleBlock.FromString(told).series
+    )
 
 
 def _corrected(wall_ns: int, offset_ns: int, latest_ns: int) -> int:

@@ -32,8 +32,17 @@ _log = logging.getLogger("sitewarden.gathering")
 class Gathered(Generic[I, T]):
     """Life: made once, used until its loop ends. Items are done in the order in which they were given."""
 
-    def __init__(self, db: Database, together: Together[I, T], *, pause_s: float = PAUSE_S) -> None:
+    def __init__(
+        self,
+        db: Database,
+        together: Together[I, T],
+        *,
+        pause_s: float = PAUSE_S,
+        after: Callable[[], None] | None = None,
+    ) -> None:
+        """`after` is called when everybody in a group has heard what came of it, and must not raise."""
         self._db = db
+        self._after = after
         self._together = together
         self._pause_s = pause_s
         self._waiting: list[tuple[I, Callable[[T | Exception], None]]] = []
@@ -56,6 +65,8 @@ class Gathered(Generic[I, T]):
                 results = await self._done([item for item, _ in some])
                 for (_, settle), result in zip(some, results, strict=True):
                     settle(result)
+                if self._after is not None:
+                    self._after()
         finally:
             self._working = None
 

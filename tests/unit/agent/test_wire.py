@@ -106,6 +106,9 @@ def test_the_series_travel_once_in_each_body() -> None:
     assert {each.samples.schema_id for each in sent} == {wire.schema_id(known)}
     again = intake_pb2.ObservationList.FromString(wire.to_body([seen(blocks[1])])).observations
     assert len(again[0].samples.series) == 2  # another batch stands for itself
+    stored = {wire.schema_id(known)}
+    short = intake_pb2.ObservationList.FromString(wire.to_body([seen(blocks[1])], told=stored)).observations
+    assert len(short[0].samples.series) == 0  # unless they are known to be stored
 
 
 def test_the_schema_does_not_depend_on_the_order_of_labels() -> None:
