@@ -18,6 +18,7 @@ from tests.bench import (
     repeats,
     samples,
     scan,
+    streams,
 )
 from tests.bench.figures import machine
 
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[], object]] = {
     "floods": floods.main,
     "intake": intake.main,
     "ingest": ingest.main,
+    "streams": streams.main,
 }
 
 

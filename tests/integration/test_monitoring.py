@@ -74,6 +74,9 @@ def test_alerts_fire_when_they_should_and_only_then(tmp_path: Path) -> None:
         "SitewardenEvaluationLags": ("sitewarden_evaluation_lag_seconds", "300x60"),
         "SitewardenNoticesParked": ('sitewarden_notices{state="parked"}', "2x60"),
         "SitewardenSamplesUnjoined": ("sitewarden_samples_unjoined_seconds", "30000x60"),
+        "SitewardenAgentsSentAway": ('sitewarden_connects_total{how="later"}', "0+20x60"),
+        "SitewardenDiskFull": ("sitewarden_free_bytes", "1000000000x60"),
+        "SitewardenAuthorityEnds": ("sitewarden_authority_days", "100x60"),
         "SitewardenExportLags": ("sitewarden_export_lag_seconds", "1200x60"),
         "SitewardenExportGivesUp": ('sitewarden_export_samples{result="refused"}', "0+5x60"),
     }
