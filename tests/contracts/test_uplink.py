@@ -591,6 +591,18 @@ async def test_no_refusal_silences_an_agent_for_good(
     assert note["last_error"].isprintable()
 
 
+async def test_a_moment_that_headquarters_names_is_kept_without_a_further_spread(
+    headquarters: Headquarters, spool: Spool, tmp_path: Path, authority: Authority
+) -> None:
+    enrol(tmp_path, authority, headquarters.endpoint)
+    wide = common_pb2.Pacing(reconnect_window_ms=600_000)
+    async with linked(tmp_path):
+        await headquarters.until(lambda: bool(headquarters.controls))
+        headquarters.say(control_pb2.ControlResponse(pacing=wide))
+        headquarters.say(control_pb2.ControlResponse(closing=refusal("DRAINING", after_ms=50)))
+        await headquarters.until(lambda: len(headquarters.hellos) >= 2)
+
+
 async def test_an_agent_that_was_led_astray_comes_back(
     headquarters: Headquarters, spool: Spool, tmp_path: Path, authority: Authority
 ) -> None:

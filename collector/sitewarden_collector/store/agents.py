@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Column, Connection, ForeignKey, String, Table, Text, bindparam, insert, select, update
 
@@ -92,11 +91,6 @@ def listened_for(tx: Connection) -> list[AgentSeen]:
     one = agents.c
     columns = (one.site_id, one.customer_id, one.id, one.hostname, one.last_seen_ns)
     return [AgentSeen(*row) for row in tx.execute(select(*columns).where(one.state == "active").order_by(one.id))]
-
-
-def greet(tx: Connection, agent_id: str, *, values: Mapping[str, Any]) -> None:
-    """Write down what a hello said: hostname, version, capabilities, last_seen_ns, clock_offset_ns."""
-    tx.execute(update(agents).where(agents.c.id == agent_id).values(**values))
 
 
 def heard(tx: Connection, seen: Mapping[str, int], *, spools: Mapping[str, str] | None = None) -> None:
