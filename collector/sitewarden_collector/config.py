@@ -200,7 +200,7 @@ class RemoteWrite(Table, frozen=True):
     headers: dict[str, str] = {}
     labels: dict[str, str] = {}  # that every series gets
     timeout_s: float = 20.0
-    samples_per_request: int = 5_000
+    samples_per_request: int = 10_000
 
     def __repr__(self) -> str:
         return f"RemoteWrite(url={self.url!r})"  # the others may be secrets

@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from sitewarden_collector.errors import ConfigError
 from sitewarden_collector.services import charts, remote_read, retention
 from sitewarden_collector.services.remote_write import Exporter
 from sitewarden_collector.store import export_cursors
-from sitewarden_collector.store.base import new_id
+from sitewarden_collector.store.base import new_id, tables
 from sitewarden_collector.store.engine import Database
 from tests import cast, remote_stores
 from tests.cast import HOUR, MINUTE, SECOND
@@ -51,6 +51,14 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
 def host(db: Database) -> Host:
     db.write_now(export_cursors.switch, active=True, now_ns=time.time_ns())
     return Host(db)
+
+
+@pytest.fixture
+def quick(tmp_path: Path) -> Iterator[Host]:
+    """A host on SQLite alone, for what no database makes different."""
+    with closing(Database(f"sqlite:///{tmp_path / 'quick.db'}")) as db:
+        tables().create_all(db.engine)
+        yield Host(db)
 
 
 def reading(url: str, **changes: Any) -> Config:
@@ -157,19 +165,19 @@ async def test_only_what_the_sites_own_agents_told_is_shown(host: Host) -> None:
     ],
 )
 async def test_what_is_here_is_shown_when_the_store_cannot_be_read(
-    host: Host, monkeypatch: pytest.MonkeyPatch, manner: Any, status: int, answer: bytes, said: str
+    quick: Host, monkeypatch: pytest.MonkeyPatch, manner: Any, status: int, answer: bytes, said: str
 ) -> None:
     monkeypatch.setattr(remote_store, "READ_DEADLINE_S", 0.5)
     monkeypatch.setattr(remote_store, "ANSWER_MAX_BYTES", 1_000_000)
-    host.sends(*minutes(1, start_ns=hour_ago(2)))
+    quick.sends(*minutes(1, start_ns=hour_ago(2)))
     with WebService() as web:
         web.manner, web.status, web.answer = manner, status, answer
-        async with api(host, reading(web.origin)) as client:
-            found = await asked(client, host, hour_ago(2))
+        async with api(quick, reading(web.origin)) as client:
+            found = await asked(client, quick, hour_ago(2))
             assert said in found.headers["Sitewarden-Note"]
             assert remote_stores.PASSWORD not in found.headers["Sitewarden-Note"]
             assert len(found.json()[0]["numbers"]) == 6
-            headers = signed_in(host.db, now_ns=time.time_ns())
+            headers = signed_in(quick.db, now_ns=time.time_ns())
             where = f"/sites/{cast.ACME_BERLIN}/chart"
             query = {"what": f"{charts.OWN}{DISK}", "span": "6h"}
             page = (await client.get(where, params=query, headers=headers)).json()
@@ -180,12 +188,12 @@ async def test_what_is_here_is_shown_when_the_store_cannot_be_read(
             assert web.origin in page["note"]
 
 
-async def test_nothing_is_asked_while_all_of_it_is_kept_here(host: Host) -> None:
-    host.sends(*minutes(1, start_ns=hour_ago()))
+async def test_nothing_is_asked_while_all_of_it_is_kept_here(quick: Host) -> None:
+    quick.sends(*minutes(1, start_ns=hour_ago()))
     with WebService() as web:
         kept = msgspec.structs.replace(reading(web.origin), retention=Retention())
-        async with api(host, kept) as client:
-            assert "Sitewarden-Note" not in (await asked(client, host, hour_ago())).headers
+        async with api(quick, kept) as client:
+            assert "Sitewarden-Note" not in (await asked(client, quick, hour_ago())).headers
         assert web.requests == []
 
 

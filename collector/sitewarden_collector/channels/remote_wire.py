@@ -15,6 +15,7 @@ Not here: what series are called (`services.remote_names`), and sending (`channe
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import cramjam
 import numpy as np
@@ -35,16 +36,18 @@ def series(
     labelled: Sequence[bytes], times_ms: npt.NDArray[np.int64], values: npt.NDArray[np.float64]
 ) -> tuple[bytes, int]:
     """Every series of a matrix (series x ticks) with its `labels`, and how many samples they hold."""
-    parts, count = [], 0
-    there = ~np.isnan(values) & (times_ms >= 0) & (times_ms < MS_END)
+    there = ~np.isnan(values) & ((times_ms >= 0) & (times_ms < MS_END))
+    held = there.sum(axis=1).tolist()
     laid_out = _samples(times_ms, values)
-    for place, own in enumerate(labelled):
-        held = int(there[place].sum())
-        if held:
-            mine = laid_out[place] if held == len(times_ms) else laid_out[place][there[place]]
-            parts.append(_field(1, own + mine.tobytes()))
-            count += held
-    return b"".join(parts), count
+    ticks = len(times_ms)
+    parts: list[bytes] = []
+    raw, width = laid_out.tobytes(), ticks * SAMPLE_BYTES
+    for place, (own, count) in enumerate(zip(labelled, held, strict=True)):
+        if count:
+            whole = count == ticks
+            mine = raw[place * width : (place + 1) * width] if whole else laid_out[place][there[place]].tobytes()
+            parts += (_head(1, len(own) + len(mine)), own, mine)
+    return b"".join(parts), sum(held)
 
 
 def packed(parts: Iterable[bytes]) -> bytes:
@@ -55,26 +58,29 @@ def packed(parts: Iterable[bytes]) -> bytes:
 def _samples(times_ms: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
     """Series x ticks x 18 bytes, each with its field's head."""
     made = np.empty((*values.shape, SAMPLE_BYTES), np.uint8)
-    made[:, :, 0] = 2 << 3 | 2  # TimeSeries.samples, with a length
-    made[:, :, 1] = SAMPLE_BYTES - 2
-    made[:, :, 2] = 1 << 3 | 1  # Sample.value, eight bytes
-    made[:, :, _VALUE_AT : _VALUE_AT + 8] = np.ascontiguousarray(values, "<f8").view(np.uint8).reshape(*values.shape, 8)
-    made[:, :, _TIME_AT - 1] = 2 << 3 | 0  # Sample.timestamp, a varint
+    one = np.empty((len(times_ms), SAMPLE_BYTES), np.uint8)
+    one[:, 0] = 2 << 3 | 2  # TimeSeries.samples, with a length
+    one[:, 1] = SAMPLE_BYTES - 2
+    one[:, 2] = 1 << 3 | 1  # Sample.value, eight bytes
+    one[:, _TIME_AT - 1] = 2 << 3 | 0  # Sample.timestamp, a varint
     for place in range(_TIME_BYTES):
         more = 0x80 if place < _TIME_BYTES - 1 else 0
-        made[:, :, _TIME_AT + place] = (times_ms >> (7 * place)) & 0x7F | more
+        one[:, _TIME_AT + place] = (times_ms >> (7 * place)) & 0x7F | more
+    made[:] = one
+    made[:, :, _VALUE_AT : _VALUE_AT + 8] = np.ascontiguousarray(values, "<f8").view(np.uint8).reshape(*values.shape, 8)
     return made
 
 
 def _field(number: int, content: bytes) -> bytes:
     """A field with a length before its content."""
-    return bytes((number << 3 | 2,)) + _varint(len(content)) + content
+    return _head(number, len(content)) + content
 
 
-def _varint(number: int) -> bytes:
-    made = bytearray()
-    while number > 0x7F:
-        made.append(number & 0x7F | 0x80)
-        number >>= 7
-    made.append(number)
+@lru_cache(maxsize=4_096)
+def _head(number: int, length: int) -> bytes:
+    made = bytearray((number << 3 | 2,))
+    while length > 0x7F:
+        made.append(length & 0x7F | 0x80)
+        length >>= 7
+    made.append(length)
     return bytes(made)

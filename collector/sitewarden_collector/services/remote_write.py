@@ -35,8 +35,8 @@ from sitewarden_collector.store.matrices import Matrix, Times
 from sitewarden_collector.store.remote_places import Place
 from sitewarden_protos.blocks import BlockError
 
-BLOCKS_PER_ROUND = 64
-SPOOLS_PER_ROUND = 64
+BLOCKS_PER_ROUND = 128
+SPOOLS_PER_ROUND = 128
 OWED_PER_ROUND = 2  # an hour holds sixty times as much
 PLAN_MAX = 100_000  # spools, and hours that are owed
 CUTS_PER_ROUND = 60  # of single blocks, to find what of them was refused; between blocks requests are always parted
