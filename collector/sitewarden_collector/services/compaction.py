@@ -11,7 +11,7 @@ tables (`store.sample_hours`), the block of an hour (`store.resting`), when it r
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import starmap
 
 import numpy as np
@@ -32,6 +32,8 @@ VALUES_AT_ONCE = 8_388_608
 LITTLE_TICKS = 360
 """Of hosts that tick seldom several hours make one block, of no more ticks than an hour of others has, as far as they
 are due together."""
+OPEN_VALUES_MAX = 65_536
+"""That are joined and not packed yet: as many as stay in the processor's cache."""
 TICKS_MAX = 32_768
 VALUES_MAX = 2_097_152
 """Of one joined block, half of what the codec takes: a minute that is joined never leads beyond that."""
@@ -49,6 +51,8 @@ class Joined:
     minutes: Ripe
     fresh: list[Hour] = field(default_factory=list)
     grown: list[tuple[Hour, int]] = field(default_factory=list)
+    open: list[tuple[Samples, Hour, int | None]] = field(default_factory=list)
+    open_values: int = 0
     places: list[tuple[Minute, int]] = field(default_factory=list)
     """Every minute with the hour under which it rests then."""
     summed: dict[DayKey, rollups.Summed] = field(default_factory=dict)
@@ -57,6 +61,38 @@ class Joined:
     def sum_up(self, of: Minute, hour: int, part: rollups.Part) -> None:
         key = (of.agent_id, of.schema_id, of.site_id, hour // HOURS_A_DAY)
         self.summed.setdefault(key, rollups.Summed(of.customer_id)).hours.setdefault(hour, []).append(part)
+
+    def add(self, samples: Samples, hour: int, *, part: int, like: Minute, ticks_before: int | None = None) -> Hour:
+        """Have these samples written, as one block, once `close` has made it."""
+        times, _ = samples
+        made = Hour(
+            agent_id=like.agent_id,
+            schema_id=like.schema_id,
+            hour=hour,
+            part=part,
+            customer_id=like.customer_id,
+            site_id=like.site_id,
+            first_ns=int(times[0]),
+            last_ns=int(times[-1]),
+            ticks=len(times),
+            block=b"",
+        )
+        self.open.append((samples, made, ticks_before))
+        self.open_values += samples[1].size
+        if self.open_values >= OPEN_VALUES_MAX:
+            self.close()
+        return made
+
+    def close(self) -> None:
+        for (_, hour, ticks_before), block in zip(
+            self.open, resting.closed_all([samples for samples, _, _ in self.open]), strict=True
+        ):
+            if ticks_before is None:
+                self.fresh.append(replace(hour, block=block))
+            else:
+                self.grown.append((replace(hour, block=block), ticks_before))
+        self.open.clear()
+        self.open_values = 0
 
     def __len__(self) -> int:
         return len(self.fresh) + len(self.grown)
@@ -102,6 +138,7 @@ def join(tx: Connection, agent_ids: Collection[str], *, now_ns: int) -> Joined:
     made = Joined(due)
     for run in _runs(by_hour, there):
         _join_run(made, run, there.setdefault((run[0].agent_id, run[0].schema_id, run[0].last_ns // HOUR_NS), []))
+    made.close()
     made.days += rollups.days(tx, made.summed)
     return made
 
@@ -163,12 +200,11 @@ def _join_run(made: Joined, minutes: Sequence[Minute], parts: list[Hour]) -> Non
         for at_hour, figures in rollups.by_hour(matrix, hours):
             made.sum_up(first, at_hour, rollups.Part(figures, is_newest=int(times[-1]) >= newest_ns))
         if one.there is None:
-            made.fresh.append(_hour((times, matrix), hour, part=one.part, like=first))
-            parts.append(made.fresh[-1])
+            parts.append(made.add((times, matrix), hour, part=one.part, like=first))
         else:
             before = matrices.opened(one.there.block, series=first.series)
             whole = matrices.in_order(np.concatenate([before[0], times]), np.concatenate([before[1], matrix], axis=1))
-            made.grown.append((_hour(whole, hour, part=one.part, like=first), one.there.ticks))
+            made.add(whole, hour, part=one.part, like=first, ticks_before=one.there.ticks)
         made.places += [(minute, hour) for minute in one.minutes]
 
 
@@ -184,22 +220,6 @@ def _opened(minutes: Sequence[Minute]) -> tuple[Times, Matrix, Times]:
 
 def _has_room(ticks: int, width: int) -> bool:
     return ticks <= TICKS_MAX and ticks * width <= VALUES_MAX
-
-
-def _hour(samples: Samples, hour: int, *, part: int, like: Minute) -> Hour:
-    times, matrix = samples
-    return Hour(
-        agent_id=like.agent_id,
-        schema_id=like.schema_id,
-        hour=hour,
-        part=part,
-        customer_id=like.customer_id,
-        site_id=like.site_id,
-        first_ns=int(times[0]),
-        last_ns=int(times[-1]),
-        ticks=len(times),
-        block=resting.closed(times, matrix),
-    )
 
 
 def _first_ns(minute: Minute) -> int:

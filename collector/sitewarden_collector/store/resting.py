@@ -26,7 +26,7 @@ Not here: where blocks rest, and the wire's (`matrices`).
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -49,21 +49,29 @@ _OF_SERIES = 3 + 8  # bytes: decimals, shift, width and first word
 _RAW = 255  # decimals of a series that is no whole numbers
 _DECIMALS_MAX = 6
 _POWERS = np.power(10.0, np.arange(_DECIMALS_MAX + 1))
+_VALUES_AT_ONCE = 65_536
 _TRIED = 16  # ticks on which decimals are guessed before all are looked at
 _WIDTHS = np.array([1 << (8 * width) for width in range(8)], np.uint64)
 
 
 def closed(times_ns: Times, matrix: Matrix) -> bytes:
     """One block, of one tick at least. Raises BlockError when a bound of the wire's codec is passed."""
-    series, ticks = matrix.shape
-    _check_size(series, ticks)
-    steps = np.diff(times_ns)
-    flags, step, times = _ONE_STEP, int(steps[0]) if ticks > 1 else 0, b""
-    if (steps != step).any():
-        times = zipped.closed(_shuffled(_zigzag(np.diff(steps, prepend=0))))
-        flags, step = 0, len(times)
-    header = _HEADER.pack(VERSION, flags, series, ticks, int(times_ns[0]), step)
-    return header + times + zipped.closed(_packed(np.ascontiguousarray(matrix, np.float64)))
+    return closed_all([(times_ns, matrix)])[0]
+
+
+def closed_all(samples: Sequence[Samples]) -> list[bytes]:
+    """A block of each, in their order; those with as many ticks are worked on together."""
+    by_ticks: dict[int, list[int]] = {}
+    for place, (times_ns, matrix) in enumerate(samples):
+        _check_size(len(matrix), len(times_ns))
+        by_ticks.setdefault(len(times_ns), []).append(place)
+    made = [b""] * len(samples)
+    for places in by_ticks.values():
+        for some in _bounded(places, [samples[place][1].size for place in places]):
+            packed = _packed([samples[place][1] for place in some])
+            for place, data in zip(some, packed, strict=True):
+                made[place] = _headed(*samples[place]) + zipped.closed(data)
+    return made
 
 
 def opened(block: bytes, *, series: int, wanted: Sequence[int] | None = None) -> Samples:
@@ -92,27 +100,61 @@ def unzigzagged(words: Words) -> Numbers:
     return (words >> np.uint64(1)).view(np.int64) ^ -(words & np.uint64(1)).view(np.int64)
 
 
-def _packed(matrix: Matrix) -> bytes:
-    decimals, numbers = _numbers(matrix)
-    raw = np.flatnonzero(decimals == _RAW)
-    bits = matrix.view(np.int64)
+def _headed(times_ns: Times, matrix: Matrix) -> bytes:
+    """Header and times."""
+    series, ticks = matrix.shape
+    steps = times_ns[1:] - times_ns[:-1]
+    flags, step, times = _ONE_STEP, int(steps[0]) if ticks > 1 else 0, b""
+    if (steps != step).any():
+        times = zipped.closed(_shuffled(_zigzag(np.diff(steps, prepend=0))))
+        flags, step = 0, len(times)
+    return _HEADER.pack(VERSION, flags, series, ticks, int(times_ns[0]), step) + times
+
+
+def _bounded(places: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
+    """As many together as stay in the processor's cache."""
+    some: list[int] = []
+    total = 0
+    for place, size in zip(places, sizes, strict=True):
+        if some and total + size > _VALUES_AT_ONCE:
+            yield some
+            some, total = [], 0
+        some.append(place)
+        total += size
+    yield some
+
+
+def _packed(matrices: Sequence[Matrix]) -> Iterator[bytes]:
+    """What is to be zipped of each, of matrices with as many ticks: all that is done row by row is done at once."""
+    rows = np.concatenate(matrices) if len(matrices) > 1 else np.ascontiguousarray(matrices[0])
+    decimals, numbers = _numbers(rows)
     changes = numbers[:, 1:] - numbers[:, :-1]
-    numbers[raw] = bits[raw]
-    changes[raw] = bits[raw, 1:] ^ bits[raw, :-1]
+    raw = np.flatnonzero(decimals == _RAW)
+    if len(raw):
+        bits = rows.view(np.int64)[raw]
+        numbers[raw], changes[raw] = bits, bits[:, 1:] ^ bits[:, :-1]
     united = np.bitwise_or.reduce(changes, axis=1)
-    shifts = np.bitwise_count((united & -united).view(np.uint64) - np.uint64(1)) & 63  # zeros below; none of nothing
+    # How many bits of all are zero below; none where nothing changes.
+    shifts = np.bitwise_count((united & -united).view(np.uint64) - np.uint64(1)) & 63
     if shifts.any():
         changes >>= shifts[:, np.newaxis].astype(np.int64)
     words = _zigzag(changes)
-    words[raw] = (bits[raw, 1:] ^ bits[raw, :-1]).view(np.uint64) >> shifts[raw, np.newaxis].astype(np.uint64)
-    widths = np.searchsorted(_WIDTHS, words.max(axis=1, initial=0), side="right")
-    order = np.argsort(-widths, kind="stable")
-    words = words[order]
-    parts = [np.stack([decimals, shifts, widths]).astype(np.uint8).tobytes(), _shuffled(numbers[:, 0].view(np.uint64))]
-    for place in range(int(widths.max(initial=0))):
-        count = int(np.count_nonzero(widths > place))
-        parts.append((words[:count] >> np.uint64(8 * place)).astype(np.uint8).tobytes())
-    return b"".join(parts)
+    if len(raw):
+        words[raw] = (bits[:, 1:] ^ bits[:, :-1]).view(np.uint64) >> shifts[raw, np.newaxis].astype(np.uint64)
+    most: Words = words.max(axis=1, initial=0)
+    widths = np.searchsorted(_WIDTHS, most, side="right")
+    heads = np.array([decimals, shifts, widths], np.uint8)
+    firsts = np.ascontiguousarray(numbers[:, 0]).view(np.uint8).reshape(-1, 8)
+    end = 0
+    for matrix in matrices:
+        begin, end = end, end + len(matrix)
+        its = widths[begin:end]
+        order = begin + np.argsort(-its, kind="stable")
+        parts = [heads[:, begin:end].tobytes(), firsts[begin:end].T.tobytes()]
+        for place in range(int(its.max(initial=0))):
+            there = order[: np.count_nonzero(its > place)]
+            parts.append((words[there] >> np.uint64(8 * place)).astype(np.uint8).tobytes())
+        yield b"".join(parts)
 
 
 def _unpacked(data: Bytes, series: int, ticks: int, wanted: Sequence[int] | None) -> Matrix:
@@ -141,16 +183,17 @@ def _unpacked(data: Bytes, series: int, ticks: int, wanted: Sequence[int] | None
 
 def _values(words: Words, firsts: Words, decimals: Numbers, shifts: Numbers) -> Matrix:
     """The doubles of some series, out of the changes in all places but their first."""
-    raw = np.flatnonzero(decimals == _RAW)
-    xored = words[raw] << shifts[raw, np.newaxis].astype(np.uint64)
-    xored[:, 0] = firsts[raw]
     numbers = unzigzagged(words)
     if shifts.any():
         numbers <<= shifts[:, np.newaxis]
     numbers[:, 0] = firsts.view(np.int64)
     np.cumsum(numbers, axis=1, out=numbers)
     made: Matrix = numbers / _POWERS[np.where(decimals == _RAW, 0, decimals)][:, np.newaxis]
-    made[raw] = np.bitwise_xor.accumulate(xored, axis=1).view(np.float64)
+    raw = np.flatnonzero(decimals == _RAW)
+    if len(raw):
+        xored = words[raw] << shifts[raw, np.newaxis].astype(np.uint64)
+        xored[:, 0] = firsts[raw]
+        made[raw] = np.bitwise_xor.accumulate(xored, axis=1).view(np.float64)
     return made
 
 
@@ -169,7 +212,9 @@ def _numbers(matrix: Matrix) -> tuple[Numbers, Numbers]:
 
 
 def _zigzag(numbers: Numbers) -> Words:
-    return ((numbers << 1) ^ (numbers >> 63)).view(np.uint64)
+    signs = numbers >> 63
+    signs ^= numbers << 1
+    return signs.view(np.uint64)
 
 
 def _shuffled(words: Words) -> bytes:

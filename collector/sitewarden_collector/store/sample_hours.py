@@ -1,9 +1,8 @@
 """Hours of samples: what the minute blocks of one agent hold, joined to one block an hour and schema.
 
-An hour takes the place of its minutes, and of the observations that say that there are minutes, in the transaction that
-writes it, so that every sample is in exactly one block at any time. Minutes that rules have not seen yet, or that are
-parked for another try, are left as they came. Times in an hour are corrected already. Not here: joining
-(`services.compaction`), reading (`store.tracks`, which reads both).
+An hour takes the place of its minutes in the transaction that writes it, so that every sample is in exactly one block
+at any time. Minutes that rules have not seen yet, or that are parked for another try, are left as they came. Times in
+an hour are corrected already. Not here: joining (`services.compaction`), reading (`store.tracks`, which reads both).
 """
 
 from __future__ import annotations
@@ -29,7 +28,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
-    exists,
     func,
     select,
     tuple_,
@@ -40,7 +38,6 @@ from sitewarden_collector.store import bulk, matrices
 from sitewarden_collector.store.base import Id, Ns, metadata
 from sitewarden_collector.store.evaluations import parked
 from sitewarden_collector.store.kept_samples import Around, needed
-from sitewarden_collector.store.observations import observations
 from sitewarden_collector.store.samples import blocks, schemas
 from sitewarden_collector.store.spools import spools
 
@@ -124,19 +121,6 @@ _TAKE_STRETCH = delete(blocks).where(
     *_MINE, blocks.c.seq.between(bindparam("first"), bindparam("last")), blocks.c.last_ns < bindparam("before_ns")
 )
 _TAKE_ONE = delete(blocks).where(*_MINE, blocks.c.seq == bindparam("batch"), blocks.c.idx == bindparam("place"))
-# An observation of samples says nothing but that there is a block.
-_FORGET_TOLD = delete(observations).where(
-    observations.c.agent_id == bindparam("agent"),
-    observations.c.epoch == bindparam("spool"),
-    observations.c.seq.between(bindparam("first"), bindparam("last")),
-    observations.c.kind == "samples",
-    ~exists().where(
-        blocks.c.agent_id == observations.c.agent_id,
-        blocks.c.epoch == observations.c.epoch,
-        blocks.c.seq == observations.c.seq,
-        blocks.c.idx == observations.c.idx,
-    ),
-)
 _KEY = tuple(hours.primary_key.columns)
 _GROW = (
     update(hours)
@@ -167,6 +151,11 @@ def ripe(tx: Connection, agent_ids: Collection[str], *, before_ns: int, limit: i
     made = Ripe(before_ns)
     # Batches of which something is left, or may be: their blocks are named one by one.
     left = {found[-1][:3]} if len(found) == limit else set()
+    is_plain = not (again or left) and {(one.agent_id, one.schema_id) for one in found} <= known
+    if is_plain and sum([one.series * one.ticks for one in found]) <= values:
+        made.minutes = found
+        _name_stretches(made, found, left)
+        return made
     for one in found:
         values -= one.series * one.ticks
         if one[:3] in again or (one.agent_id, one.schema_id) not in known or (values < 0 and made.minutes):
@@ -202,8 +191,7 @@ def of(tx: Connection, agent_id: str, schema_id: str, hour: int) -> list[Hour]:
 
 
 def take(tx: Connection, found: Ripe) -> bool:
-    """Delete these minute blocks and the observations that say that they are there; False when one was not there any
-    more."""
+    """Delete these minute blocks; False when one was not there any more."""
     stretches = [
         {"agent": agent_id, "spool": epoch, "first": first, "last": last, "before_ns": found.before_ns}
         for agent_id, epoch, first, last in found.stretches
@@ -213,10 +201,6 @@ def take(tx: Connection, found: Ripe) -> bool:
     ]
     gone = tx.execute(_TAKE_STRETCH, stretches).rowcount if stretches else 0
     gone += tx.execute(_TAKE_ONE, single).rowcount if single else 0
-    told = [{name: one[name] for name in ("agent", "spool", "first", "last")} for one in stretches]
-    told += [{"agent": agent_id, "spool": epoch, "first": seq, "last": seq} for agent_id, epoch, seq, _ in found.single]
-    if told:
-        tx.execute(_FORGET_TOLD, told)
     return gone == len(found.minutes)
 
 
@@ -259,16 +243,15 @@ def _parts(dialect: str) -> Select[Any]:
 
 def _name_stretches(made: Ripe, found: Sequence[Minute], left: Collection[tuple[Any, ...]]) -> None:
     """Between two batches of which something is left, a spool's batches are one stretch."""
-    at = None
+    spool, begin = ("", ""), 0
     for one in found:
-        if one[:3] in left:
-            at = None
-        elif at is not None and one[:2] == at:
-            agent_id, epoch, first, _ = made.stretches[-1]
-            made.stretches[-1] = (agent_id, epoch, first, one.seq)
+        if left and one[:3] in left:
+            spool = ("", "")
+        elif one.epoch == spool[1] and one.agent_id == spool[0]:
+            made.stretches[-1] = (*spool, begin, one.seq)
         else:
-            at = one[:2]
-            made.stretches.append((one.agent_id, one.epoch, one.seq, one.seq))
+            spool, begin = (one.agent_id, one.epoch), one.seq
+            made.stretches.append((*spool, begin, begin))
 
 
 def _of(table: Table, *names: str) -> Select[Any]:
