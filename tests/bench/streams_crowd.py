@@ -2,7 +2,7 @@
 
 `python -m tests.bench.streams_crowd FILE ADDRESS` reads identities from FILE (`streams` wrote them), connects
 them and then does what it is told, a word a line, each answered by a line of JSON: `count` and `report`,
-`send` and `rest` let batches flow or not, `forget` drops what was counted, `end` ends it.
+`send` and `rest` let batches flow or not, `beat` and `hush` heartbeats, `forget` drops what was counted, `end` ends it.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ async def crowd(file: Path, address: str) -> None:
                     agent.sending.set()
                 case "rest":
                     agent.sending.clear()
+                case "beat" | "hush":
+                    agent.beating = word == "beat"
                 case "forget":
                     agent.counts.forget()
         told = report(agents) if word == "report" else count(agents)

@@ -95,6 +95,7 @@ class SimulatedAgent:
         self.sending = asyncio.Event()
         """Cleared when no further batch is to be made: what is under way is still waited for."""
         self.sending.set()
+        self.beating = True
 
     @property
     def settled(self) -> bool:
@@ -228,6 +229,9 @@ class SimulatedAgent:
         async def ask() -> None:
             await asyncio.sleep(self._chance.uniform(0, self._scenario.heartbeat_s))
             while True:
+                if not self.beating:
+                    await asyncio.sleep(self._scenario.heartbeat_s)
+                    continue
                 beat = control_pb2.Heartbeat(agent_time_unix_ns=time.time_ns() + self._off_ns)
                 asked_s.append(time.monotonic())
                 await call.write(control_pb2.ControlRequest(heartbeat=beat).SerializeToString())
