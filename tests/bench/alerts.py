@@ -202,7 +202,9 @@ def _theirs(folder: Path) -> list[float]:
                 if ("id", name) in labels:
                     values[labels] = 0.99
             sent[name] = peer.write(values)
-        time.sleep(5.0)
+        until_s = time.monotonic() + ARRIVE_S
+        while time.monotonic() < until_s and len(_between(sent, webhook)) < len(sent):
+            time.sleep(0.2)
         return list(_between(sent, webhook).values())
     finally:
         peer.close()
