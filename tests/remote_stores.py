@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -35,13 +36,14 @@ class Store:
 
     kind: Kind
     late_window: str = ""  # of Prometheus: how much older than the newest a sample may be
+    certificate: tuple[Path, Path] | None = None  # of Prometheus: it speaks TLS with this one and its key
     port: int = 0
     _folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="swrw")))
     _process: subprocess.Popen[bytes] | None = None
 
     @property
     def origin(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self.certificate else ''}://127.0.0.1:{self.port}"
 
     @property
     def write_url(self) -> str:
@@ -94,7 +96,8 @@ class Store:
         """What a GET answers. Raises OSError."""
         request = urllib.request.Request(f"{self.origin}{path}?{urllib.parse.urlencode(query)}")
         request.add_header("Authorization", "Basic " + b64encode(f"{USER}:{PASSWORD}".encode()).decode())
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        trusted = ssl.create_default_context(cafile=str(self.certificate[0])) if self.certificate else None
+        with urllib.request.urlopen(request, timeout=20, context=trusted) as answer:
             return bytes(answer.read())
 
     def samples(self, selector: str, *, until_ns: int, span: str = "6h") -> list[tuple[dict[str, str], list[Any]]]:
@@ -109,7 +112,10 @@ class Store:
     def _prometheus(self) -> list[str]:
         window = f"storage: {{tsdb: {{out_of_order_time_window: {self.late_window}}}}}" if self.late_window else "{}"
         (self._folder / "prometheus.yml").write_text(window)
-        (self._folder / "web.yml").write_text(f"basic_auth_users: {{{USER}: '{_HASH}'}}")
+        web = f"basic_auth_users: {{{USER}: '{_HASH}'}}\n"
+        if self.certificate:
+            web += f"tls_server_config: {{cert_file: {self.certificate[0]}, key_file: {self.certificate[1]}}}\n"
+        (self._folder / "web.yml").write_text(web)
         return [
             "prometheus",
             "--config.file=prometheus.yml",

@@ -203,7 +203,7 @@ class RemoteWrite(Table, frozen=True):
     samples_per_request: int = 10_000
 
     def __repr__(self) -> str:
-        return f"RemoteWrite(url={self.url!r})"  # the others may be secrets
+        return f"RemoteWrite(url={self.url.partition('?')[0]!r})"  # all else may be secret
 
 
 class Export(Table, frozen=True):
