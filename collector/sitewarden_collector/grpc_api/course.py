@@ -61,7 +61,7 @@ class Batches:
         self._gathered: Gathered[Sent, Accepted | Refused] = Gathered(front.db, together, after=self.tally.hand_over)
 
     def give(self, sent: Sent, settle: Callable[[Accepted | Refused | Exception], None]) -> None:
-        self._gathered.give(sent, settle)
+        self._gathered.give(sent.agent_id + sent.batch.epoch, sent, settle)
 
 
 class Course:

@@ -1,8 +1,9 @@
 """Work of one kind that is gathered while the writer is busy, and done together in its next transaction.
 
 What is given waits for the group before it, and until `pause_s` after that one began: few streams are served at once,
-and many share a commit. Should a group fail, each of its items is done alone, so that a bad one harms no other. Used
-from one event loop. Not here: what the work is.
+and many share a commit. Should a group fail, each of its items is done alone, so that a bad one harms no other. What
+comes from one source stays together: its rows lie on the same pages, and it hears of all of them at once. Used from one
+event loop. Not here: what the work is.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _log = logging.getLogger("sitewarden.gathering")
 
 
 class Gathered(Generic[I, T]):
-    """Life: made once, used until its loop ends. Items are done in the order in which they were given."""
+    """Life: made once, used until its loop ends. Items of one source are done in the order in which they were given."""
 
     def __init__(
         self,
@@ -45,13 +46,13 @@ class Gathered(Generic[I, T]):
         self._after = after
         self._together = together
         self._pause_s = pause_s
-        self._waiting: list[tuple[I, Callable[[T | Exception], None]]] = []
+        self._waiting: dict[str, list[tuple[I, Callable[[T | Exception], None]]]] = {}
         self._working: asyncio.Task[None] | None = None
         self._next_s = 0.0
 
-    def give(self, item: I, settle: Callable[[T | Exception], None]) -> None:
+    def give(self, source: str, item: I, settle: Callable[[T | Exception], None]) -> None:
         """Have `item` done; `settle` is called with what came of it, after its commit, and must not raise."""
-        self._waiting.append((item, settle))
+        self._waiting.setdefault(source, []).append((item, settle))
         if self._working is None:
             self._working = asyncio.ensure_future(self._work())
 
@@ -61,7 +62,7 @@ class Gathered(Generic[I, T]):
             while self._waiting:
                 await asyncio.sleep(max(0.0, self._next_s - loop.time()))
                 self._next_s = loop.time() + self._pause_s
-                some, self._waiting = self._waiting[:ITEMS_MAX], self._waiting[ITEMS_MAX:]
+                some = self._next()
                 results = await self._done([item for item, _ in some])
                 for (_, settle), result in zip(some, results, strict=True):
                     settle(result)
@@ -69,6 +70,13 @@ class Gathered(Generic[I, T]):
                     self._after()
         finally:
             self._working = None
+
+    def _next(self) -> list[tuple[I, Callable[[T | Exception], None]]]:
+        """All of the sources that wait longest."""
+        some: list[tuple[I, Callable[[T | Exception], None]]] = []
+        while self._waiting and len(some) < ITEMS_MAX:
+            some += self._waiting.pop(next(iter(self._waiting)))
+        return some
 
     async def _done(self, items: Sequence[I]) -> Sequence[T | Exception]:
         try:
