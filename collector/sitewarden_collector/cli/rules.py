@@ -1,5 +1,5 @@
-"""`sitewarden rules test | list | show | packs | parked | retry`: try a file of rules, see those in force and what
-could not be evaluated, and evaluate that again.
+"""`sitewarden rules test | list | show | packs | parked | retry | suspended | resume`: try a file of rules, see those
+in force and what could not be evaluated, evaluate that again, and bring back rules that were suspended.
 
 `rules test FILE --against RECORDED.jsonl` shows the signals that the rules of FILE would have given; the format of
 recorded observations is described in `sitewarden_alerting/recorded.py` and by `rules test --help`.
@@ -8,6 +8,7 @@ recorded observations is described in `sitewarden_alerting/recorded.py` and by `
 from __future__ import annotations
 
 import argparse
+import getpass
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -26,8 +27,8 @@ from sitewarden_collector.cli import _common
 from sitewarden_collector.cli._common import iso
 from sitewarden_collector.errors import ConfigError, NotFound
 from sitewarden_collector.services import parked as parking
-from sitewarden_collector.services import policies, rulepacks
-from sitewarden_collector.store import evaluations
+from sitewarden_collector.services import policies, rulepacks, suspending
+from sitewarden_collector.store import evaluations, suspensions
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -66,9 +67,17 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     which.add_argument("--all", action="store_true", help=f"everything, {parking.RETRY_MAX} at most")
     retry.set_defaults(run=_retry)
 
-    for one in (listing, show, packs, parked, retry):
+    suspended = commands.add_parser("suspended", help="rules that failed or took too long, and are out of force")
+    suspended.set_defaults(run=_suspended)
+
+    resume = commands.add_parser("resume", help="bring a suspended rule back into force, once it is mended")
+    resume.add_argument("name", metavar="RULE", help="as `sitewarden rules suspended` shows it")
+    resume.add_argument("--by", default="", metavar="NAME", help="who does it (default: your login name)")
+    resume.set_defaults(run=_resume)
+
+    for one in (listing, show, packs, parked, retry, suspended, resume):
         _common.add_config_option(one)
-    for one in (test, listing, show, packs, parked, retry):
+    for one in (test, listing, show, packs, parked, retry, suspended, resume):
         _common.add_json_option(one)
 
 
@@ -217,3 +226,33 @@ def _retry(arguments: argparse.Namespace) -> int:
         rows = [(one.parked.id, "done" if one.done else "failed again", one.said) for one in tried]
         _common.print_table(("ID", "RESULT", "SAID"), rows, empty="nothing is parked")
     return 0 if all(one.done for one in tried) else 1
+
+
+def _suspended(arguments: argparse.Namespace) -> int:
+    with closing(_common.open_database(_common.load_config(arguments))) as db:
+        found = db.read_now(suspensions.every)
+        names = db.read_now(suspending.names, found)
+    rows = [
+        {"rule": one.rule, "site": names.get(one.site_id, ""), "since": iso(one.since_ns), "why": one.why}
+        for one in found
+    ]
+    if arguments.json:
+        _common.print_json(rows)
+    else:
+        shown = [(row["rule"], row["site"] or "everywhere", row["since"], row["why"]) for row in rows]
+        _common.print_table(("RULE", "AT", "SINCE", "WHY"), shown, empty="every rule is in force")
+    return 0
+
+
+def _resume(arguments: argparse.Namespace) -> int:
+    config = _common.load_config(arguments)
+    who = arguments.by or getpass.getuser()
+    with closing(_common.open_database(config)) as db:
+        policy = policies.policy_of(config)
+        gone = db.write_now(suspending.resume, arguments.name, policy, now_ns=time.time_ns(), by=who)
+        names = db.read_now(suspending.names, gone)
+    if arguments.json:
+        _common.print_json([{"rule": one.rule, "site": names.get(one.site_id, "")} for one in gone])
+    else:
+        print(f"{arguments.name} is in force again; what it failed on: `sitewarden rules retry --all`")
+    return 0

@@ -12,9 +12,9 @@ from sitewarden_collector.console import tables
 from sitewarden_collector.console.fields import fields
 from sitewarden_collector.console.i18n import N_
 from sitewarden_collector.console.pages import done, gettext, page
-from sitewarden_collector.services import parked, policies, rulepacks
+from sitewarden_collector.services import parked, policies, rulepacks, suspending
 from sitewarden_collector.services.access import Permission, Principal
-from sitewarden_collector.store import evaluations, listings, notices, site_names
+from sitewarden_collector.store import evaluations, listings, notices, site_names, suspensions
 from sitewarden_collector.store.notices import STATES
 from sitewarden_collector.store.pages import Window
 from sitewarden_collector.web.context import context
@@ -39,7 +39,8 @@ async def listing(request: Request, principal: Sets) -> HTMLResponse:
     )
     summary = await ctx.db.read(notices.summary, now_ns=ctx.now_ns())
     left = await ctx.db.read(evaluations.parked_listing)
-    names = await ctx.db.read(site_names.of_ids, [one.site_id for one in left])
+    out = await ctx.db.read(suspensions.every)
+    names = await ctx.db.read(site_names.of_ids, [*(one.site_id for one in left), *(one.site_id for one in out)])
     return page(
         request,
         principal,
@@ -49,6 +50,7 @@ async def listing(request: Request, principal: Sets) -> HTMLResponse:
         summary=summary,
         states=STATES,
         parked=left,
+        suspended=out,
         site_names=names,
     )
 
@@ -77,3 +79,16 @@ async def retry_parked(request: Request, principal: Sets) -> Response:
     text = N_("%(done)s of %(all)s are evaluated now.")
     said = gettext(request, principal, text, done=succeeded, all=len(tried))
     return done(request, said, back="/admin/queues", kind="success" if succeeded == len(tried) else "warning")
+
+
+@router.post("/rules/resume")
+async def resume_rule(request: Request, principal: Sets) -> Response:
+    """Bring a suspended rule back into force."""
+    ctx = context(request)
+    form = await fields(request, principal)
+    policy = policies.policy_of(ctx.config)
+    name = form.text("rule")
+    await ctx.db.run_alone(suspending.resume, name, policy, now_ns=ctx.now_ns(), by=principal.name)
+    return done(
+        request, gettext(request, principal, N_("%(rule)s is in force again."), rule=name), back="/admin/queues"
+    )

@@ -5,7 +5,8 @@ notices, outcomes of actions, the rules' state and the cursors all move in one t
 the whole or nothing. Lanes that hold nothing but samples far from every level are passed over together; the others are
 evaluated in groups, sites in turn, for as long as intake can wait for the same writer. Where a group fails, its lanes
 are tried one by one; a batch that cannot be evaluated is parked with its error and passed over; a rule that fails on
-one observation is parked beside it while the other rules go on. `tick` applies what depends on time alone: silent
+one observation is parked beside it while the other rules go on, and one that does so again and again is suspended
+(`services.suspending`). `tick` applies what depends on time alone: silent
 agents, things that did not come, tickets that stayed recovered.
 
 On PostgreSQL one collector evaluates at a time (`lock.alone`); the others' turn is an empty step.
@@ -37,10 +38,11 @@ from sitewarden_alerting.rules import (
     quietly,
 )
 from sitewarden_alerting.rules import tick as tick_rules
-from sitewarden_collector.services import actions, faults
+from sitewarden_collector.services import actions, faults, suspending
 from sitewarden_collector.services import tickets as ticketing
 from sitewarden_collector.services.faults import Memory
 from sitewarden_collector.services.lanes import BATCHES_PER_LANE, Loud, group, in_turn, look
+from sitewarden_collector.services.recall import Books, Recall
 from sitewarden_collector.store import agents, evaluations, lock, observations, silences, spools, tickets, waiting
 from sitewarden_collector.store.waiting import Lane
 
@@ -54,7 +56,7 @@ class _Step:
     """One step under way. `clock` says seconds that only grow; where it stands still, nothing is put off."""
 
     tx: Connection
-    rulebook: Rulebook
+    books: Books
     policy: Policy
     memory: Memory
     now_ns: int
@@ -87,18 +89,22 @@ def step(
     """
     if not lock.alone(tx, "evaluation"):
         return 0
-    now = _Step(tx, rulebook, policy, Memory() if memory is None else memory, now_ns, clock, meter)
-    began_s, recall = clock(), now.memory.recall
+    memory = Memory() if memory is None else memory
+    began_s, recall = clock(), memory.recall
     there = waiting.lanes(tx, most=recall.lanes, batches=BATCHES_PER_LANE)
     if not there:
         return 0
-    still, loud = look(tx, rulebook, recall, there)
+    books = suspending.in_force(tx, rulebook, recall, policy, now_ns=now_ns)
+    now = _Step(tx, books, policy, memory, now_ns, clock, meter)
+    still, loud = look(tx, books.whole, recall, there)
     if not waiting.move(tx, still):
         raise RuntimeError("another collector evaluated these batches meanwhile")
     done = sum(lane.last - lane.first for lane in still)
     looked_s = clock() - began_s
     recall.looked(looked_s)
-    return done + _take(now, loud, until_s=began_s + looked_s + STEP_S)
+    done += _take(now, loud, until_s=began_s + looked_s + STEP_S)
+    suspending.weigh(tx, rulebook, recall, policy, now_ns=now_ns)
+    return done
 
 
 def tick(tx: Connection, rulebook: Rulebook, policy: Policy, *, now_ns: int, started_ns: int = 0) -> int:
@@ -112,11 +118,13 @@ def tick(tx: Connection, rulebook: Rulebook, policy: Policy, *, now_ns: int, sta
     sites: dict[str, list[AgentSeen]] = defaultdict(list)
     for seen in agents.listened_for(tx):
         sites[seen.site_id].append(seen)
+    recall = Recall()
+    books = suspending.in_force(tx, rulebook, recall, policy, now_ns=now_ns)
     states = evaluations.peek_all(tx)  # nobody else changes them: only one evaluates at a time
     silent = sum(lately_silent(state, now_ns=now_ns) for state in states.values())
     for site_id, here in sites.items():
         state = states.get(site_id, SiteState())
-        ticked = tick_rules(rulebook, state, here, now_ns=now_ns, started_ns=started_ns)
+        ticked = tick_rules(books.of(site_id), state, here, now_ns=now_ns, started_ns=started_ns)
         if ticked == Evaluated(state, ()):
             continue
         if lately_silent(ticked.state, now_ns=now_ns) and not lately_silent(state, now_ns=now_ns):
@@ -126,12 +134,13 @@ def tick(tx: Connection, rulebook: Rulebook, policy: Policy, *, now_ns: int, sta
         try:
             with tx.begin_nested():
                 evaluations.save_states(tx, {site_id: ticked.state})
-                _park_rules(tx, site_id, "", ticked, now_ns=now_ns)
+                recall.failed |= _park_rules(tx, site_id, "", ticked, now_ns=now_ns)
                 decided += _decide(tx, {site_id: ticked.signals}, policy, now_ns=now_ns)
         except OperationalError:
             raise
         except Exception as error:  # noqa: BLE001  one site must not stop the others
             _park(tx, site_id, "", "", 0, error, now_ns=now_ns)
+    suspending.weigh(tx, rulebook, recall, policy, now_ns=now_ns)
     return decided
 
 
@@ -183,7 +192,7 @@ def _evaluate_together(now: _Step, group: Sequence[Loud]) -> None:
         told.append(Told(lane.agent_id, legible(sorted(seen, key=lambda one: one.key))))
     if not waiting.move(tx, lanes):
         raise _Overtaken("another collector evaluated these batches meanwhile")
-    apply_all(tx, now.rulebook, now.policy, told, memory=now.memory, now_ns=now.now_ns, meter=now.meter)
+    apply_all(tx, now.books, now.policy, told, memory=now.memory, now_ns=now.now_ns, meter=now.meter)
 
 
 def _evaluate_or_park(now: _Step, lane: Lane, *, first: int, last: int) -> None:
@@ -195,7 +204,7 @@ def _evaluate_or_park(now: _Step, lane: Lane, *, first: int, last: int) -> None:
             if not spools.mark_evaluated(tx, lane.agent_id, lane.epoch, from_seq=first, to_seq=last):
                 raise _Overtaken("another collector evaluated these batches meanwhile")
             told = [Told(lane.agent_id, seen)]
-            apply_all(tx, now.rulebook, now.policy, told, memory=now.memory, now_ns=now.now_ns, meter=now.meter)
+            apply_all(tx, now.books, now.policy, told, memory=now.memory, now_ns=now.now_ns, meter=now.meter)
     except (OperationalError, _Overtaken):
         raise  # the database's trouble, not the batch's
     except Exception as error:  # noqa: BLE001  a poisoned batch must not stop the others
@@ -224,12 +233,13 @@ def apply(
 ) -> None:
     """Let observations of one agent have their effect: outcomes, faults, rules, tickets. What a rule fails on is
     parked."""
-    apply_all(tx, rulebook, policy, [Told(agent_id, observations)], memory=memory, now_ns=now_ns)
+    told = [Told(agent_id, observations)]
+    apply_all(tx, Books(rulebook), policy, told, memory=memory, now_ns=now_ns)
 
 
 def apply_all(
     tx: Connection,
-    rulebook: Rulebook,
+    books: Books,
     policy: Policy,
     told: Sequence[Told],
     *,
@@ -252,15 +262,15 @@ def apply_all(
     before = evaluations.states_of(tx, by_site)
     after = dict(before)
     found: dict[str, list[Signal]] = {}
-    plans = memory.recall.looks(rulebook).plans
     for site_id, by_agent in by_site.items():
-        signals = found.setdefault(site_id, [])
+        signals, rulebook = found.setdefault(site_id, []), books.of(site_id)
+        plans = memory.recall.looks(rulebook).plans
         for agent_id, here in by_agent.items():
             evaluated = evaluate(rulebook, after[site_id], here, now_ns=now_ns, plans=plans, meter=meter)
             after[site_id] = evaluated.state
             signals += evaluated.signals
             memory.recall.count(site_id, evaluated.costs)
-            _park_rules(tx, site_id, agent_id, evaluated, now_ns=now_ns)
+            memory.recall.failed |= _park_rules(tx, site_id, agent_id, evaluated, now_ns=now_ns)
     evaluations.save_states(tx, {site_id: state for site_id, state in after.items() if state != before[site_id]})
     everywhere = [signal for signals in found.values() for signal in signals]
     current = iter(faults.current(tx, everywhere, seen))
@@ -322,7 +332,8 @@ def follow(tx: Connection, aliases: Sequence[Alias], policy: Policy, *, now_ns: 
             ticketing.apply(tx, moved, policy, now_ns=now_ns, by=who)
 
 
-def _park_rules(tx: Connection, site_id: str, agent_id: str, evaluated: Evaluated, *, now_ns: int) -> None:
+def _park_rules(tx: Connection, site_id: str, agent_id: str, evaluated: Evaluated, *, now_ns: int) -> set[str]:
+    """Park what rules failed on; which rules."""
     by_batch: dict[tuple[str, str, int], list[RuleFailure]] = defaultdict(list)
     for failure in evaluated.failures:
         epoch, seq = ("", 0) if failure.key is None else (failure.key.epoch, failure.key.seq)
@@ -339,6 +350,7 @@ def _park_rules(tx: Connection, site_id: str, agent_id: str, evaluated: Evaluate
             now_ns=now_ns,
             indexes={failure.key.index for failure in failed if failure.key is not None},
         )
+    return {failure.rule for failure in evaluated.failures}
 
 
 def _park(tx: Connection, site_id: str, agent_id: str, epoch: str, seq: int, error: Exception, *, now_ns: int) -> None:

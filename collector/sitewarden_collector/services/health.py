@@ -12,7 +12,16 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from sitewarden_collector.store import evaluations, export_cursors, notices, sample_hours, spools, vitals, webhooks
+from sitewarden_collector.store import (
+    evaluations,
+    export_cursors,
+    notices,
+    sample_hours,
+    spools,
+    suspensions,
+    vitals,
+    webhooks,
+)
 
 EVALUATION_LAG_MAX_S = 120.0
 NOTICE_WAIT_MAX_S = 120.0
@@ -35,6 +44,7 @@ class Facts:
     notices: Mapping[str, int]  # by state, every state is there
     oldest_notice_s: float
     parked_evaluations: int = 0
+    suspended_rules: int = 0
     unjoined_s: float = 0.0  # age of the oldest samples that are not joined to their hour
     webhooks: Mapping[str, int] = field(default_factory=dict)  # messages by state
     export: export_cursors.Standing | None = None  # how sending to a remote store stands; None: never was on
@@ -84,6 +94,7 @@ def examine(tx: Connection, *, now_ns: int) -> Facts:
         notices={str(state): count for state, count in outbox.by_state.items()},
         oldest_notice_s=_age_s(outbox.oldest_due_ns, now_ns=now_ns),
         parked_evaluations=evaluations.parked_count(tx),
+        suspended_rules=len({one.rule for one in suspensions.every(tx)}),
         unjoined_s=_age_s(sample_hours.oldest_waiting_ns(tx), now_ns=now_ns),
         webhooks=webhooks.unsent(tx),
         export=export_cursors.standing(tx, now_ns=now_ns),
@@ -116,6 +127,11 @@ def judge(facts: Facts, local: Local = _NOTHING) -> Verdict:
         attention.append(
             f"{parked} evaluations are parked: rules or batches that failed, while the others go on; see `sitewarden "
             "rules parked`, mend the rule or update, then `sitewarden rules retry --all`"
+        )
+    if suspended := facts.suspended_rules:
+        attention.append(
+            f"{suspended} rules are out of force because they failed or took too long: see `sitewarden rules "
+            "suspended`, mend them, then `sitewarden rules resume NAME`"
         )
     if facts.unjoined_s > UNJOINED_MAX_S:
         attention.append(

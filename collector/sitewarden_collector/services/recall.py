@@ -5,7 +5,7 @@ Of one process; only the writer's thread touches it. Not here: what grouping lea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sitewarden_alerting.rules import Cost, Plans, Rulebook
@@ -18,6 +18,19 @@ LOOK_S = 0.02  # at the blocks of all lanes of one step, about
 PACE_S = 0.001  # an observation, until it was measured
 PACE_WEIGHT = 0.3  # of the newest measurement
 SERVED_MAX = 20_000
+SUSPECT_S = 0.001  # a call: rules that never took so long are not looked at
+BOOKS_MAX = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """The rules in force: the `whole` book, and what is left of it where some are not."""
+
+    whole: Rulebook
+    by_site: Mapping[str, Rulebook] = field(default_factory=dict)
+
+    def of(self, site_id: str) -> Rulebook:
+        return self.by_site.get(site_id, self.whole)
 
 
 @dataclass(slots=True)
@@ -27,17 +40,34 @@ class Recall:
     lanes: int = LANES_MAX  # that are looked at in one step
     pace_s: float = PACE_S  # what an observation that a rule must judge costs, about
     served: dict[str, int] = field(default_factory=dict)  # sites, by when they had their last turn
-    costs: dict[tuple[str, str], Cost] = field(default_factory=dict)  # of rules at sites, in the time that is looked at
-    costs_since_ns: int = 0
+    failed: set[str] = field(default_factory=set)  # rules, since they were last weighed
     _turn: int = 0
-    _looks: Looks | None = None
-    _book: Rulebook | None = None
+    _costs: dict[tuple[str, str], Cost] = field(default_factory=dict)  # of rules at sites
+    _costs_since_ns: int = 0
+    _slow: set[tuple[str, str]] = field(default_factory=set)
+    _looks: dict[int, tuple[Rulebook, Looks]] = field(default_factory=dict)
+    _books: tuple[Rulebook, frozenset[tuple[str, str]], Books] | None = None
 
     def looks(self, rulebook: Rulebook) -> Looks:
         """How blocks are looked at for this rulebook."""
-        if self._looks is None or self._book is not rulebook:
-            self._looks, self._book = Looks(Plans(rulebook.others)), rulebook
-        return self._looks
+        found = self._looks.get(id(rulebook))
+        if found is None or found[0] is not rulebook:
+            if len(self._looks) >= BOOKS_MAX:
+                self._looks.clear()
+            found = self._looks[id(rulebook)] = rulebook, Looks(Plans(rulebook.others))
+        return found[1]
+
+    def books(self, rulebook: Rulebook, out: frozenset[tuple[str, str]]) -> Books:
+        """The rulebook without the rules that are `out` of force at a site, or everywhere where the site is empty."""
+        before = self._books
+        if before is not None and before[0] is rulebook and before[1] == out:
+            return before[2]
+        whole = _without(rulebook, {name for name, site_id in out if not site_id})
+        places = {site_id for _, site_id in out if site_id}
+        by_site = {place: _without(whole, {name for name, site_id in out if site_id == place}) for place in places}
+        made = Books(whole, by_site)
+        self._books = rulebook, out, made
+        return made
 
     def looked(self, seconds: float) -> None:
         """So long it took to look at the lanes of a step: the next one takes fewer, or more again."""
@@ -58,5 +88,32 @@ class Recall:
     def count(self, site_id: str, costs: Mapping[str, Cost]) -> None:
         """What rules cost at a site."""
         for rule, cost in costs.items():
-            before = self.costs.get((site_id, rule), Cost())
-            self.costs[site_id, rule] = Cost(before.calls + cost.calls, before.seconds + cost.seconds)
+            before = self._costs.get((site_id, rule))
+            if before is not None:
+                cost = Cost(before.calls + cost.calls, before.seconds + cost.seconds)
+            self._costs[site_id, rule] = cost
+            if cost.seconds > cost.calls * SUSPECT_S:
+                self._slow.add((site_id, rule))
+
+    def slow(self, limit_s: float, calls: int) -> dict[str, dict[str, float]]:
+        """The rules that took more than so many seconds a call at some sites, with what they took there."""
+        found: dict[str, dict[str, float]] = {}
+        for site_id, rule in self._slow:
+            cost = self._costs[site_id, rule]
+            if cost.calls >= calls and cost.seconds > cost.calls * limit_s:
+                found.setdefault(rule, {})[site_id] = cost.seconds / cost.calls
+        return found
+
+    def weighed(self, *, now_ns: int, keep_ns: int) -> None:
+        """What failed and what was slow was looked at; costs are kept for a while."""
+        self.failed.clear()
+        if not self._costs_since_ns:
+            self._costs_since_ns = now_ns
+        elif now_ns - self._costs_since_ns > keep_ns:
+            self._costs.clear()
+            self._slow.clear()
+            self._costs_since_ns = now_ns
+
+
+def _without(rulebook: Rulebook, names: Collection[str]) -> Rulebook:
+    return Rulebook(tuple(rule for rule in rulebook.rules if rule.name not in names)) if names else rulebook

@@ -170,6 +170,18 @@ def park(
     tx.execute(write(parked).values(row).on_conflict_do_update(index_elements=key, set_=again))
 
 
+def failures(tx: Connection, rule: str, *, since_ns: int) -> dict[str, tuple[int, int]]:
+    """On how many batches and observations of each site a rule failed since a time; each failure on the time alone
+    counts as an observation."""
+    found: dict[str, tuple[int, int]] = {}
+    query = select(parked.c.site_id, parked.c.seq, parked.c.indexes, parked.c.times)
+    for site_id, seq, indexes, times in tx.execute(query.where(parked.c.rule == rule, parked.c.last_ns >= since_ns)):
+        number = len(msgspec.json.decode(indexes, type=list[int])) if seq and indexes else times
+        batches, before = found.get(site_id, (0, 0))
+        found[site_id] = batches + 1, before + number
+    return found
+
+
 def parked_listing(tx: Connection, *, limit: int = 200) -> list[Parked]:
     """What is parked, the newest first."""
     rows = tx.execute(select(parked).order_by(parked.c.last_ns.desc(), parked.c.id.desc()).limit(limit))

@@ -379,6 +379,15 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_silences_until_ns"), "silences", ["until_ns"], unique=False)
     op.create_table(
+        "suspended_rules",
+        sa.Column("rule", sa.String(length=64), nullable=False),
+        sa.Column("site_id", sa.String(length=36), nullable=False),
+        sa.Column("definition", sa.String(length=64), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("since_ns", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("rule", "site_id", name=op.f("pk_suspended_rules")),
+    )
+    op.create_table(
         "ticket_merges",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("ticket_id", sa.String(length=36), nullable=False),

@@ -187,6 +187,10 @@ ERRORS = (
         "免打扰时段须有开始和结束；都留空表示没有",
     ),
     (
+        "rule {} is not suspended; `sitewarden rules suspended` shows those that are",
+        "规则 {0} 没有停用；`sitewarden rules suspended` 列出已停用的规则",
+    ),
+    (
         "resolve a problem with how it was resolved: `sitewarden problem resolve`",
         "请说明问题如何解决：`sitewarden problem resolve`",
     ),

@@ -26,6 +26,12 @@ HEALTH = (
         "`sitewarden rules retry --all`",
     ),
     (
+        "{} rules are out of force because they failed or took too long: see `sitewarden rules suspended`, mend them, "
+        "then `sitewarden rules resume NAME`",
+        "有 {0} 条规则因失败或耗时过长而停用：请查看 `sitewarden rules suspended`，修正后执行 "
+        "`sitewarden rules resume NAME`",
+    ),
+    (
         "samples of {} h ago are not joined to their hours: charts of long spans lag and the database grows faster; look "
         "in the collector's log for compaction, and at parked evaluations, whose samples it leaves alone",
         "{0} 小时前的样本尚未并入整点：长时段图表滞后，数据库增长更快；请在采集器日志中查看压缩（compaction），"

@@ -26,6 +26,21 @@ RULES = (
     ("{} on {} is {}, {} {}", "{1} 上的 {0} 为 {2}，{3} {4}"),
     ("{} is {} again", "{0} 又为 {1}"),
     ("{}; its first line is all of it", "{0}；它的第一行就是全部"),
+    # Rules that were taken out of force.
+    ("Rule {} is suspended", "规则 {0} 已停用"),
+    (
+        "rule {} is out of force {}: {}; `sitewarden rules parked` shows on what, and once it is mended `sitewarden rules "
+        "resume {}` brings it back",
+        "规则 {0} 已停用（{1}）：{2}；`sitewarden rules parked` 列出相关内容，修正后用 `sitewarden rules resume {3}` 重新启用",
+    ),
+    ("it failed on {} observations of {} batches within an hour", "它在一小时内于 {1} 个批次的 {0} 条观测上失败"),
+    (
+        "it takes {} ms of the processor for an observation, {} are allowed",
+        "它处理一条观测占用处理器 {0} 毫秒，允许 {1} 毫秒",
+    ),
+    ("rule {} is in force again: {}", "规则 {0} 重新启用：{1}"),
+    ("{} brought it back", "由 {0} 重新启用"),
+    ("its definition was changed", "其定义已更改"),
     # Triage.
     ("late news of what was resolved since: {}", "此后已解决之事的迟到消息：{0}"),
     ("part of the storm: {}", "属于风暴的一部分：{0}"),
