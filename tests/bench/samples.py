@@ -24,6 +24,7 @@ from sitewarden_collector.store.engine import Database
 from sitewarden_collector.store.samples import RawBlock
 from sitewarden_collector.store.spools import spools
 from sitewarden_protos import blocks as codec
+from tests.bench import samples_joining
 from tests.cast import DAY, EPOCH, HOUR, MINUTE, NOON, SECOND, settle_agent
 
 SERIES = tuple(Series(f"series_{number}", (), "") for number in range(50))
@@ -41,6 +42,7 @@ def main() -> None:
         _one_site(db)
         _month(db)
         _all_sites(db)
+    samples_joining.main()
 
 
 def _one_site(db: Database) -> None:
