@@ -71,9 +71,9 @@ def _measure(db: Database, count: int, hours: int, *, full: int) -> None:
     least = Cost(min(cost.join_s for cost in costs), min(cost.record_s for cost in costs))
     each_us = 1e6 / (count * PUSHES)
     print(
-        f"  {count} hosts, {hours} h, {full} of {WIDTH} series doubles without end: {wire:.2f} bytes a sample on the wire; "
-        f"on disk {(pages - free - empty) * page_bytes / total:.2f} (goal 1.0), with indexes, what hours and days came to, "
-        f"schemas and newest numbers, and {free * page_bytes / total:.2f} in pages that the next hour fills"
+        f"  {count} hosts, {hours} h, {full} of {WIDTH} series doubles without end: {wire:.2f} bytes a sample on the "
+        f"wire; on disk {(pages - free - empty) * page_bytes / total:.2f} (goal 1.0), with indexes, what hours and "
+        f"days came to, schemas and newest numbers, and {free * page_bytes / total:.2f} in free pages"
     )
     print(
         f"    joining takes {(least.join_s + least.record_s) * each_us:.0f} us a push of {WIDTH} x {TICKS} (goal 20): "
