@@ -7,13 +7,10 @@ its observations are counted before a single one is made, so that a small messag
 
 from __future__ import annotations
 
-import math
 import re
 import threading
-from functools import lru_cache
 from typing import Literal
 
-import numpy as np
 import zstandard
 from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
@@ -28,29 +25,24 @@ from sitewarden_alerting.observations import (
     NetworkCard,
     Outcome,
     ProbeResult,
-    Series,
     Unknown,
     What,
 )
 from sitewarden_collector.config import Limits
 from sitewarden_collector.errors import Refused
+from sitewarden_collector.grpc_api.bounds import KEY_MAX, NAME_MAX, TIME_MAX, VALUES_MAX, bounded, corrected
+from sitewarden_collector.grpc_api.wire_samples import samples
 from sitewarden_collector.services.intake import Decoded
 from sitewarden_collector.services.sessions import Hello
 from sitewarden_collector.store.observations import Arrived
 from sitewarden_collector.store.samples import RawBlock
-from sitewarden_protos import blocks
 from sitewarden_protos.v1 import common_pb2, intake_pb2, observation_pb2
 
 OBSERVATION_MAX_BYTES = 1024 * 1024
 CAPABILITIES_MAX = 64
 TEXT_MAX = 65_536  # messages and templates; the agent cuts them earlier
-NAME_MAX = 4_096
-KEY_MAX = 128  # what is indexed
-VALUES_MAX = 1_000_000  # numbers in the blocks of one batch
 LISTED_MAX = 1_000  # of an inventory: disks, cards, components
 INT64_MAX = 2**63 - 1
-TIME_MAX = 2**62  # the year 2116
-ALIKE_BYTES_MAX = 16_384  # of series that are remembered
 WINDOW_MAX_BYTES = 8 * 1024 * 1024
 _OF_THREAD = threading.local()
 _FIRST_TAG = 0x0A  # ObservationList.observations, length-delimited
@@ -64,7 +56,6 @@ _OUTCOMES: dict[int, Literal["received", "done", "failed", "expired", "refused",
     5: "refused",
     6: "applying",
 }
-_SCHEMA_ID = re.compile(r"[0-9a-f]{16}")
 _CAPABILITY = re.compile(r"[a-z0-9_]{1,32}")
 
 
@@ -72,9 +63,9 @@ def hello(session: common_pb2.Session) -> Hello:
     """Who says hello; raises Refused (MALFORMED)."""
     return Hello(
         session_id=_id(session.session_id, "session_id"),
-        machine_fingerprint=_text(session.machine_fingerprint, "machine_fingerprint", KEY_MAX),
-        version=_text(session.agent_version, "agent_version", 64),
-        hostname=_text(session.hostname, "hostname", 255),
+        machine_fingerprint=bounded(session.machine_fingerprint, "machine_fingerprint", KEY_MAX),
+        version=bounded(session.agent_version, "agent_version", 64),
+        hostname=bounded(session.hostname, "hostname", 255),
         agent_time_ns=_time(session.agent_time_unix_ns, "agent_time_unix_ns"),
         capabilities=tuple(sorted(word for word in session.capabilities if _CAPABILITY.fullmatch(word)))[
             :CAPABILITIES_MAX
@@ -109,7 +100,7 @@ def decode(batch: intake_pb2.Batch, *, epoch: str, limits: Limits, received_ns: 
     values = 0
     arrived = []
     for index, one in enumerate(observations):
-        wall_ns = _corrected(_time(one.wall_unix_ns, "wall_unix_ns"), clock_offset_ns, latest_ns)
+        wall_ns = corrected(_time(one.wall_unix_ns, "wall_unix_ns"), clock_offset_ns, latest_ns)
         what = _what(one, clock_offset_ns=clock_offset_ns, latest_ns=latest_ns)
         if isinstance(what, RawBlock):
             values += len(what.last) * len(what.times_ns)
@@ -185,17 +176,17 @@ def _what(one: observation_pb2.Observation, *, clock_offset_ns: int, latest_ns: 
         case "log":
             return _log(one.log)
         case "samples":
-            return _samples(one.samples, clock_offset_ns=clock_offset_ns, latest_ns=latest_ns)
+            return samples(one.samples, clock_offset_ns=clock_offset_ns, latest_ns=latest_ns)
         case "probe":
             return _probe(one.probe)
         case "change":
             change = one.change
             return Change(
-                _text(change.kind, "change.kind", KEY_MAX),
-                _text(change.subject, "change.subject", NAME_MAX),
-                _text(change.before, "change.before", TEXT_MAX),
-                _text(change.after, "change.after", TEXT_MAX),
-                _text(change.detail, "change.detail", TEXT_MAX),
+                bounded(change.kind, "change.kind", KEY_MAX),
+                bounded(change.subject, "change.subject", NAME_MAX),
+                bounded(change.before, "change.before", TEXT_MAX),
+                bounded(change.after, "change.after", TEXT_MAX),
+                bounded(change.detail, "change.detail", TEXT_MAX),
             )
         case "inventory":
             return _inventory(one.inventory)
@@ -203,7 +194,7 @@ def _what(one: observation_pb2.Observation, *, clock_offset_ns: int, latest_ns: 
             state = _OUTCOMES.get(one.outcome.state)
             if state is None:  # from a newer agent
                 return Unknown(14, one.SerializeToString())
-            detail = _text(one.outcome.detail, "outcome.detail", TEXT_MAX)
+            detail = bounded(one.outcome.detail, "outcome.detail", TEXT_MAX)
             return Outcome(_uuid(one.outcome.action_id, "action_id"), state, detail)
         case "gap":
             return _gap(one.gap)
@@ -217,17 +208,17 @@ def _what(one: observation_pb2.Observation, *, clock_offset_ns: int, latest_ns: 
 
 def _log(log: observation_pb2.LogEvent) -> LogEvent:
     return LogEvent(
-        source=_text(log.source, "log.source", NAME_MAX),
-        file=_text(log.file, "log.file", NAME_MAX),
-        file_id=_text(log.file_id, "log.file_id", KEY_MAX),
+        source=bounded(log.source, "log.source", NAME_MAX),
+        file=bounded(log.file, "log.file", NAME_MAX),
+        file_id=bounded(log.file_id, "log.file_id", KEY_MAX),
         offset=_whole(log.offset, "log.offset"),
         part=_PARTS.get(log.part, "whole"),
         # What an agent could not say is ordinary; a step that only a newer agent knows is the worst that we know.
         severity=min(log.severity or observation_pb2.SEVERITY_INFO, observation_pb2.SEVERITY_CRITICAL),
-        component=_text(log.component, "log.component", NAME_MAX),
-        message=_text(log.message, "log.message", TEXT_MAX),
-        template=_text(log.template, "log.template", TEXT_MAX),
-        fingerprint=_text(log.fingerprint, "log.fingerprint", KEY_MAX),
+        component=bounded(log.component, "log.component", NAME_MAX),
+        message=bounded(log.message, "log.message", TEXT_MAX),
+        template=bounded(log.template, "log.template", TEXT_MAX),
+        fingerprint=bounded(log.fingerprint, "log.fingerprint", KEY_MAX),
         count=max(1, _whole(log.count, "log.count")),
         logged_ns=_time(log.logged_unix_ns, "log.logged_unix_ns"),
         truncated=log.truncated,
@@ -239,14 +230,14 @@ def _probe(probe: observation_pb2.ProbeResult) -> ProbeResult:
     if probe.HasField("certificate_expires_unix_ns"):
         expires_ns = probe.certificate_expires_unix_ns
     return ProbeResult(
-        probe=_text(probe.probe, "probe.probe", NAME_MAX),
-        kind=_text(probe.kind, "probe.kind", KEY_MAX),
-        target=_text(probe.target, "probe.target", NAME_MAX),
+        probe=bounded(probe.probe, "probe.probe", NAME_MAX),
+        kind=bounded(probe.kind, "probe.kind", KEY_MAX),
+        target=bounded(probe.target, "probe.target", NAME_MAX),
         ok=probe.ok,
         latency_us=_whole(probe.latency_us, "probe.latency_us"),
-        detail=_text(probe.detail, "probe.detail", TEXT_MAX),
+        detail=bounded(probe.detail, "probe.detail", TEXT_MAX),
         certificate_expires_ns=expires_ns,
-        level=_text(probe.level, "probe.level", KEY_MAX),
+        level=bounded(probe.level, "probe.level", KEY_MAX),
     )
 
 
@@ -257,33 +248,33 @@ def _inventory(told: observation_pb2.Inventory) -> Inventory:
     words = ["hostname", "kernel", "distribution", "architecture", "cpu_model", "virtualisation", "container"]
     words += ["agent_version", "python_version", "time_zone"]
     return Inventory(
-        **{field: _text(getattr(told, field), f"inventory.{field}", 256) for field in words},
+        **{field: bounded(getattr(told, field), f"inventory.{field}", 256) for field in words},
         cpus=told.cpus,
         memory_bytes=_whole(told.memory_bytes, "inventory.memory_bytes"),
         swap_bytes=_whole(told.swap_bytes, "inventory.swap_bytes"),
         disks=tuple(
             Disk(
-                _text(disk.mountpoint, "disk.mountpoint", NAME_MAX),
-                _text(disk.device, "disk.device", NAME_MAX),
-                _text(disk.file_system, "disk.file_system", KEY_MAX),
+                bounded(disk.mountpoint, "disk.mountpoint", NAME_MAX),
+                bounded(disk.device, "disk.device", NAME_MAX),
+                bounded(disk.file_system, "disk.file_system", KEY_MAX),
                 _whole(disk.size_bytes, "disk.size_bytes"),
             )
             for disk in told.disks
         ),
         cards=tuple(
             NetworkCard(
-                _text(card.name, "card.name", KEY_MAX),
+                bounded(card.name, "card.name", KEY_MAX),
                 _whole(card.speed_mbit, "card.speed_mbit"),
-                tuple(_text(address, "card.address", KEY_MAX) for address in card.addresses[:LISTED_MAX]),
+                tuple(bounded(address, "card.address", KEY_MAX) for address in card.addresses[:LISTED_MAX]),
             )
             for card in told.cards
         ),
         components=tuple(
             Component(
-                _text(part.name, "component.name", KEY_MAX),
-                _text(part.version, "component.version", KEY_MAX),
-                _text(part.source, "component.source", KEY_MAX),
-                _text(part.trouble, "component.trouble", NAME_MAX),
+                bounded(part.name, "component.name", KEY_MAX),
+                bounded(part.version, "component.version", KEY_MAX),
+                bounded(part.source, "component.source", KEY_MAX),
+                bounded(part.trouble, "component.trouble", NAME_MAX),
             )
             for part in told.components
         ),
@@ -295,85 +286,14 @@ def _gap(gap: observation_pb2.Gap) -> Gap:
     name = observation_pb2.GapReason.Name(gap.reason) if gap.reason in known else f"GAP_REASON_{gap.reason}"
     return Gap(
         reason=name.removeprefix("GAP_REASON_").lower(),
-        kind=_text(gap.kind, "gap.kind", KEY_MAX),
+        kind=bounded(gap.kind, "gap.kind", KEY_MAX),
         count=max(-1, gap.count),
         from_ns=_time(gap.from_unix_ns, "gap.from_unix_ns"),
         to_ns=_time(gap.to_unix_ns, "gap.to_unix_ns"),
         first_seq=gap.first_seq,
         last_seq=gap.last_seq,
-        detail=_text(gap.detail, "gap.detail", TEXT_MAX),
+        detail=bounded(gap.detail, "gap.detail", TEXT_MAX),
     )
-
-
-def _samples(sent: observation_pb2.SampleBlock, *, clock_offset_ns: int, latest_ns: int) -> RawBlock:
-    if not _SCHEMA_ID.fullmatch(sent.schema_id):
-        raise Refused("MALFORMED", f"schema id {sent.schema_id[:32]!r} is not 16 hexadecimal digits")
-    width = int.from_bytes(sent.block[2:4], "little")
-    ticks = int.from_bytes(sent.block[4:8], "little")
-    if width * ticks > VALUES_MAX:
-        raise Refused("TOO_LARGE", f"a block of {width} series x {ticks} ticks; {VALUES_MAX} numbers are allowed")
-    try:
-        times_ns, shuffled = blocks.unpack(sent.block, series=len(sent.series) or width)
-    except blocks.BlockError as error:
-        raise Refused("MALFORMED", f"a sample block cannot be read ({error})") from error
-    if not times_ns or not width:
-        raise Refused("MALFORMED", "a sample block without samples")
-    earliest_ns, newest_ns = min(times_ns), max(times_ns)
-    if earliest_ns < 0 or newest_ns > TIME_MAX:
-        raise Refused("MALFORMED", "a sample block with times that cannot be")
-    shift_ns = max(_corrected(newest_ns, clock_offset_ns, latest_ns) - newest_ns, -earliest_ns)
-    return RawBlock(
-        schema_id=sent.schema_id,
-        series=_series(sent) if sent.series else (),
-        block=sent.block,
-        early=sent.early,
-        times_ns=tuple([at_ns + shift_ns for at_ns in times_ns]) if shift_ns else times_ns,
-        shift_ns=shift_ns,
-        last=_last(shuffled, width),
-    )
-
-
-def _last(shuffled: bytes, width: int) -> tuple[float, ...]:
-    """The newest number of each series, out of the bytes of all, XORed and shuffled; NaN where there is none."""
-    planes = np.frombuffer(shuffled, np.uint8).reshape(8, width, -1)
-    # Each value is XORed with the one before it: all of a series together are its last one.
-    ends = np.ascontiguousarray(np.bitwise_xor.reduce(planes, axis=2).T).view("<f8")[:, 0]
-    newest: list[float] = ends.tolist()
-    missing = [row for row, number in enumerate(newest) if number != number]
-    if missing:
-        words = np.ascontiguousarray(planes[:, missing, :].transpose(1, 2, 0)).view("<u8")[:, :, 0]
-        for row, values in zip(missing, np.bitwise_xor.accumulate(words, axis=1).view("<f8"), strict=True):
-            there = values[~np.isnan(values)]
-            newest[row] = float(there[-1]) if len(there) else math.nan
-    return tuple(newest)
-
-
-def _series(sent: observation_pb2.SampleBlock) -> tuple[Series, ...]:
-    """The series that a block tells. Agents of one kind all tell the same, and some tell it with every block."""
-    told = observation_pb2.SampleBlock(series=sent.series).SerializeToString(deterministic=True)
-    return _read_series(told) if len(told) <= ALIKE_BYTES_MAX else _read_series.__wrapped__(told)
-
-
-@lru_cache(maxsize=256)
-def _read_series(told: bytes) -> tuple[Series, ...]:
-    return tuple(
-        Series(
-            _text(one.name, "series.name", 256),
-            tuple(sorted((_text(k, "label", KEY_MAX), _text(v, "label", NAME_MAX)) for k, v in one.labels.items())),
-            _text(one.unit, "series.unit", 64),
-        )
-        for one in observation_pb2.SampleBlock.FromString(told).series
-    )
-
-
-def _corrected(wall_ns: int, offset_ns: int, latest_ns: int) -> int:
-    return max(0, min(wall_ns + offset_ns, latest_ns))
-
-
-def _text(text: str, field: str, limit: int) -> str:
-    if len(text) > limit:
-        raise Refused("TOO_LARGE", f"{field} has {len(text)} characters; {limit} are allowed")
-    return text.replace("\0", "\ufffd")  # PostgreSQL stores no NUL
 
 
 def _id(raw: bytes, field: str) -> str:

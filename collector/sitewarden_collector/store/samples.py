@@ -100,7 +100,7 @@ class RawBlock:
     early: bool
     times_ns: tuple[int, ...]  # corrected
     shift_ns: int
-    last: tuple[float, ...]  # the newest number of each series
+    last: Sequence[float]  # the newest number of each series
 
 
 class Placed(NamedTuple):
@@ -189,7 +189,7 @@ def add_all(tx: Connection, placed: Sequence[Placed], *, fresh: Collection[str])
     if not placed:
         return
     told: dict[tuple[str, str], str] = {}
-    last: dict[tuple[str, str], tuple[str, int, str]] = {}
+    last: dict[tuple[str, str], tuple[str, int, Sequence[float]]] = {}
     rows = []
     for customer_id, site_id, agent_id, epoch, seq, index, block in placed:
         key = (agent_id, block.schema_id)
@@ -197,8 +197,7 @@ def add_all(tx: Connection, placed: Sequence[Placed], *, fresh: Collection[str])
         if block.series:
             told[key] = _text(block.series)
         if key not in last or last[key][1] <= times_ns[-1]:
-            # What is no number, infinite ones included, becomes null.
-            last[key] = site_id, times_ns[-1], msgspec.json.encode(block.last).decode()
+            last[key] = site_id, times_ns[-1], block.last
         # A clock may be set back within a minute.
         span = (min(times_ns), max(times_ns), block.shift_ns)
         rows.append(
@@ -207,7 +206,8 @@ def add_all(tx: Connection, placed: Sequence[Placed], *, fresh: Collection[str])
     bulk.insert_new(tx, schemas, _TOLD, [(*key, text) for key, text in sorted(told.items())])
     bulk.insert(tx, blocks, _PLACED, rows)
     # What is sent again after a restore is not the newest.
-    bulk.upsert(tx, last_values, _LAST, [(*key, *last[key]) for key in sorted(last)], newest_by="at_ns")
+    newest = [(*key, site_id, at_ns, _numbers(numbers)) for key, (site_id, at_ns, numbers) in sorted(last.items())]
+    bulk.upsert(tx, last_values, _LAST, newest, newest_by="at_ns")
     for agent_id in _talkative(tx, fresh):
         _keep_newest(tx, agent_id)
 
@@ -327,6 +327,11 @@ def _telling(dialect: str) -> Select[Any]:
 
 def _text(series: Sequence[Series]) -> str:
     return msgspec.json.encode(series).decode()
+
+
+def _numbers(numbers: Sequence[float]) -> str:
+    """What is no number, infinite ones included, becomes null."""
+    return msgspec.json.encode(tuple(numbers)).decode()
 
 
 def _digest(text: bytes) -> bytes:
