@@ -31,7 +31,7 @@ from sitewarden_collector.store.numbers import next_number
 from sitewarden_collector.store.risks import Hour
 from sitewarden_collector.store.samples import Last
 
-SITES_PER_STEP = 2  # reading holds up whatever else this process does: little at a time, and often
+SITES_PER_STEP = 1  # reading holds up whatever else this process does: little at a time, and often
 INTERVAL_NS = 4 * SECOND_NS  # a site's next turn is not before that
 RECENT_NS = HOUR_NS
 TRAIL_NS = 30 * DAY_NS
