@@ -29,7 +29,7 @@ from sitewarden_collector.grpc_api.greeting import recheck
 from sitewarden_collector.grpc_api.server import GrpcServers
 from sitewarden_collector.http_api import app as http_app
 from sitewarden_collector.http_api import serving
-from sitewarden_collector.loops import Clock, SystemClock, drain, every
+from sitewarden_collector.loops import Clock, SystemClock, drain, every, processor_s
 from sitewarden_collector.services import (
     acknowledging,
     assessment,
@@ -73,7 +73,7 @@ EVALUATE_IDLE_S = 1.0  # other collectors store observations as well
 TICK_INTERVAL_S = 1.0
 DESK_INTERVAL_S = 5.0
 ROUND_SHARE = 0.03  # of the writer, for what looks at every site or ticket
-ASSESS_INTERVAL_S = 0.5
+ASSESS_INTERVAL_S = 0.25
 CLOCKS_INTERVAL_S = 3.0
 LIVE_AGAIN_S = 1.0  # after the feed's connection was lost
 WEBHOOK_IDLE_S = 1.0
@@ -144,6 +144,7 @@ class Collector:
         self.streams_port, self.enrolment_port = servers.streams_port, servers.enrolment_port
         await self.db.run(settings.put, "endpoints", self._endpoints())
         live_feed = Live(self.db, clock, feed)
+        await live_feed.step()  # whoever watches hears of everything from here on
         self.context = Context(
             self.db,
             config,
@@ -309,14 +310,13 @@ class Collector:
         """Run what decides: rules over what arrives, rules of time, risks."""
         policy = policies.policy_of(self.config)
         memory, timer = Memory(), self.clock.monotonic_s
+        step = partial(evaluation.step, clock=timer, meter=processor_s)
 
         async def evaluate() -> int:
             nonlocal memory
             began_s = timer()
             try:
-                done = await self.telling.run_alone(
-                    evaluation.step, rulebook, policy, now_ns=self.clock.now_ns(), memory=memory, clock=timer
-                )
+                done = await self.telling.run_alone(step, rulebook, policy, now_ns=self.clock.now_ns(), memory=memory)
             except BaseException:
                 memory = Memory()  # what it learned was perhaps not stored
                 raise

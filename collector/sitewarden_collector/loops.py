@@ -44,6 +44,11 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
+def processor_s() -> float:
+    """Seconds of the processor that the calling thread has used: what others do on the machine does not count."""
+    return time.thread_time()
+
+
 def pause_s(failures: int) -> float:
     """How long to wait after so many failures in a row: 0.5, 1, 2 ... 60 seconds."""
     return float(min(PAUSE_CAP_S, PAUSE_BASE_S * 2.0 ** min(failures - 1, 20)))

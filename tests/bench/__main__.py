@@ -8,6 +8,7 @@ from collections.abc import Callable
 from tests.bench import (
     alerts,
     desk,
+    evaluation,
     floods,
     footprint,
     grouping,
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[], object]] = {
     "intake": intake.main,
     "ingest": ingest.main,
     "streams": streams.main,
+    "evaluation": evaluation.main,
 }
 
 
