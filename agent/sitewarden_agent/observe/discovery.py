@@ -7,6 +7,7 @@ import fnmatch
 import glob
 import os
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -18,7 +19,9 @@ FILES_MAX = 1_000
 FOLDERS_MAX = 1_000
 NAMED_KEPT = 4_096
 FRESH_NS = 1_000_000_000
-LOOKS_MAX = 4
+LOOKS_MAX = 20
+TICK_NS = 10_000_000
+"""The longest tick of a kernel (100 Hz)."""
 T = TypeVar("T")
 
 
@@ -105,13 +108,19 @@ def names(log: Log, path: str) -> bool:
 
 
 def while_it_changes(path: str, look: Callable[[], Iterable[T]]) -> Iterator[T]:
-    """What `look` finds in the folder of `path`, anew while names change in it meanwhile, a few times at most."""
+    """What `look` finds in the folder of `path`, anew while names change in it meanwhile, a few times at most.
+
+    The time of a folder moves with the kernel's tick: what changes twice within one has the same time. So a look counts
+    only when the last change was older than that before it began.
+    """
     folder = os.path.dirname(path)
     for _ in range(LOOKS_MAX):
+        began_ns = time.time_ns()
         before_ns = _changed_ns(folder)
         yield from look()
-        if _changed_ns(folder) == before_ns:
+        if before_ns < began_ns - TICK_NS and _changed_ns(folder) == before_ns:
             return
+        time.sleep(TICK_NS / 1e9)
 
 
 def _changed_ns(folder: str) -> int:

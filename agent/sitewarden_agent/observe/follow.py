@@ -16,6 +16,7 @@ from sitewarden_agent.config import Log
 from sitewarden_agent.model import FileMark, Gap, GapReason
 from sitewarden_agent.observe import discovery
 from sitewarden_agent.observe.copies import is_copy, may_grow
+from sitewarden_agent.observe.finished import Finished
 from sitewarden_agent.observe.gathered import Gathered
 from sitewarden_agent.observe.logfile import FileCut, LogFile, Turn
 from sitewarden_agent.observe.marks import done, is_done, known, marks_of_lives
@@ -54,6 +55,9 @@ class Follower:
         self._named = discovery.Named(log)
         self._behind_links: set[str] = set()
         self._looked_into = discovery.LookedInto()
+        self._finished = Finished()
+        self._looked_ns = 0
+        """When `discover` looked last, in this run (wall time)."""
         self._seen_before = False
         """Whether this log was followed before: a file that is new was then made since, and is read whole."""
 
@@ -134,6 +138,7 @@ class Follower:
 
     def discover(self) -> None:
         """Look for files that are new, and for those that went away or got another name."""
+        before_ns, self._looked_ns = self._looked_ns, self._clock.wall_ns()
         found, self.complaints = discovery.files(self.log)
         for key, file in list(self._live.items()):
             if key in found:
@@ -150,6 +155,9 @@ class Follower:
                 self._live[key] = again
             else:
                 self._begin(seen, at_end=not self._seen_before and self.log.start == "end")
+                if before_ns and all(file.path != seen.path for file in self._ending):
+                    # Nothing was at this path: what was made there since and rotated away follows no file of ours.
+                    self._read_between(seen.path, None, since_ns=before_ns - discovery.TICK_NS)
         for file in self._latest_ending():
             self._read_between(file.path, file)
         self._behind_links = {os.path.realpath(seen.path) for seen in found.values() if seen.is_link}
@@ -167,20 +175,20 @@ class Follower:
         return [file for path, file in latest.items() if os.path.dirname(path) in news]
 
     def _read_between(
-        self, path: str, file: LogFile, *, since_ns: int | None = None, but: frozenset[FileKey] = frozenset()
+        self, path: str, file: LogFile | None, *, since_ns: int = 0, but: frozenset[FileKey] = frozenset()
     ) -> None:
-        """Read what was begun at `path` after `file` and rotated away again before anybody looked.
-
-        After `since_ns` where the file's own time says nothing, as it has been cut; never what `but` names.
-        """
+        """Read what was begun at `path` after `file` and rotated away again before anybody looked, never what `but`
+        names. `since_ns`: where the file's own time says nothing, as it has been cut."""
         with contextlib.suppress(OSError):
-            changed_ns = os.fstat(file.descriptor).st_mtime_ns if since_ns is None else since_ns
+            changed_ns = since_ns if since_ns or not file else os.fstat(file.descriptor).st_mtime_ns
             for found in discovery.while_it_changes(path, lambda: rotations_after(path, changed_ns=changed_ns)):
-                if found.key in but or any(
-                    found.key in (each.key, each.reads) or each.is_copied_in(found) for each in self.files
+                if (
+                    found.key in but
+                    or self._finished.holds(found)
+                    or any(found.key in (each.key, each.reads) or each.is_copied_in(found) for each in self.files)
                 ):
                     continue
-                if discovery.names(self.log, found.path) or (found.compressed and not file.final):
+                if discovery.names(self.log, found.path) or (found.compressed and not (file and file.final)):
                     continue  # the one is found anyway; the other was compressed before its elder: not by rotation
                 between = self._open(found.path, key=found.key, born_ns=self._clock.wall_ns())
                 if between is not None:
@@ -250,15 +258,11 @@ class Follower:
     # Reading.
 
     def due(self, now_ns: int, told: frozenset[str] | None = None) -> Iterator[LogFile]:
-        """The files in which something is due.
-
-        `told`: the paths at which something changed since all were looked at; None where nobody knows. To ask every
-        file costs more than to read one line.
-        """
+        """The files in which something is due. `told`: where something changed since all were looked at, if known."""
         for file in self.files:
             if file.rests_until_ns > now_ns:
                 continue
-            if told is not None and file.path not in told and file.due_ns is None and self._is_quiet(file):
+            if told is not None and file.path not in told and file.due_ns is None and file.is_quiet:
                 continue
             try:
                 news = file.has_news()
@@ -267,10 +271,6 @@ class Follower:
                 continue
             if news or (file.due_ns is not None and file.due_ns <= now_ns):
                 yield file
-
-    def _is_quiet(self, file: LogFile) -> bool:
-        """Whether whatever is written into the file is told under its path: nothing renamed, nothing that failed."""
-        return not file.ending and not file.rests_until_ns
 
     def turn(self, file: LogFile, now_ns: int) -> int | None:
         """One turn of one file, gathered. Returns when the next is due without news (monotonic), None if never."""
@@ -321,6 +321,7 @@ class Follower:
         self._gather(file, file.finish(self._clock.wall_ns()))
         if file.torn:
             self._lost(file.path, f"{file.torn}; read up to byte {file.position}")
+        self._finished.add(file.reads, file.signature)
         self._gathered.mark(done(file.mark))
         self._let_go(file)
         self._gathered.forget(self.log.name, file.file_id)

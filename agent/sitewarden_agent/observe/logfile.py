@@ -5,8 +5,7 @@ with the mark that belongs to them, so that both go into one transaction and a k
 nor repeats a record. A record's first line goes at once (HEAD) when nothing follows yet; what follows makes a FULL of
 the same name (file_id, offset). Time is an argument.
 
-Life: made open, `turn` any number of times, `finish` when nothing can follow, `close`. Not here: which files there are,
-what a rename or a cut means (`tail`).
+Life: made open, `turn` any number of times, `finish` when nothing can follow, `close`. Not here: renames, cuts (`tail`).
 """
 
 from __future__ import annotations
@@ -58,10 +57,8 @@ class FileCut(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one turn gave. `again_ns`: when the next is due without further bytes (0: now; None: no need).
-
-    `bytes_taken` became records; of a block that was searched that is little.
-    """
+    """What one turn gave. `again_ns`: when the next is due without further bytes (0: now; None: no need); `bytes_taken`
+    became records: of a block that was searched that is little."""
 
     events: tuple[LogEvent, ...]
     mark: FileMark
@@ -158,6 +155,11 @@ class LogFile:
         size = min(found.size, self.position)
         signed = self.signature.size > 0
         return signed and holds(found.path, key=found.key, signature=self.signature, size=size, tail=tail)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether what is written into it is told under its path."""
+        return not (self.ending or self.rests_until_ns)
 
     @property
     def is_empty(self) -> bool:

@@ -243,6 +243,11 @@ def encoding_of(path: str) -> str:
     return "auto"
 
 
+def begins_with(path: str, signature: Signature) -> bool:
+    """Whether the file at `path` can be the one signed. Raises OSError."""
+    return signature.matches(_head(path))
+
+
 def _head(path: str) -> bytes:
     return _slice(path, offset=0, size=HEAD_BYTES)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+import time
 from pathlib import Path
 
 import msgspec
@@ -12,7 +13,7 @@ import pytest
 
 from sitewarden_agent.observe import samefile
 from tests.unit.agent.observe.test_traps_of_rotation import lines, nothing_lost
-from tests.unit.agent.tail_bench import Site
+from tests.unit.agent.tail_bench import HandClock, Site
 
 
 @pytest.fixture
@@ -114,3 +115,30 @@ def test_trap_2_two_restarts_with_a_rotation_in_each(site: Site) -> None:
         site.path.rename(site.folder / "app.log.1")
         site.settle()
     nothing_lost(site, 30)
+
+
+def test_trap_2_a_file_is_made_where_none_was_and_rotated_away_before_anybody_looked(site: Site) -> None:
+    """As above. It follows no file of ours; one that was read to its end and got another name is nothing new."""
+    site.clock = RealClock()
+    site.write(lines(0, 10))
+    site.settle()
+    site.path.rename(site.folder / "app.log.1")
+    site.look()
+    site.clock.pass_s(3_700)  # its writer has long let go of it
+    site.settle()
+    assert site.tail is not None
+    assert not site.tail.files()
+    (site.folder / "app.log.1").rename(site.folder / "app.log.2")
+    site.write(lines(10, 20))
+    site.path.rename(site.folder / "app.log.1")
+    site.write(lines(20, 30))
+    os.utime(site.folder / "app.log.2")
+    site.settle()
+    nothing_lost(site, 30)
+
+
+class RealClock(HandClock):
+    """Whose wall clock is that of the files."""
+
+    def wall_ns(self) -> int:
+        return time.time_ns()
