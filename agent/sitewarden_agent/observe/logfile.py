@@ -5,7 +5,7 @@ with the mark that belongs to them, so that both go into one transaction and a k
 nor repeats a record. A record's first line goes at once (HEAD) when nothing follows yet; what follows makes a FULL of
 the same name (file_id, offset). Time is an argument.
 
-Life: made open, `turn` any number of times, `finish` when nothing can follow, `close`. Not here: renames, cuts (`tail`).
+Life: made open, `turn` any number of times, `finish` when nothing follows, `close`. Not here: renames, cuts (`tail`).
 """
 
 from __future__ import annotations
