@@ -14,13 +14,15 @@ from sqlalchemy import Connection, text
 
 from sitewarden_collector.cli import main
 from sitewarden_collector.errors import DatabaseBusy, DatabaseUnusable
-from sitewarden_collector.store import migrate
+from sitewarden_collector.store import migrate, partitions
 from sitewarden_collector.store.base import tables
 from sitewarden_collector.store.engine import Database
 
 
 def _differences(tx: Connection) -> list[object]:
-    context = MigrationContext.configure(tx, opts={"compare_type": True, "compare_server_default": True})
+    parts = {name for table in partitions.SPLIT for name in partitions.names_of(table)}
+    opts = {"compare_type": True, "compare_server_default": True, "include_name": lambda name, *_: name not in parts}
+    context = MigrationContext.configure(tx, opts=opts)
     return list(compare_metadata(context, tables()))
 
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from sitewarden_collector.store import append_only
+from sitewarden_collector.store import append_only, partitions
 
 revision = "0001"
 down_revision = None
@@ -33,6 +33,7 @@ def upgrade() -> None:
     '''
 FOOT = """
     append_only.install(op.get_bind())
+    partitions.install(op.get_bind())
 
 
 def downgrade() -> None:

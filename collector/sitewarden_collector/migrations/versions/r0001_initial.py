@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from sitewarden_collector.store import append_only
+from sitewarden_collector.store import append_only, partitions
 
 revision = "0001"
 down_revision = None
@@ -849,6 +849,7 @@ def upgrade() -> None:
         sa.Column("block", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["agent_id"], ["agents.id"], name=op.f("fk_blocks_agent_id_agents")),
         sa.PrimaryKeyConstraint("agent_id", "epoch", "seq", "idx", name=op.f("pk_blocks")),
+        postgresql_partition_by="HASH (agent_id)",
     )
     op.create_index("ix_blocks_last", "blocks", ["last_ns", "agent_id"], unique=False)
     op.create_index("ix_blocks_site_last", "blocks", ["site_id", "last_ns"], unique=False)
@@ -990,6 +991,7 @@ def upgrade() -> None:
         sa.Column("payload", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["agent_id"], ["agents.id"], name=op.f("fk_observations_agent_id_agents")),
         sa.PrimaryKeyConstraint("agent_id", "epoch", "seq", "idx", name=op.f("pk_observations")),
+        postgresql_partition_by="HASH (agent_id)",
     )
     op.create_index("ix_observations_received", "observations", ["received_ns"], unique=False)
     op.create_index("ix_observations_site_wall", "observations", ["site_id", "wall_ns"], unique=False)
@@ -1021,6 +1023,7 @@ def upgrade() -> None:
         sa.Column("block", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["agent_id"], ["agents.id"], name=op.f("fk_sample_hours_agent_id_agents")),
         sa.PrimaryKeyConstraint("agent_id", "schema_id", "hour", "part", name=op.f("pk_sample_hours")),
+        postgresql_partition_by="HASH (agent_id)",
     )
     op.create_index("ix_sample_hours_last", "sample_hours", ["last_ns"], unique=False)
     op.create_index("ix_sample_hours_site_last", "sample_hours", ["site_id", "last_ns"], unique=False)
@@ -1217,6 +1220,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_solution_steps_customer_id"), "solution_steps", ["customer_id"], unique=False)
     op.create_index(op.f("ix_solution_steps_owner"), "solution_steps", ["owner"], unique=False)
     append_only.install(op.get_bind())
+    partitions.install(op.get_bind())
 
 
 def downgrade() -> None:
