@@ -10,6 +10,7 @@ tables (`store.sample_hours`), the block of an hour (`store.resting`), when it r
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import starmap
@@ -123,7 +124,7 @@ def waiting(tx: Connection, *, now_ns: int) -> list[list[str]]:
             room = BLOCKS_AT_ONCE
         groups[-1].append(agent_id)
         room -= count
-        groups += [[agent_id] for _ in range(-room // BLOCKS_AT_ONCE)]
+        groups += [[agent_id] for _ in range(-(room // BLOCKS_AT_ONCE))]
     return groups
 
 
@@ -182,11 +183,14 @@ def _join_run(made: Joined, minutes: Sequence[Minute], parts: list[Hour]) -> Non
     first = minutes[0]
     hour = first.last_ns // HOUR_NS
     mine = [part for part in parts if part.site_id == first.site_id]
-    newest_ns = max((part.last_ns for part in mine), default=-1)
+    newest_ns = max((part.last_ns for part in mine), default=sys.maxsize)  # forgotten ones stay the newest
     being_joined: list[_Open] = []
     if mine and _has_room(mine[-1].ticks, first.series):
         being_joined.append(_Open(mine[-1].part, mine[-1], mine[-1].ticks))
     next_part = parts[-1].part + 1 if parts else 0
+    if not mine and _has_room(sum(minute.ticks for minute in minutes), first.series):
+        being_joined.append(_Open(next_part, minutes=list(minutes)))
+        minutes = ()
     for minute in minutes:
         if not being_joined or not _has_room(being_joined[-1].ticks + minute.ticks, first.series):
             being_joined.append(_Open(next_part))

@@ -15,7 +15,7 @@ from sitewarden_collector.store import evaluations, sample_hours, samples, spool
 from sitewarden_collector.store.engine import Database
 from sitewarden_collector.store.samples import RawBlock
 from tests import cast
-from tests.cast import EPOCH, HOUR, MINUTE, NOON, SECOND
+from tests.cast import DAY, EPOCH, HOUR, MINUTE, NOON, SECOND
 
 DISK = cast.DISK.name
 
@@ -130,6 +130,91 @@ def test_a_block_that_is_parked_is_left_for_another_try(host: Host) -> None:
     host.compacts()
     assert host.counts() == 1
     assert len(host.reads()) == 18
+
+
+def test_a_block_that_ends_in_the_next_hour_counts_to_that_one(host: Host) -> None:
+    host.sends(*minutes(60), cast.samples(*[0.5] * 6, start_ns=NOON + HOUR - 20 * SECOND, told=False))
+    before = host.reads()
+    assert host.compacts() == 1
+    host.sends(*minutes(5, start_ns=NOON + HOUR + MINUTE))
+    assert host.compacts(now_ns=NOON + 3 * HOUR) == 1
+    assert host.counts(sample_hours.hours) == 2
+    assert host.counts() == 0
+    assert len(host.reads()) == len(before) + 30
+
+
+def test_hours_of_a_host_that_ticks_seldom_are_one_block_as_far_as_they_are_due_together(host: Host) -> None:
+    host.sends(*(cast.samples(0.1 * hour, 0.5, start_ns=NOON + hour * HOUR, told=hour == 0) for hour in range(6)))
+    before = host.reads()
+    assert host.compacts(now_ns=NOON + 5 * HOUR) == 1
+    assert host.compacts(now_ns=NOON + 7 * HOUR) == 1
+    assert host.reads() == before
+
+
+def test_days_are_kept_apart(host: Host) -> None:
+    host.sends(*(cast.samples(0.5, start_ns=NOON + hour * HOUR, told=hour == 10) for hour in (10, 11, 12, 13)))
+    assert host.compacts(now_ns=NOON + DAY) == 2
+    days = host.db.read_now(lambda tx: tx.execute(select(sample_hours.hours.c.hour)).scalars().all())
+    assert sorted(hour // 24 for hour in days) == [NOON // DAY, NOON // DAY + 1]
+
+
+def test_what_comes_late_for_one_of_several_hours_in_a_block_is_read_with_it(host: Host) -> None:
+    host.sends(*(cast.samples(0.1 * hour, start_ns=NOON + hour * HOUR, told=hour == 0) for hour in (0, 1, 3)))
+    assert host.compacts(now_ns=NOON + 5 * HOUR) == 1
+    late = [cast.samples(0.7, start_ns=NOON + hour * HOUR + MINUTE, told=False) for hour in (0, 1, 2)]
+    host.sends(*late)
+    assert host.compacts(now_ns=NOON + 5 * HOUR) == 2
+    assert host.reads() == sorted(host.reads())
+    assert len(host.reads()) == 6
+
+
+def test_many_hosts_are_joined_at_a_time(db: Database) -> None:
+    hosts = [Host(db, site=f"site-{number}") for number in range(3)]
+    for number, one in enumerate(hosts):
+        one.sends(*minutes(10 + number))
+    before = [one.reads() for one in hosts]
+    (together,) = db.read_now(compaction.waiting, now_ns=NOON + 2 * HOUR)
+    assert sorted(together) == sorted(one.agent.id for one in hosts)
+    joined = db.read_now(compaction.join, together, now_ns=NOON + 2 * HOUR)
+    assert db.write_now(compaction.record, joined) == 3
+    assert [one.reads() for one in hosts] == before
+    assert hosts[0].counts() == 0
+
+
+def test_one_with_a_long_backlog_is_asked_again_and_again(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compaction, "BLOCKS_AT_ONCE", 4)
+    host.sends(*minutes(11))
+    before = host.reads()
+    groups = host.db.read_now(compaction.waiting, now_ns=NOON + 2 * HOUR)
+    assert groups == [[host.agent.id]] * 3
+    for _ in groups:
+        host.compacts()
+    assert host.counts() == 0
+    assert host.reads() == before
+
+
+def test_no_more_is_opened_at_once_than_memory_holds(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compaction, "VALUES_AT_ONCE", 30)
+    host.sends(*minutes(5))
+    before = host.reads()
+    host.compacts()
+    assert host.counts() == 3
+    host.compacts()
+    host.compacts()
+    assert host.counts() == 0
+    assert host.reads() == before
+
+
+def test_batches_with_several_blocks_are_taken_whole_or_not_at_all(host: Host) -> None:
+    first, second = minutes(2)
+    later = cast.samples(0.3, start_ns=NOON + 3 * HOUR, told=False)
+    for seq, some in enumerate([(first, later), (second,)], start=1):
+        host.db.write_now(intake.accept, host.agent.id, batch=cast.batch(seq, *some), now_ns=NOON)
+        host.db.write_now(spools.mark_evaluated, host.agent.id, EPOCH, from_seq=seq - 1, to_seq=seq)
+    before = host.reads()
+    assert host.compacts() == 1
+    assert host.counts() == 1
+    assert host.reads() == before
 
 
 def test_times_are_corrected_once(host: Host) -> None:

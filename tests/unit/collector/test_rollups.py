@@ -61,6 +61,53 @@ def test_what_comes_late_is_summed_up_anew_and_counted_once(host: Host) -> None:
     assert brief.figures[COUNT].tolist() == [360]
 
 
+def test_what_comes_when_its_hour_is_forgotten_is_added_to_what_was_known(host: Host) -> None:
+    host.sends(cast.samples(0.2, 0.4, start_ns=NOON + MINUTE))
+    host.compacts()
+    host.db.write_now(retention.step, Retention(samples_days=30), now_ns=NOON + 40 * DAY)
+    assert host.counts(sample_hours.hours) == 0
+    host.sends(cast.samples(0.9, start_ns=NOON, told=False))
+    host.compacts()
+    (brief,) = host.db.read_now(sample_days.briefs, host.agent.site_id, (DISK,), NOON, NOON + DAY)
+    figures = brief.figures[:, 0]
+    assert (figures[COUNT], figures[LOWEST], figures[HIGHEST], figures[LAST]) == (3, 0.2, 0.9, 0.4)
+    assert figures[MEAN] == pytest.approx(0.5)
+
+
+def test_the_newest_of_what_comes_late_is_the_last_only_if_it_is_newer(host: Host) -> None:
+    host.sends(cast.samples(0.2, start_ns=NOON + 10 * MINUTE))
+    host.compacts()
+    host.sends(cast.samples(0.1, start_ns=NOON, told=False))
+    host.compacts()
+    (brief,) = host.db.read_now(sample_days.briefs, host.agent.site_id, (DISK,), NOON, NOON + DAY)
+    assert brief.figures[LAST].tolist() == [0.2]
+    host.sends(cast.samples(0.3, start_ns=NOON + 20 * MINUTE, told=False))
+    host.compacts()
+    (brief,) = host.db.read_now(sample_days.briefs, host.agent.site_id, (DISK,), NOON, NOON + DAY)
+    assert brief.figures[LAST].tolist() == [0.3]
+    assert brief.figures[COUNT].tolist() == [3]
+
+
+def test_hours_that_rest_in_one_block_are_summed_up_each_for_itself(host: Host) -> None:
+    numbers = [(0.1, 0.3), (0.5,), (0.9, math.nan, 0.7)]
+    for hour, some in enumerate(numbers):
+        host.sends(cast.samples(*some, start_ns=NOON + hour * HOUR, told=hour == 0))
+    host.compacts(now_ns=NOON + 5 * HOUR)
+    (brief,) = host.db.read_now(sample_days.briefs, host.agent.site_id, (DISK,), NOON, NOON + DAY)
+    assert brief.figures[COUNT].tolist() == [2, 1, 2]
+    assert brief.figures[HIGHEST].tolist() == [0.3, 0.5, 0.9]
+    assert brief.figures[LAST].tolist() == [0.3, 0.5, 0.7]
+
+
+@given(st.lists(st.lists(NUMBERS, min_size=1, max_size=9), min_size=1, max_size=6))
+def test_hours_of_one_matrix_come_to_what_each_comes_to_alone(hours: list[list[float]]) -> None:
+    matrix = np.array([[number for column in hours for number in column]])
+    of_tick = np.array([hour for hour, column in enumerate(hours) for _ in column])
+    for hour, figures in rollups.by_hour(matrix, of_tick):
+        alone = rollups.of_samples(np.array([hours[hour]]))
+        assert figures == pytest.approx(alone, rel=1e-9, abs=1e-3, nan_ok=True)
+
+
 def test_an_hour_in_parts_is_summed_up_as_a_whole(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sitewarden_collector.services.compaction.TICKS_MAX", 100)
     host.sends(*minutes(60))
