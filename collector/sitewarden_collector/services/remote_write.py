@@ -37,6 +37,7 @@ from sitewarden_protos.blocks import BlockError
 
 BLOCKS_PER_ROUND = 128
 SPOOLS_PER_ROUND = 128
+BLOCKS_PER_TURN = 10  # of one spool: a store may take nothing that is an hour older than the newest of anybody
 OWED_PER_ROUND = 2  # an hour holds sixty times as much
 PLAN_MAX = 100_000  # spools, and hours that are owed
 CUTS_PER_ROUND = 60  # of single blocks, to find what of them was refused; between blocks requests are always parted
@@ -55,11 +56,11 @@ class Load:
     moves: list[tuple[Spool, int]]
     paid: list[Owed]
     taken: int
-    left: Spool | None = None
-    """The last spool, where only some of its batches fit."""
+    left: list[Spool] = field(default_factory=list)
+    """Spools of which more is to be sent than what had its turn."""
     lost: int = 0
-    postponed: bool = False
-    """Whether something owed came up that goes first."""
+    overtaken: bool = False
+    """Whether something owed came up that goes first: nothing is sent by this plan any more."""
 
 
 @dataclass(slots=True)
@@ -123,8 +124,8 @@ class Exporter:
         self._held_until_ns = self._noted_ns = self._wait_until_ns = 0
 
     async def step(self) -> int:
-        """Send some of what waits; whether there may be more. Raises ChannelUnavailable when the store takes nothing
-        now."""
+        """Send some of what waits; whether more of what waited is left. What came meanwhile is left for the next look:
+        so requests are few and large. Raises ChannelUnavailable when the store takes nothing now."""
         now_ns = self._now_ns()
         if now_ns < self._wait_until_ns:
             return 0
@@ -137,6 +138,9 @@ class Exporter:
             return 0
         plan_now = self._plan
         load = await self._db.read(gather, list(plan_now.owed)[:OWED_PER_ROUND], _first(plan_now.spools))
+        if load.overtaken:
+            self._plan = _Plan()
+            return 1
         tally = Tally(lost=load.lost)
         try:
             await self._send(load, tally)
@@ -144,17 +148,15 @@ class Exporter:
             self._plan = _Plan()
             await self._db.run(export_cursors.failed, str(error))
             raise
-        plan_now.whole = plan_now.whole and not load.postponed
         waiting = plan_now.owed or plan_now.spools
         for _ in range(load.taken):
             waiting.popleft()
-        if load.left is not None:
-            plan_now.spools.appendleft(load.left)
+        plan_now.spools += load.left
         complete_ns = plan_now.made_ns if plan_now.whole and not plan_now else 0
         await self._db.run_alone(settle, load, tally, complete_ns=complete_ns, now_ns=self._now_ns())
         if tally.refused or tally.lost:
             _log.warning("%d samples refused, %d lost: %s", tally.refused, tally.lost, tally.why)
-        return 1
+        return int(bool(plan_now) or not plan_now.whole)
 
     async def stop(self) -> None:
         """Let another one send."""
@@ -250,37 +252,38 @@ class Exporter:
 def plan(tx: Connection, *, now_ns: int) -> _Plan:
     """All that waits now: what is owed first."""
     owed = export_cursors.owed_first(tx, PLAN_MAX)
-    spools = export_cursors.waiting(tx, PLAN_MAX)
-    return _Plan(now_ns, deque(owed), deque(spools), whole=max(len(owed), len(spools)) < PLAN_MAX)
+    found = export_cursors.waiting(tx, PLAN_MAX)
+    # Of each agent one spool at a time, the one that ended first: its samples are older.
+    spools = {spool.agent_id: spool for spool in reversed(found)}
+    whole = max(len(owed), len(found)) < PLAN_MAX and len(spools) == len(found)
+    return _Plan(now_ns, deque(owed), deque(reversed(spools.values())), whole=whole)
 
 
 def gather(tx: Connection, owed: Sequence[Owed], spools: Sequence[Spool]) -> Load:
     """The blocks of what is owed or, where nothing is, of the first spools."""
-    found: list[Stretch] = []
-    moves: list[tuple[Spool, int]] = []
-    taken, lost, postponed = 0, 0, False
-    left: Spool | None = None
     if owed:
-        for one in owed:
-            there = export_cursors.of_hour(tx, one)
-            lost += 0 if there else one.samples
-            found += there
+        hours = [(one, export_cursors.of_hour(tx, one)) for one in owed]
+        lost = sum(one.samples for one, there in hours if not there)
+        found = [stretch for _, there in hours for stretch in there]
         return Load(_placed(tx, found), [], list(owed), taken=len(owed), lost=lost)
-    behind = export_cursors.owing_to(tx, [spool.agent_id for spool in spools])
+    read: list[tuple[Spool, list[Stretch], int]] = []
+    count = 0
     for spool in spools:
-        if len(found) >= BLOCKS_PER_ROUND:
+        if count >= BLOCKS_PER_ROUND:
             break
-        taken += 1
-        if spool.agent_id in behind:
-            postponed = True
-            continue
-        some, to_seq = export_cursors.minutes(tx, spool, limit=BLOCKS_PER_ROUND)
-        found += some
-        moves.append((spool, to_seq))
-        if to_seq < spool.last_seq:
-            left = Spool(spool.agent_id, spool.epoch, to_seq, spool.last_seq)
-            break
-    return Load(_placed(tx, found), moves, [], taken=taken, left=left, postponed=postponed)
+        some, to_seq = export_cursors.minutes(tx, spool, limit=BLOCKS_PER_TURN)
+        read.append((spool, some, to_seq))
+        count += len(some)
+    # Asked after the blocks were read: what was joined before they were is owed by now, and goes first.
+    if export_cursors.owing_to(tx, [spool.agent_id for spool, _, _ in read]):
+        return Load([], [], [], taken=0, overtaken=True)
+    left = [
+        Spool(spool.agent_id, spool.epoch, to_seq, spool.last_seq)
+        for spool, _, to_seq in read
+        if to_seq < spool.last_seq
+    ]
+    found = [stretch for _, some, _ in read for stretch in some]
+    return Load(_placed(tx, found), [(spool, to_seq) for spool, _, to_seq in read], [], taken=len(read), left=left)
 
 
 def settle(tx: Connection, load: Load, tally: Tally, *, complete_ns: int, now_ns: int) -> None:
