@@ -71,7 +71,8 @@ class Control:
         return sum(self._give(action) for action in found)
 
     async def _begin(self, talk: Conversation, *, caller: Identity, ends_ns: int) -> Stream | None:
-        raw = await talk.first()
+        with self._front.live.knocking(caller.agent_id):
+            raw = await talk.first()
         if raw is None:
             return None
         request = parse(ControlRequest, raw)

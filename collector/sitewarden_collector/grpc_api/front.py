@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,6 +20,7 @@ from sitewarden_collector.telemetry import Telemetry
 
 HELLOS_PER_S = 2.0  # of one agent: two streams a connection
 HELLOS_BURST = 120.0
+KNOCKING_MAX = 8
 LINE_MAX_S = 15.0  # agents wait 30 s for an answer to their hello, the handshake before it included
 DRAIN_MIN_S = 1.0
 
@@ -61,7 +63,22 @@ class LiveStreams:
         self._spools: dict[str, str] = {}
         self._hellos: dict[str, TokenBucket] = {}
         self.offsets_ns: dict[str, int] = {}  # agent id -> what to add to its clock, as last measured
+        self._knocking: dict[str, int] = {}  # agent id -> streams without a hello
         self.in_line = 0  # agents that wait at the door
+
+    @contextmanager
+    def knocking(self, agent_id: str) -> Iterator[None]:
+        """While a stream waits for its hello: an agent has a few such at a time. Raises Refused (RATE_LIMITED)."""
+        count = self._knocking.get(agent_id, 0)
+        if count >= KNOCKING_MAX:
+            raise Refused("RATE_LIMITED", "this agent opens many streams and says hello on none; come back in a while")
+        self._knocking[agent_id] = count + 1
+        try:
+            yield
+        finally:
+            self._knocking[agent_id] -= 1
+            if not self._knocking[agent_id]:
+                del self._knocking[agent_id]
 
     def may_greet(self, agent_id: str, *, now_s: float) -> bool:
         """Each hello is a write and is counted against clones: nobody may keep the database busy with them."""

@@ -45,7 +45,8 @@ class Intake:
                 self._front.live.leave(stream)
 
     async def _begin(self, talk: Conversation, *, caller: Identity, ends_ns: int) -> tuple[Stream | None, str]:
-        raw = await talk.first()
+        with self._front.live.knocking(caller.agent_id):
+            raw = await talk.first()
         if raw is None:
             return None, ""
         request = parse(UploadRequest, raw)

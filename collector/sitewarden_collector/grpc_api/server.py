@@ -111,6 +111,7 @@ def _stream_options(config: Config) -> tuple[tuple[str, int], ...]:
         ("grpc.max_receive_message_length", 2 * config.limits.max_batch_bytes),
         ("grpc.max_send_message_length", 4 * 1024 * 1024),
         ("grpc.max_concurrent_streams", 16),
+        ("grpc.max_connection_idle_ms", 300_000),  # without a stream nobody is here
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
         ("grpc.keepalive_permit_without_calls", 1),
