@@ -16,9 +16,12 @@ import random
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -40,9 +43,11 @@ from tests.torture.workload import Workload
 SITES = ("shanghai-1", "berlin-1", "oslo-1")
 NUMBERS_APART = 10_000_000  # of the records of two agents
 PROCESSES = 2
+START_TIMEOUT_S = 180.0
 QUIET_TIMEOUT_S = 120.0
 LAG_MAX_NS = 15 * 1_000_000_000
 
+_LIMITS = "[limits]\nbatches_per_s = 1000.0\nbatch_burst = 1000\ndrain_window_s = 1.0\n"
 _LOGS = """
 [[logs]]
 name = "ledger"
@@ -96,8 +101,9 @@ class Trio:
         self._random = random.Random(self.seed)
         report = Report(self.seed)
         began = time.monotonic()
-        workloads = self._open()
+        self._stage = self._set()
         try:
+            workloads = self._open()
             for workload in workloads:
                 workload.start()
             while sum(report.ends.values()) < self.kills:
@@ -113,29 +119,32 @@ class Trio:
         report.seconds = time.monotonic() - began
         return report
 
-    def _open(self) -> list[Workload]:
-        ports = free_ports(12)
-        endpoints = f'endpoints = ["127.0.0.1:{ports[0]}", "127.0.0.1:{ports[1]}"]\nbackoff_base_s = 0.1'
-        toml = "[limits]\nbatches_per_s = 1000.0\nbatch_burst = 1000\ndrain_window_s = 1.0\n"
-        self._stage = stage = Stage(
+    def _set(self) -> Stage:
+        self._ports = ports = free_ports(5)
+        self._endpoints = f'endpoints = ["127.0.0.1:{ports[0]}", "127.0.0.1:{ports[1]}"]\nbackoff_base_s = 0.1'
+        return Stage(
             self.folder,
             database_url=self.database_url,
             streams_port=ports[0],
             enrolment_port=ports[2],
             http_port=three_in_a_row(),
             site=SITES[0],
-            agent_link_toml=endpoints,
+            agent_link_toml=self._endpoints,
             agent_toml=_LOGS.format(logs=self._logs(SITES[0])),
-            collector_toml=f"processes = {PROCESSES}\n{toml}",
+            collector_toml=f"processes = {PROCESSES}\n{_LIMITS}",
         )
+
+    def _open(self) -> list[Workload]:
+        stage, ports = self._stage, self._ports
         stage.write_configs()
-        stage.start_collector()
-        self._other = self._other_machine(streams=ports[1], enrolment=ports[3], http=ports[4], limits=toml)
+        stage.start("collector", stage.headquarters("serve"))
+        _until_it_serves(stage.http_port)
+        self._other = self._other_machine(streams=ports[1], enrolment=ports[3], http=ports[4], limits=_LIMITS)
         self._start_what_ended()
         stage.enrol()
         stage.start_agent()
         for site in SITES[1:]:
-            agent = f"{endpoints}\n{_LOGS.format(logs=self._logs(site))}"
+            agent = f"{self._endpoints}\n{_LOGS.format(logs=self._logs(site))}"
             stage.open_further(site, site, agent)
         return [
             Workload(
@@ -254,6 +263,19 @@ def _faults(tx: Connection, *, written: int) -> list[str]:
     return found
 
 
+def _until_it_serves(http_port: int) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{http_port}/healthz", timeout=5):
+                return
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.2)
+    raise StageError("the collectors did not start in time")
+
+
 def three_in_a_row() -> int:
     """A port whose next two are free as well: each of the processes answers on one of its own."""
     while True:
@@ -282,7 +304,7 @@ def main() -> int:
         with postgres.restartable() as server:
             try:
                 report = Trio(base / "stage", server, server.url, seed, kills).run()
-            except StageError as error:
+            except (StageError, subprocess.TimeoutExpired) as error:
                 print(f"seed {seed}: {error}", flush=True)
                 good = False
                 continue
