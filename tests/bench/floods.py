@@ -124,7 +124,8 @@ async def _flood(stage: Stage, webhook: Webhook, sites: int) -> None:
     counted = _said(stage, "SELECT SUM(count) FROM tickets WHERE merged_into = ''")
     tickets = _said(stage, "SELECT COUNT(*) FROM tickets")
     print(f"{alerts} alerts of {sites} sites, all acknowledged {sent_s:.0f} s after the first: ", end="")
-    print(f"{counted} are counted in {tickets} tickets ({'none lost' if counted == alerts else 'LOST'})")
+    lost = "none lost" if counted == alerts else "LOST" if drained else "the others still wait"
+    print(f"{counted} are counted in {tickets} tickets ({lost})")
     print(
         f"  everything evaluated {drained_s:.0f} s after the first{'' if drained else ' (GAVE UP WAITING)'}; ", end=""
     )
