@@ -8,8 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sitewarden_alerting.model import MINUTE_NS, AgentSeen, Signal, SignalKind, SignalState
-from sitewarden_alerting.observations import Key, Observation, Place, ProbeResult, Samples, Series, What
-from sitewarden_alerting.rules import ProbeFailed, Rulebook, SiteState, Threshold, evaluate, hushed, tick
+from sitewarden_alerting.observations import Key, LogEvent, Observation, Place, ProbeResult, Samples, Series, What
+from sitewarden_alerting.reading.severity import Severity
+from sitewarden_alerting.rules import (
+    LogFilter,
+    ProbeFailed,
+    Rate,
+    Rulebook,
+    SiteState,
+    Threshold,
+    evaluate,
+    hushed,
+    tick,
+)
 from sitewarden_alerting.rules.state import OVER_NS
 
 SECOND = 1_000_000_000
@@ -81,6 +92,31 @@ def test_an_older_result_of_a_probe_neither_fails_it_nor_says_that_it_is_over() 
     assert found(probe(False, 100), probe(False, 50), probe(False, 110)) == [(SignalState.FIRING, 110)]
     assert found(probe(False, 100), probe(False, 110), probe(True, 90)) == [(SignalState.FIRING, 110)]
     assert found(probe(True, 100), probe(False, 10), probe(False, 20)) == []
+
+
+def test_a_rate_counts_an_event_in_the_window_of_its_own_time() -> None:
+    book = Rulebook((Rate(name="many", count=3, window_s=60, where=LogFilter(min_severity=Severity.WARNING)),))
+    late = [seen(line(i), at_s) for i, at_s in enumerate((500, 10, 20, 30, 510))]
+    assert evaluate(book, SiteState(), late, now_ns=LATER).signals == ()
+    assert len(evaluate(book, SiteState(), [*late, seen(line(9), 515)], now_ns=LATER).signals) == 1
+
+
+def line(offset: int) -> LogEvent:
+    return LogEvent(
+        source="shop",
+        file="/var/log/shop.log",
+        file_id="8:1",
+        offset=offset,
+        part="whole",
+        severity=Severity.WARNING,
+        component="",
+        message="slow",
+        template="slow",
+        fingerprint="f1:a",
+        count=1,
+        logged_ns=0,
+        truncated=False,
+    )
 
 
 @given(values=st.lists(st.sampled_from((0.5, 0.85, 0.95)), min_size=4, max_size=30), data=st.data())

@@ -12,19 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, update
 
-from sitewarden_alerting.model import Policy
+from sitewarden_alerting.model import Person, Policy
 from sitewarden_alerting.observations import Key, Observation, Place, Samples, Series, What
 from sitewarden_alerting.rules import Absence, NewFault, Plans, Rulebook, SiteState, Threshold, evaluate
 from sitewarden_collector.services import evaluation, intake, parked
 from sitewarden_collector.services import tickets as ticketing
 from sitewarden_collector.services.faults import Memory
 from sitewarden_collector.services.quiet import Looks
-from sitewarden_collector.store import evaluations, observations, samples, spools, waiting
+from sitewarden_collector.store import evaluations, notices, observations, samples, spools, waiting
 from sitewarden_collector.store.agents import Agent
 from sitewarden_collector.store.engine import Database
 from sitewarden_collector.store.samples import RawBlock
 from sitewarden_protos import blocks
-from tests.cast import NOON, SECOND, batch, error_line, settle_agent
+from tests.cast import ADA, NOON, SECOND, batch, error_line, settle_agent
 from tests.cast import samples as cast_samples
 
 DISK = Threshold(name="disk", series="disk_used_ratio", above=0.9, clear=0.8)
@@ -228,6 +228,22 @@ def test_what_is_read_for_many_is_what_is_read_for_one(db: Database) -> None:
     assert [(one.key, one.place, repr(one.what)) for one in both] == [
         (one.key, one.place, repr(one.what)) for one in one_by_one
     ]
+
+
+def test_after_an_outage_only_what_goes_on_calls_somebody(db: Database) -> None:
+    over, on = db.write_now(settle_agent, "web-1", "over"), db.write_now(settle_agent, "web-1", "on")
+    for seq, hour in enumerate(range(5), start=1):
+        at = NOON + hour * 3600 * SECOND
+        taken_in(db, over, seq, cast_samples(0.95 if hour < 3 else 0.5, start_ns=at, told=seq == 1), at=at)
+        taken_in(db, on, seq, cast_samples(0.5 if hour < 3 else 0.95, start_ns=at, told=seq == 1), at=at)
+    policy, now_ns = Policy(on_call=(Person(ADA, ("phone",)),)), NOON + 5 * 3600 * SECOND
+    while db.write_now(evaluation.step, BOOK, policy, now_ns=now_ns):
+        pass
+    opened = {one.site: one.ticket for one in db.read_now(ticketing.listing)}
+    assert (opened["over"].opened_ns, opened["over"].recovered_ns) == (NOON, NOON + 3 * 3600 * SECOND)
+    assert (opened["on"].opened_ns, opened["on"].recovered_ns) == (NOON + 3 * 3600 * SECOND, None)
+    (page,) = db.read_now(notices.listing)
+    assert (page.kind, page.ticket_id, page.created_ns) == ("page", opened["on"].id, now_ns)
 
 
 def test_a_batch_with_samples_past_a_level_is_tried_again_without_them(db: Database) -> None:

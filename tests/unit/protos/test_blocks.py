@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sitewarden_protos.blocks import BlockError, decode, encode
+from sitewarden_protos.blocks import BlockError, decode, encode, ticks_of, unpack, values
 
 any_double = st.floats(allow_nan=True, allow_infinity=True, width=64)
 
 
-def _bits(values: object) -> bytes:
-    return b"".join(struct.pack("<d", value) for value in values)  # type: ignore[attr-defined]
+def _bits(numbers: object) -> bytes:
+    return b"".join(struct.pack("<d", value) for value in numbers)  # type: ignore[attr-defined]
 
 
 @given(st.data())
@@ -27,6 +27,20 @@ def test_what_goes_in_comes_out_to_the_bit(data: st.DataObject) -> None:
     decoded_times, decoded = decode(encode(times, columns), series=len(columns))
     assert decoded_times == tuple(times)
     assert [_bits(column) for column in decoded] == [_bits(column) for column in columns]
+
+
+@given(st.data())
+def test_the_values_alone_are_the_same_as_with_their_times(data: st.DataObject) -> None:
+    ticks = data.draw(st.integers(0, 20))
+    columns = data.draw(st.lists(st.lists(any_double, min_size=ticks, max_size=ticks), max_size=5))
+    block = encode(range(ticks), columns)
+    assert ticks_of(block) == ticks
+    assert values(block, series=len(columns)) == unpack(block, series=len(columns))[1]
+    with pytest.raises(BlockError):
+        values(block, series=len(columns) + 1)
+    if ticks and columns:
+        with pytest.raises(BlockError):
+            values(block[:-1], series=len(columns))
 
 
 @given(st.data())
