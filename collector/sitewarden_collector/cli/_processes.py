@@ -29,6 +29,7 @@ from sitewarden_collector.errors import CollectorError, ConfigError
 from sitewarden_collector.loops import pause_s
 
 PROCESSES_MAX = 64
+AGAIN_CAP_S = 15.0  # the longest pause: what keeps one from starting is mostly a database that comes back
 STEADY_S = 60.0  # whoever ran that long did not fail at its start
 STOP_S = 40.0  # draining takes its time; whoever takes longer is killed
 SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT)
@@ -196,13 +197,14 @@ class _Parent:
 
     def _again(self, number: int, code: int) -> None:
         failures = self._failures[number] = self._failures.get(number, 0) + 1
-        self._due_s[number] = time.monotonic() + pause_s(failures)
+        wait_s = min(pause_s(failures), AGAIN_CAP_S)
+        self._due_s[number] = time.monotonic() + wait_s
         how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
         _log.error(
             "process %d ended %s; it starts again in %g s, its agents go to the others",
             number,
             how,
-            pause_s(failures),
+            wait_s,
             extra={"number": number, "failures": failures},
         )
 
