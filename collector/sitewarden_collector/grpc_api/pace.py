@@ -8,6 +8,8 @@ from dataclasses import dataclass
 class TokenBucket:
     """Holds up to `burst` tokens and gains `per_s` of them a second."""
 
+    __slots__ = ("_at_s", "_burst", "_per_s", "_tokens")  # several an agent
+
     def __init__(self, per_s: float, burst: float, *, now_s: float) -> None:
         self._per_s = per_s
         self._burst = burst
@@ -39,6 +41,8 @@ class TokenBucket:
 class Allowance:
     """What one stream may say: so many messages and so many bytes a second, each with a burst. Who goes faster waits,
     and what is not read is not sent, so only that agent notices."""
+
+    __slots__ = ("_messages", "_volume")
 
     def __init__(self, messages: TokenBucket, volume: TokenBucket) -> None:
         self._messages = messages
