@@ -37,10 +37,6 @@ ERRORS = (
         "a major incident needs at least 2 customers or 2 sites, and a minute between updates",
         "重大事件至少涉及 2 个客户或 2 个站点，更新间隔至少一分钟",
     ),
-    (
-        "a move goes to PostgreSQL: name it as postgresql://USER@HOST/DATABASE",
-        "迁移的目标是 PostgreSQL：请写成 postgresql://USER@HOST/DATABASE",
-    ),
     ("a note has at most {} characters; shorten it", "备注最多 {0} 个字符；请缩短"),
     ("a notice needs a subject; give one with --subject", "通知须有主题；用 --subject 给出"),
     (
@@ -100,16 +96,8 @@ ERRORS = (
     ("an account with the role customer needs its customer", "角色为客户的账号须属于某个客户"),
     ("an account's name has 1 to 100 printable characters", "账号名称须为 1 到 100 个可打印字符"),
     ("an attachment cannot be {}; it is {}", "附件不能为{0}；可以为{1}"),
-    (
-        "an earlier move into this database did not finish: `--again` wipes it and begins anew",
-        "此前迁入该数据库的操作没有完成：`--again` 会清空并重新开始",
-    ),
     ("an override needs a beginning and an end; fill in both", "替班须有开始和结束；请都填写"),
     ("an override needs the person who is on call", "替班须指明值班人员"),
-    (
-        "another `sitewarden db move` works on this target: wait for it",
-        "另一个 `sitewarden db move` 正在处理此目标：请等它结束",
-    ),
     (
         "another collector moved one of these escalations meanwhile; they are looked at again",
         "另一个收集器同时推进了其中一个升级；会重新检查",
@@ -284,10 +272,6 @@ ERRORS = (
     (
         "the steps begin again after a minute at the soonest; repeat_after_s is less",
         "步骤最快一分钟后重新开始；repeat_after_s 更小",
-    ),
-    (
-        "the target is not empty; make a new database for the move, as by `createdb sitewarden`",
-        "目标不是空的；请为迁移新建一个数据库，例如 `createdb sitewarden`",
     ),
     ("the task is done already, by {}", "任务已由 {0} 完成"),
     ("the theme is auto, light or dark", "主题为 auto、light 或 dark"),

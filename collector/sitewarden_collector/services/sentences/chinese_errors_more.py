@@ -343,4 +343,20 @@ MORE_ERRORS = (
     ("{}: {} is no date; write it as 2026-12-31", "{0}：{1} 不是日期；请写成 2026-12-31"),
     ("{}: {} is no number", "{0}：{1} 不是数字"),
     ("{}={} can not be included; it is a number of {}", "{0}={1} 不能包含；它是 {2} 的数目"),
+    (
+        "a move goes to PostgreSQL: name it as postgresql://USER@HOST/DATABASE",
+        "只能迁移到 PostgreSQL：请写成 postgresql://USER@HOST/DATABASE",
+    ),
+    (
+        "an earlier move into this database did not finish: `--again` wipes it and begins anew",
+        "之前迁移到此数据库的操作没有完成：`--again` 会清空它并重新开始",
+    ),
+    (
+        "another `sitewarden db move` works on this target: wait for it",
+        "另一个 `sitewarden db move` 正在写入此目标：请等待其完成",
+    ),
+    (
+        "the target is not empty; make a new database for the move, as by `createdb sitewarden`",
+        "目标数据库不为空；请为迁移新建一个数据库，例如 `createdb sitewarden`",
+    ),
 )
