@@ -19,6 +19,8 @@ from sitewarden_agent.observe.metrics_processes import Processes
 from sitewarden_agent.observe.metrics_sensors import Temperatures
 from sitewarden_agent.observe.procfs import Kernel
 
+_DIGITS = {"ratio": 4, "seconds": 6, "bytes_per_second": 0}
+_LONG_S = 100.0
 Sample = dict[Series, float]
 Family = Callable[[float], Iterator[tuple[Series, float]]]
 
@@ -58,7 +60,7 @@ class Sampler:
         found: Sample = {}
         for family in self._families:
             try:
-                found.update(family(now_s))
+                found.update((series, _meant(series, value)) for series, value in family(now_s))
             except (OSError, ValueError, IndexError, KeyError) as error:
                 name = type(family).__name__
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else repr(error)
@@ -74,3 +76,11 @@ class Sampler:
     def close(self) -> None:
         """Let the kernel's files go."""
         self._kernel.close()
+
+
+def _meant(series: Series, value: float) -> float:
+    """The value without digits that no measurement has: a quotient's sixteen take five times the room of five."""
+    if series.unit == "seconds" and value >= _LONG_S:
+        return round(value, 1)
+    digits = _DIGITS.get(series.unit)
+    return value if digits is None else round(value, digits)

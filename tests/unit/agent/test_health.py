@@ -368,3 +368,13 @@ def test_a_kernel_that_tells_nonsense_costs_its_family_and_no_other(tmp_path: Pa
     write(tmp_path, {f"/proc/{name}": garbage for name in (*files, "sys/fs/file-nr", "self/cgroup", "1/stat")})
     found = by_name(Sampler(Health(), root=str(tmp_path)).sample(0.0))
     assert "filesystem_used_ratio" in found
+
+
+def test_values_have_no_digits_that_nobody_measured() -> None:
+    sampler = Sampler(Health())
+    for _ in range(2):
+        values = sampler.sample()
+    sampler.close()
+    long = {series: value for series, value in values.items() if series.unit == "ratio" and round(value, 4) != value}
+    assert long == {}
+    assert values[Series("uptime_seconds", unit="seconds")] == round(values[Series("uptime_seconds", unit="seconds")], 1)

@@ -101,7 +101,7 @@ class KeepWithin(Job):
     def samples(self) -> Mapping[Series, float]:
         found: dict[Series, float] = {}
         for name, share in self._footprint.cpu_share.items():
-            found[Series("agent_cpu_used_ratio", (("process", name),), "ratio")] = share
+            found[Series("agent_cpu_used_ratio", (("process", name),), "ratio")] = round(share, 4)
         for name, resident in self._footprint.memory_bytes.items():
             found[Series("agent_memory_bytes", (("process", name),), "bytes")] = float(resident)
         if self._disk_bytes:
