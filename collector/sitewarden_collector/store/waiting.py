@@ -99,6 +99,7 @@ class Schemas:
 
 _WAITS = spools.c.evaluated_seq < spools.c.last_seq
 _AT_ONCE: BindParameter[int] = bindparam("batches", type_=BigInteger)
+SEQ_MAX, BATCHES_MAX = (1 << 63) - 1, 1 << 20
 
 _LANES = (
     select(
@@ -120,11 +121,13 @@ def _behind(dialect: str, table: Table, columns: Iterable[Any]) -> Select[Any]:
     """Columns of the rows that the next batches of some spools left in a table."""
     asked = bulk.pairs(dialect)
     mine = and_(spools.c.agent_id == asked.first, spools.c.epoch == asked.second)
+    # An agent may count as far as a number goes, and PostgreSQL refuses to add to the last ones.
+    last = case((spools.c.evaluated_seq > SEQ_MAX - BATCHES_MAX, SEQ_MAX), else_=spools.c.evaluated_seq + _AT_ONCE)
     here = and_(
         table.c.agent_id == spools.c.agent_id,
         table.c.epoch == spools.c.epoch,
         table.c.seq > spools.c.evaluated_seq,
-        table.c.seq <= spools.c.evaluated_seq + _AT_ONCE,
+        table.c.seq <= last,
     )
     query = select(*columns).select_from(asked.table).join(spools, mine).join(table, here)
     return query if table is blocks else query.where(table.c.kind != "samples")
