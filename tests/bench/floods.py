@@ -121,7 +121,8 @@ async def _flood(stage: Stage, webhook: Webhook, sites: int) -> None:
     await asyncio.sleep(70.0)  # the last digest goes out
     done.set()
     await watching
-    counted = _said(stage, "SELECT SUM(count) FROM tickets WHERE merged_into = ''")
+    # These agents have no heartbeat: while the backlog is worked off they fall silent, which is a ticket of its own.
+    counted = _said(stage, "SELECT SUM(count) FROM tickets WHERE merged_into = '' AND kind <> 'silence'")
     tickets = _said(stage, "SELECT COUNT(*) FROM tickets")
     print(f"{alerts} alerts of {sites} sites, all acknowledged {sent_s:.0f} s after the first: ", end="")
     lost = "none lost" if counted == alerts else "LOST" if drained else "the others still wait"
