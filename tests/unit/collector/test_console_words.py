@@ -9,7 +9,7 @@ from sitewarden_alerting import decisions
 from sitewarden_collector.console.words import EVENTS
 
 SERVICES = Path(__file__).parents[3] / "collector" / "sitewarden_collector" / "services"
-WRITTEN = re.compile(r'(?:Event\(\s*[\w.]+,|noted\(\s*\w+,\s*[\w.]+,|written\(\s*\w+,\s*[\w.]+,)\s*"([a-z_]+)"')
+WRITTEN = re.compile(r'(?:\bEvent\(\s*[\w.]+,|noted\(\s*\w+,\s*[\w.]+,|written\(\s*\w+,\s*[\w.]+,)\s*"([a-z_]+)"')
 COUNTED = {"add_evidence", "replace_evidence", "confirm_evidence"}  # counted, never a line of the course
 
 
