@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from sitewarden_agent.observe.decoding import either
 from sitewarden_alerting.reading import continuation
 from sitewarden_alerting.reading.lines import DEFAULT_MAX_RECORD_BYTES, Record
@@ -94,6 +96,15 @@ class Joining:
         first = done.first
         text = _header(first) + "\n".join(done.lines)
         self.closed.append((first, Record(first.number, first.number, text, len(done.lines), done.truncated)))
+
+
+def fields_of(line: bytes) -> Mapping[str, Any] | None:
+    """What journalctl says of one entry; None when the line is none, however deep it nests."""
+    try:
+        found = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def entry_of(raw: Mapping[str, Any]) -> Entry | None:

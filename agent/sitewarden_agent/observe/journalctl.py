@@ -14,11 +14,10 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 
 from sitewarden_agent import programs
 from sitewarden_agent.config import Log
-from sitewarden_agent.observe.journal import FIELDS
+from sitewarden_agent.observe.journal import FIELDS, fields_of
 
 PROGRAM = "journalctl"
 CHUNK_BYTES = 64 * 1024
@@ -118,11 +117,8 @@ class Journalctl:
         for line in whole:
             if self._skipping:
                 self._skipping = False
-            else:
-                with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
-                    entry = msgspec.json.decode(bytes(self._begun) + line)
-                    if isinstance(entry, dict):
-                        found.append(entry)
+            elif (entry := fields_of(bytes(self._begun) + line)) is not None:
+                found.append(entry)
             self._begun.clear()
         if not self._skipping:
             self._begun += rest

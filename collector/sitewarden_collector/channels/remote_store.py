@@ -160,7 +160,7 @@ class RemoteStore:
                 )
                 for one in found.data.result
             ]
-        except (ValueError, OverflowError, msgspec.MsgspecError) as error:
+        except (ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
             raise ChannelUnavailable(
                 f"{where} does not answer as Prometheus does: check export.remote_write.read_url"
             ) from error

@@ -8,11 +8,10 @@ import lzma
 import os
 import random
 
-import msgspec
 import zstandard
 
 from sitewarden_agent.observe.decoding import Assembling, Undecided, assembler_for, recognised
-from sitewarden_agent.observe.journal import Joining, entry_of
+from sitewarden_agent.observe.journal import Joining, entry_of, fields_of
 from sitewarden_agent.observe.packed import Packed
 from sitewarden_alerting.reading.lines import Record
 from tests.fuzz.run import Target
@@ -97,11 +96,10 @@ def join(data: bytes) -> str:
     """Entries of any shape become records in the order of their names, or nothing."""
     joining, entries = Joining(), 0
     for line in data.split(b"\n"):
-        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
-            raw = msgspec.json.decode(line)
-            if isinstance(raw, dict) and (entry := entry_of(raw)) is not None:
-                joining.add(entry)
-                entries += 1
+        raw = fields_of(line)
+        if raw is not None and (entry := entry_of(raw)) is not None:
+            joining.add(entry)
+            entries += 1
     records = [record for _, record in joining.close()]
     assert len(records) <= entries
     assert [record.offset for record in records] == sorted(record.offset for record in records)
