@@ -14,7 +14,6 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-
 from sitewarden_agent import programs
 from sitewarden_agent.config import Log
 from sitewarden_agent.observe.journal import FIELDS, fields_of
