@@ -26,7 +26,7 @@ VICTIMS = ("observe", "link", "collector")
 STEP_TIMEOUT_S = 6.0
 QUIET_TIMEOUT_S = 120.0
 
-_AGENT = """
+AGENT = """
 [[logs]]
 name = "ledger"
 paths = ["{logs}/ledger.log*"]
@@ -86,7 +86,7 @@ class Torture:
             enrolment_port=ports[1],
             http_port=ports[2],
             agent_link_toml=f'endpoints = ["127.0.0.1:{cable.port}"]\nbackoff_base_s = 0.1',
-            agent_toml=_AGENT.format(logs=self.logs),
+            agent_toml=AGENT.format(logs=self.logs),
             collector_toml="[limits]\nbatches_per_s = 1000.0\nbatch_burst = 1000\n",
         )
         stage.write_configs()

@@ -38,6 +38,7 @@ from sitewarden_collector.store import spools, tickets
 from sitewarden_collector.store.engine import Database
 from tests import postgres
 from tests.torture.oracle import Verdict, judge
+from tests.torture.run import AGENT
 from tests.torture.workload import Workload
 
 SITES = ("shanghai-1", "berlin-1", "oslo-1")
@@ -48,22 +49,6 @@ QUIET_TIMEOUT_S = 120.0
 LAG_MAX_NS = 15 * 1_000_000_000
 
 _LIMITS = "[limits]\nbatches_per_s = 1000.0\nbatch_burst = 1000\ndrain_window_s = 1.0\n"
-_LOGS = """
-[[logs]]
-name = "ledger"
-paths = ["{logs}/ledger.log*"]
-from = "start"
-storm_per_minute = 0  # every record is looked for
-
-[[logs]]
-name = "loop"
-paths = ["{logs}/loop.log*"]
-from = "start"
-storm_per_minute = 5  # here all that arrives is their number
-
-[health]
-interval_s = 0.5
-"""
 
 
 @dataclass
@@ -130,7 +115,7 @@ class Trio:
             http_port=three_in_a_row(),
             site=SITES[0],
             agent_link_toml=self._endpoints,
-            agent_toml=_LOGS.format(logs=self._logs(SITES[0])),
+            agent_toml=AGENT.format(logs=self._logs(SITES[0])),
             collector_toml=f"processes = {PROCESSES}\n{_LIMITS}",
         )
 
@@ -144,7 +129,7 @@ class Trio:
         stage.enrol()
         stage.start_agent()
         for site in SITES[1:]:
-            agent = f"{self._endpoints}\n{_LOGS.format(logs=self._logs(site))}"
+            agent = f"{self._endpoints}\n{AGENT.format(logs=self._logs(site))}"
             stage.open_further(site, site, agent)
         return [
             Workload(

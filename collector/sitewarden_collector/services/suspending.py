@@ -102,8 +102,8 @@ def _tell(tx: Connection, name: str, state: SignalState, said: str, policy: Poli
     except OperationalError:
         raise
     except Exception as error:  # noqa: BLE001  whether somebody can be told decides nothing
-        place = {"site_id": "", "agent_id": "", "epoch": "", "seq": 0, "rule": RULE}
-        evaluations.park(tx, **place, error=f"{type(error).__name__}: {error}", now_ns=now_ns)  # type: ignore[arg-type]
+        why = f"{type(error).__name__}: {error}"
+        evaluations.park(tx, site_id="", agent_id="", epoch="", seq=0, rule=RULE, error=why, now_ns=now_ns)
 
 
 def _ticket(tx: Connection, name: str, state: SignalState, said: str, policy: Policy, *, now_ns: int) -> None:

@@ -21,22 +21,22 @@ from sitewarden_collector.store.engine import Database, damaged, in_doubt
 ITEMS_MAX = 256
 PAUSE_S = 0.01
 
-I = TypeVar("I")  # noqa: E741
+Item = TypeVar("Item")
 T = TypeVar("T")
-Together = Callable[[Connection, Sequence[I]], Sequence[T | Exception]]
+Together = Callable[[Connection, Sequence[Item]], Sequence[T | Exception]]
 """Does items in their order; what comes back is a result or an error for each. An error that comes back is the item's
 own and leaves what was written; one that is raised takes everything with it."""
 
 _log = logging.getLogger("sitewarden.gathering")
 
 
-class Gathered(Generic[I, T]):
+class Gathered(Generic[Item, T]):
     """Life: made once, used until its loop ends. Items of one source are done in the order in which they were given."""
 
     def __init__(
         self,
         db: Database,
-        together: Together[I, T],
+        together: Together[Item, T],
         *,
         pause_s: float = PAUSE_S,
         after: Callable[[], None] | None = None,
@@ -46,11 +46,11 @@ class Gathered(Generic[I, T]):
         self._after = after
         self._together = together
         self._pause_s = pause_s
-        self._waiting: dict[str, list[tuple[I, Callable[[T | Exception], None]]]] = {}
+        self._waiting: dict[str, list[tuple[Item, Callable[[T | Exception], None]]]] = {}
         self._working: asyncio.Task[None] | None = None
         self._next_s = 0.0
 
-    def give(self, source: str, item: I, settle: Callable[[T | Exception], None]) -> None:
+    def give(self, source: str, item: Item, settle: Callable[[T | Exception], None]) -> None:
         """Have `item` done; `settle` is called with what came of it, after its commit, and must not raise."""
         self._waiting.setdefault(source, []).append((item, settle))
         if self._working is None:
@@ -71,21 +71,21 @@ class Gathered(Generic[I, T]):
         finally:
             self._working = None
 
-    def _next(self) -> list[tuple[I, Callable[[T | Exception], None]]]:
+    def _next(self) -> list[tuple[Item, Callable[[T | Exception], None]]]:
         """All of the sources that wait longest."""
-        some: list[tuple[I, Callable[[T | Exception], None]]] = []
+        some: list[tuple[Item, Callable[[T | Exception], None]]] = []
         while self._waiting and len(some) < ITEMS_MAX:
             some += self._waiting.pop(next(iter(self._waiting)))
         return some
 
-    async def _done(self, items: Sequence[I]) -> Sequence[T | Exception]:
+    async def _done(self, items: Sequence[Item]) -> Sequence[T | Exception]:
         try:
             return await self._db.run(partial(_each, together=self._together), items)
         except Exception as error:  # noqa: BLE001  everybody in the group hears it
             return [error] * len(items)
 
 
-def _each(tx: Connection, items: Sequence[I], *, together: Together[I, T]) -> Sequence[T | Exception]:
+def _each(tx: Connection, items: Sequence[Item], *, together: Together[Item, T]) -> Sequence[T | Exception]:
     try:
         with tx.begin_nested():
             return together(tx, items)
