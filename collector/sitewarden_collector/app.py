@@ -74,6 +74,7 @@ TICK_INTERVAL_S = 1.0
 DESK_INTERVAL_S = 5.0
 ROUND_SHARE = 0.03  # of the writer, for what looks at every site or ticket
 ASSESS_INTERVAL_S = 0.25
+ASSESS_IDLE_S = 2.0  # nothing was heard that would change a risk
 CLOCKS_INTERVAL_S = 3.0
 LIVE_AGAIN_S = 1.0  # after the feed's connection was lost
 WEBHOOK_IDLE_S = 1.0
@@ -322,6 +323,7 @@ class Collector:
                 raise
             if done:
                 self.telemetry.evaluation_seconds.observe(timer() - began_s)
+                await self.clock.sleep(memory.recall.rest_s(timer() - began_s))
             return done
 
         async def tick() -> None:
@@ -336,6 +338,8 @@ class Collector:
             examined = await self.db.read(assessment.examine, policy, now_ns=now_ns)
             if examined:
                 await self.telling.run_alone(assessment.record, examined, policy, now_ns=now_ns)
+            else:
+                await clock.sleep(ASSESS_IDLE_S)
 
         async def watch() -> None:
             while await self.telling.run_alone(clock_watch.watch, now_ns=self.clock.now_ns()):

@@ -91,12 +91,14 @@ def step(
         return 0
     memory = Memory() if memory is None else memory
     began_s, recall = clock(), memory.recall
+    recall.loud = False
     there = waiting.lanes(tx, most=recall.lanes, batches=BATCHES_PER_LANE)
     if not there:
         return 0
     books = suspending.in_force(tx, rulebook, recall, policy, now_ns=now_ns)
     now = _Step(tx, books, policy, memory, now_ns, clock, meter)
     still, loud = look(tx, books.whole, recall, there)
+    recall.loud = bool(loud)
     if not waiting.move(tx, still):
         raise RuntimeError("another collector evaluated these batches meanwhile")
     done = sum(lane.last - lane.first for lane in still)

@@ -15,6 +15,7 @@ from sitewarden_collector.store.waiting import Schemas
 
 LANES_MIN, LANES_MAX = 16, 256
 LOOK_S = 0.02  # at the blocks of all lanes of one step, about
+REST, REST_MAX_S = 4.0, 0.02
 PACE_S = 0.001  # an observation, until it was measured
 PACE_WEIGHT = 0.3  # of the newest measurement
 SERVED_MAX = 20_000
@@ -38,6 +39,7 @@ class Recall:
     schemas: Schemas = field(default_factory=Schemas)
     states: States = field(default_factory=States)
     lanes: int = LANES_MAX  # that are looked at in one step
+    loud: bool = False  # whether the last step had anything for a rule to judge
     pace_s: float = PACE_S  # what an observation that a rule must judge costs, about
     served: dict[str, int] = field(default_factory=dict)  # sites, by when they had their last turn
     failed: set[str] = field(default_factory=set)  # rules, since they were last weighed
@@ -75,6 +77,11 @@ class Recall:
             self.lanes = max(LANES_MIN, self.lanes // 2)
         elif seconds < LOOK_S / 2:
             self.lanes = min(LANES_MAX, self.lanes * 2)
+
+    def rest_s(self, seconds: float) -> float:
+        """How long to rest after a step that took so long: where nothing mattered to a rule, what comes meanwhile shares
+        the next one, most of whose cost is fixed."""
+        return 0.0 if self.loud else min(REST * seconds, REST_MAX_S)
 
     def took(self, site_ids: Iterable[str], seconds: float, observations: int) -> None:
         """So long it took to judge some observations of these sites, whose turn it was."""
