@@ -27,7 +27,7 @@ from sitewarden_alerting.rules.rulebook import (
     Threshold,
 )
 from sitewarden_alerting.rules.state import Cost, Evaluated, RuleFailure, SiteState
-from sitewarden_alerting.rules.ticking import lately_silent, quietly, tick
+from sitewarden_alerting.rules.ticking import lately_silent, quietly, tick, unheard_before_ns
 from sitewarden_alerting.rules.watching import watch_levels
 
 __all__ = [
@@ -60,5 +60,6 @@ __all__ = [
     "levelled",
     "quietly",
     "tick",
+    "unheard_before_ns",
     "watch_levels",
 ]

@@ -65,6 +65,15 @@ def _stands(rulebook: Rulebook, state: SiteState, agents: Sequence[AgentSeen], *
     )
 
 
+def unheard_before_ns(rulebook: Rulebook, *, now_ns: int, started_ns: int) -> int | None:
+    """At a site of which no rule remembers anything time changes nothing as long as everybody was heard of since then;
+    None: every site has to be looked at, because something is expected of each."""
+    if any(isinstance(rule, Absence) for rule in rulebook.rules):
+        return None
+    after_ns = [round(rule.after_s * SECOND_NS) for rule in rulebook.rules if isinstance(rule, AgentSilent)]
+    return now_ns - min(after_ns) if after_ns and now_ns - started_ns > min(after_ns) else 0
+
+
 def lately_silent(state: SiteState, *, now_ns: int) -> bool:
     """Whether an agent of this site fell silent within the last minutes."""
     return any(now_ns - signal.at_ns <= MASS_NS for signal in state.silent.values())

@@ -33,6 +33,7 @@ from sitewarden_collector.store.samples import Last
 
 SITES_PER_STEP = 1  # reading holds up whatever else this process does: little at a time, and often
 INTERVAL_NS = 4 * SECOND_NS  # a site's next turn is not before that
+QUIET_NS = 600 * SECOND_NS  # nor before that, when none of its agents was heard of since the last one
 RECENT_NS = HOUR_NS
 TRAIL_NS = 30 * DAY_NS
 BYTES_MAX = 2.0**63  # what is more, or infinite, is no size: an agent may send any number
@@ -67,7 +68,7 @@ def step(tx: Connection, policy: Policy, *, now_ns: int) -> int:
 
 def examine(tx: Connection, policy: Policy, *, now_ns: int, limit: int = SITES_PER_STEP) -> list[Examined]:
     """Look at the sites whose turn it is. Reads only."""
-    due = risks.due_sites(tx, before_ns=now_ns - INTERVAL_NS, limit=limit)
+    due = risks.due_sites(tx, before_ns=now_ns - INTERVAL_NS, quiet_ns=now_ns - QUIET_NS, limit=limit)
     return [_examine_or_pass(tx, site_id, policy, now_ns=now_ns) for site_id in due]
 
 

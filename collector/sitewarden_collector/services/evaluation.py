@@ -36,6 +36,7 @@ from sitewarden_alerting.rules import (
     hushed,
     lately_silent,
     quietly,
+    unheard_before_ns,
 )
 from sitewarden_alerting.rules import tick as tick_rules
 from sitewarden_collector.services import actions, faults, suspending
@@ -82,7 +83,7 @@ def step(
     clock: Callable[[], float] = float,
     meter: Meter | None = None,
 ) -> int:
-    """Evaluate batches that wait; how many. Call again while it is not 0.
+    """Evaluate batches that wait; how many. Call again while it is not 0, or until `memory.recall.at_end`.
 
     `memory` is what was learned, kept by the caller from step to step; without it it is read when needed. `clock`
     bounds the step to about `STEP_S`, and `meter` measures rules, both in seconds.
@@ -93,6 +94,7 @@ def step(
     began_s, recall = clock(), memory.recall
     recall.loud = False
     there = waiting.lanes(tx, most=recall.lanes, batches=BATCHES_PER_LANE)
+    recall.at_end = len(there) < recall.lanes and all(lane.last == lane.arrived for lane in there)
     if not there:
         return 0
     books = suspending.in_force(tx, rulebook, recall, policy, now_ns=now_ns)
@@ -118,12 +120,14 @@ def tick(tx: Connection, rulebook: Rulebook, policy: Policy, *, now_ns: int, sta
         return 0
     decided = _settle(tx, policy, now_ns=now_ns)
     sites: dict[str, list[AgentSeen]] = defaultdict(list)
-    for seen in agents.listened_for(tx):
+    unheard_ns = unheard_before_ns(rulebook, now_ns=now_ns, started_ns=started_ns)
+    for seen in agents.listened_for(tx, unheard_ns=unheard_ns):
         sites[seen.site_id].append(seen)
     recall = Recall()
     books = suspending.in_force(tx, rulebook, recall, policy, now_ns=now_ns)
     states = evaluations.peek_all(tx)  # nobody else changes them: only one evaluates at a time
     silent = sum(lately_silent(state, now_ns=now_ns) for state in states.values())
+    most = max(SILENT_PAGES, agents.sites_listened_for(tx) // 10) if sites else 0
     for site_id, here in sites.items():
         state = states.get(site_id, SiteState())
         ticked = tick_rules(books.of(site_id), state, here, now_ns=now_ns, started_ns=started_ns)
@@ -131,7 +135,7 @@ def tick(tx: Connection, rulebook: Rulebook, policy: Policy, *, now_ns: int, sta
             continue
         if lately_silent(ticked.state, now_ns=now_ns) and not lately_silent(state, now_ns=now_ns):
             silent += 1
-        if silent > max(SILENT_PAGES, len(sites) // 10):
+        if silent > most:
             ticked = quietly(ticked, silent)
         try:
             with tx.begin_nested():
@@ -158,6 +162,7 @@ def _take(now: _Step, loud: Sequence[Loud], *, until_s: float) -> int:
         recall.took({one.lane.site_id for one in some}, now.clock() - began_s, weight)
         if now.clock() >= until_s:
             break
+    recall.at_end = recall.at_end and not queue
     return done
 
 

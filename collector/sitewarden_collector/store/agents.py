@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Connection, ForeignKey, String, Table, Text, bindparam, insert, select, update
+from sqlalchemy import Column, Connection, ForeignKey, String, Table, Text, bindparam, func, insert, select, update
 
 from sitewarden_alerting.model import AgentSeen
 from sitewarden_collector.errors import NotFound
 from sitewarden_collector.store.base import Id, Ns, id_column, metadata
+from sitewarden_collector.store.evaluations import rule_states
 
 agents = Table(
     "agents",
@@ -86,11 +87,22 @@ def active(tx: Connection) -> list[Agent]:
     return [Agent(**row._mapping) for row in rows]
 
 
-def listened_for(tx: Connection) -> list[AgentSeen]:
-    """The same, with no more than the rules of silence ask for."""
+def listened_for(tx: Connection, *, unheard_ns: int | None = None) -> list[AgentSeen]:
+    """The same, with no more than the rules of silence ask for; with `unheard_ns` only those of sites where somebody
+    was not heard of since then, or where rules remember something. There may be thousands of whom nothing is wanted."""
     one = agents.c
     columns = (one.site_id, one.customer_id, one.id, one.hostname, one.last_seen_ns)
-    return [AgentSeen(*row) for row in tx.execute(select(*columns).where(one.state == "active").order_by(one.id))]
+    query = select(*columns).where(one.state == "active").order_by(one.id)
+    if unheard_ns is not None:
+        silent = select(one.site_id).where(one.state == "active", one.last_seen_ns < unheard_ns)
+        query = query.where(one.site_id.in_(silent.union(select(rule_states.c.site_id))))
+    return [AgentSeen(*row) for row in tx.execute(query)]
+
+
+def sites_listened_for(tx: Connection) -> int:
+    """How many sites have an agent that should be heard from."""
+    query = select(func.count(func.distinct(agents.c.site_id))).where(agents.c.state == "active")
+    return int(tx.execute(query).scalar_one())
 
 
 def heard(tx: Connection, seen: Mapping[str, int], *, spools: Mapping[str, str] | None = None) -> None:

@@ -24,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     delete,
+    exists,
     func,
     insert,
     select,
@@ -31,6 +32,7 @@ from sqlalchemy import (
 )
 
 from sitewarden_alerting.model import Factor, Risk, RiskState
+from sitewarden_collector.store.agents import agents
 from sitewarden_collector.store.base import Id, Ns, id_column, metadata
 from sitewarden_collector.store.sites import customers, sites
 
@@ -139,13 +141,17 @@ def listing(tx: Connection, *, lowered: bool = False, site: str = "", limit: int
     return [Listed(_read(row), row.site_name, row.customer_name) for row in tx.execute(query)]
 
 
-def due_sites(tx: Connection, *, before_ns: int, limit: int) -> list[str]:
-    """The sites that were assessed before a time or never, those that wait longest first."""
+def due_sites(tx: Connection, *, before_ns: int, quiet_ns: int, limit: int) -> list[str]:
+    """The sites that were assessed before a time or never, those that wait longest first. One of which nobody was heard
+    of since then, or ever, only when it was assessed before `quiet_ns`."""
+    at_ns = assessments.c.at_ns
+    since_ns = func.coalesce(at_ns, agents.c.enrolled_ns)
+    heard = exists().where(agents.c.site_id == sites.c.id, agents.c.last_seen_ns > since_ns)
     query = (
         select(sites.c.id)
         .outerjoin(assessments, assessments.c.site_id == sites.c.id)
-        .where(assessments.c.at_ns.is_(None) | (assessments.c.at_ns <= before_ns))
-        .order_by(func.coalesce(assessments.c.at_ns, 0), sites.c.id)
+        .where((at_ns <= quiet_ns) | (func.coalesce(at_ns, 0) <= before_ns) & heard)
+        .order_by(func.coalesce(at_ns, 0), sites.c.id)
         .limit(limit)
     )
     return [str(site_id) for site_id in tx.execute(query).scalars()]

@@ -27,6 +27,7 @@ from sitewarden_alerting.rules import (
     Threshold,
     evaluate,
     tick,
+    unheard_before_ns,
     watch_levels,
 )
 
@@ -259,6 +260,16 @@ def test_nobody_is_silent_before_the_collector_itself_was_up_that_long() -> None
     started = NOON
     assert tick(book, SiteState(), agents, now_ns=NOON + 50 * SECOND, started_ns=started).signals == ()
     assert len(tick(book, SiteState(), agents, now_ns=NOON + 70 * SECOND, started_ns=started).signals) == 1
+
+
+def test_sites_need_a_look_only_where_somebody_is_silent_or_something_is_expected() -> None:
+    silent = Rulebook((AgentSilent(name="silent", after_s=60), AgentSilent(name="late", after_s=300)))
+    now = NOON + 400 * SECOND
+    assert unheard_before_ns(silent, now_ns=now, started_ns=NOON) == now - 60 * SECOND
+    assert unheard_before_ns(silent, now_ns=now, started_ns=now - 60 * SECOND) == 0  # nobody is silent yet
+    assert unheard_before_ns(Rulebook(), now_ns=now, started_ns=NOON) == 0
+    expecting = Rulebook((*silent.rules, Absence(name="backup", within_s=10, probe="backup")))
+    assert unheard_before_ns(expecting, now_ns=now, started_ns=NOON) is None
 
 
 def test_what_is_awaited_and_does_not_come_is_told_and_recovers_when_it_comes() -> None:

@@ -51,6 +51,11 @@ class Site:
         self.seq += 1
         sent = batch(self.seq, *what, wall_ns=at)  # type: ignore[arg-type]
         self.db.write_now(intake.accept, self.agent.id, batch=sent, now_ns=at)
+        self.hears(at)
+
+    def hears(self, at: int) -> None:
+        """A sign of life right after that moment."""
+        self.db.write_now(agents.heard, {self.agent.id: at + 1})
 
     def assesses(self, at: int) -> int:
         return self.db.write_now(assessment.step, POLICY, now_ns=at)
@@ -88,9 +93,18 @@ def test_assessing_again_keeps_one_risk_and_tells_nothing_new(site: Site) -> Non
 
 
 def test_a_site_waits_for_its_turn(site: Site) -> None:
+    site.hears(NOON)
     assert site.assesses(NOON) == 1
+    site.hears(NOON)
     assert site.assesses(NOON + SECOND) == 0
     assert site.assesses(NOON + MINUTE) == 1
+
+
+def test_a_site_of_which_nobody_was_heard_is_looked_at_seldom(site: Site) -> None:
+    assert site.assesses(NOON) == 0  # never heard of
+    site.hears(NOON)
+    assert site.assesses(NOON) == 1
+    assert [site.assesses(NOON + minute * MINUTE) for minute in (1, 5, 10, 11)] == [1, 0, 0, 1]
 
 
 def test_weeks_are_seen_by_the_hourly_trail(site: Site) -> None:

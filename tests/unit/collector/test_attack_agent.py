@@ -106,8 +106,8 @@ def sizes(used: list[float], limit: float) -> RawBlock:
     ],
 )
 def test_numbers_that_are_no_sizes_stop_no_assessment(db: Database, used: list[float], limit: float) -> None:
-    bad = db.write_now(settle_agent, site=ACME_BERLIN)
-    good = db.write_now(settle_agent, site=GLOBEX_OSAKA, customer=GLOBEX)
+    bad = db.write_now(settle_agent, site=ACME_BERLIN, last_seen_ns=NOON + 300 * SECOND)
+    good = db.write_now(settle_agent, site=GLOBEX_OSAKA, customer=GLOBEX, last_seen_ns=NOON + 300 * SECOND)
     db.write_now(intake.accept, bad.id, batch=batch(1, sizes(used, limit)), now_ns=NOON + 300 * SECOND)
     full = sizes([90.0 + number / 10 for number in range(30)], 100.0)
     db.write_now(intake.accept, good.id, batch=batch(1, full), now_ns=NOON + 300 * SECOND)
@@ -118,8 +118,8 @@ def test_numbers_that_are_no_sizes_stop_no_assessment(db: Database, used: list[f
 def test_a_site_that_cannot_be_assessed_does_not_stop_the_others(
     db: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bad = db.write_now(settle_agent, site=ACME_BERLIN)
-    good = db.write_now(settle_agent, site=GLOBEX_OSAKA, customer=GLOBEX)
+    bad = db.write_now(settle_agent, site=ACME_BERLIN, last_seen_ns=NOON + 300 * SECOND)
+    good = db.write_now(settle_agent, site=GLOBEX_OSAKA, customer=GLOBEX, last_seen_ns=NOON + 300 * SECOND)
     full = sizes([90.0 + number / 10 for number in range(30)], 100.0)
     for agent in (bad, good):
         db.write_now(intake.accept, agent.id, batch=batch(1, full), now_ns=NOON + 300 * SECOND)
