@@ -11,9 +11,8 @@ tables (`store.sample_hours`), the block of an hour (`store.resting`), when it r
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import starmap
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from sqlalchemy import Connection
@@ -21,7 +20,7 @@ from sqlalchemy import Connection
 from sitewarden_collector.services import rollups
 from sitewarden_collector.store import export_cursors, lock, matrices, resting, sample_days, sample_hours
 from sitewarden_collector.store.day_hours import HOURS_A_DAY
-from sitewarden_collector.store.matrices import Matrix, Samples, Times
+from sitewarden_collector.store.matrices import Matrix, Times
 from sitewarden_collector.store.sample_days import Day, DayKey
 from sitewarden_collector.store.sample_hours import Hour, HourKey, Minute, Ripe
 
@@ -33,8 +32,6 @@ VALUES_AT_ONCE = 8_388_608
 LITTLE_TICKS = 360
 """Of hosts that tick seldom several hours make one block, of no more ticks than an hour of others has, as far as they
 are due together."""
-OPEN_VALUES_MAX = 65_536
-"""That are joined and not packed yet: as many as stay in the processor's cache."""
 TICKS_MAX = 32_768
 VALUES_MAX = 2_097_152
 """Of one joined block, half of what the codec takes: a minute that is joined never leads beyond that."""
@@ -52,48 +49,16 @@ class Joined:
     minutes: Ripe
     fresh: list[Hour] = field(default_factory=list)
     grown: list[tuple[Hour, int]] = field(default_factory=list)
-    open: list[tuple[Samples, Hour, int | None]] = field(default_factory=list)
-    open_values: int = 0
-    places: list[tuple[Minute, int]] = field(default_factory=list)
-    """Every minute with the hour under which it rests then."""
+    places: list[tuple[int, Sequence[Minute]]] = field(default_factory=list)
+    """Hours, and the minutes that rest under them then."""
     summed: dict[DayKey, rollups.Summed] = field(default_factory=dict)
     days: list[Day] = field(default_factory=list)
 
     def sum_up(self, of: Minute, hour: int, part: rollups.Part) -> None:
         key = (of.agent_id, of.schema_id, of.site_id, hour // HOURS_A_DAY)
-        self.summed.setdefault(key, rollups.Summed(of.customer_id)).hours.setdefault(hour, []).append(part)
-
-    def add(self, samples: Samples, hour: int, *, part: int, like: Minute, ticks_before: int | None = None) -> Hour:
-        """Have these samples written, as one block, once `close` has made it."""
-        times, _ = samples
-        made = Hour(
-            agent_id=like.agent_id,
-            schema_id=like.schema_id,
-            hour=hour,
-            part=part,
-            customer_id=like.customer_id,
-            site_id=like.site_id,
-            first_ns=int(times[0]),
-            last_ns=int(times[-1]),
-            ticks=len(times),
-            block=b"",
-        )
-        self.open.append((samples, made, ticks_before))
-        self.open_values += samples[1].size
-        if self.open_values >= OPEN_VALUES_MAX:
-            self.close()
-        return made
-
-    def close(self) -> None:
-        for (_, hour, ticks_before), block in zip(
-            self.open, resting.closed_all([samples for samples, _, _ in self.open]), strict=True
-        ):
-            if ticks_before is None:
-                self.fresh.append(replace(hour, block=block))
-            else:
-                self.grown.append((replace(hour, block=block), ticks_before))
-        self.open.clear()
-        self.open_values = 0
+        if key not in self.summed:
+            self.summed[key] = rollups.Summed(of.customer_id, of.series)
+        self.summed[key].hours.setdefault(hour, []).append(part)
 
     def __len__(self) -> int:
         return len(self.fresh) + len(self.grown)
@@ -101,12 +66,29 @@ class Joined:
 
 @dataclass(slots=True)
 class _Open:
-    """A block that is being joined. `there`: as it is stored."""
+    """A block that is being joined. `there`: as it is stored. What ends at `newest_ns` or later is the newest."""
 
+    hour: int
     part: int
+    newest_ns: int
     there: Hour | None = None
     ticks: int = 0
     minutes: list[Minute] = field(default_factory=list)
+
+    def made(self, times: Times, block: bytes) -> Hour:
+        first = self.minutes[0]
+        return Hour(
+            agent_id=first.agent_id,
+            schema_id=first.schema_id,
+            hour=self.hour,
+            part=self.part,
+            customer_id=first.customer_id,
+            site_id=first.site_id,
+            first_ns=int(times[0]),
+            last_ns=int(times[-1]),
+            ticks=len(times),
+            block=block,
+        )
 
 
 def due_before_ns(now_ns: int) -> int:
@@ -137,9 +119,8 @@ def join(tx: Connection, agent_ids: Collection[str], *, now_ns: int) -> Joined:
         by_hour.setdefault((one.agent_id, one.schema_id, one.site_id, one.last_ns // HOUR_NS), []).append(one)
     there = sample_hours.parts(tx, {(agent_id, schema_id, hour) for agent_id, schema_id, _, hour in by_hour})
     made = Joined(due)
-    for run in _runs(by_hour, there):
-        _join_run(made, run, there.setdefault((run[0].agent_id, run[0].schema_id, run[0].last_ns // HOUR_NS), []))
-    made.close()
+    for some in _alike(_opened(list(_runs(by_hour, there)), there)):
+        _join_alike(made, some)
     made.days += rollups.days(tx, made.summed)
     return made
 
@@ -169,7 +150,7 @@ def record(tx: Connection, joined: Joined) -> int:
     """Write hours in place of their minutes; how many. Raises Outdated when what they were made of has changed."""
     if not joined.minutes.minutes or not lock.alone(tx, "compaction"):
         return 0
-    export_cursors.owe(tx, starmap(_unsent, joined.places))
+    export_cursors.owe(tx, (_unsent(one, hour) for hour, some in joined.places for one in some))
     done = sample_hours.take(tx, joined.minutes) and sample_hours.add(tx, joined.fresh)
     for hour, ticks_before in joined.grown:
         done = done and sample_hours.grow(tx, hour, ticks_before=ticks_before)
@@ -178,48 +159,86 @@ def record(tx: Connection, joined: Joined) -> int:
     return len(joined)
 
 
-def _join_run(made: Joined, minutes: Sequence[Minute], parts: list[Hour]) -> None:
-    """Join minutes beside `parts` that are there of their first hour, and sum them up."""
-    first = minutes[0]
-    hour = first.last_ns // HOUR_NS
-    mine = [part for part in parts if part.site_id == first.site_id]
-    newest_ns = max((part.last_ns for part in mine), default=sys.maxsize)  # forgotten ones stay the newest
-    being_joined: list[_Open] = []
-    if mine and _has_room(mine[-1].ticks, first.series):
-        being_joined.append(_Open(mine[-1].part, mine[-1], mine[-1].ticks))
-    next_part = parts[-1].part + 1 if parts else 0
-    if not mine and _has_room(sum(minute.ticks for minute in minutes), first.series):
-        being_joined.append(_Open(next_part, minutes=list(minutes)))
-        minutes = ()
-    for minute in minutes:
-        if not being_joined or not _has_room(being_joined[-1].ticks + minute.ticks, first.series):
-            being_joined.append(_Open(next_part))
-            next_part += 1
-        being_joined[-1].minutes.append(minute)
-        being_joined[-1].ticks += minute.ticks
-    for one in being_joined:
-        if not one.minutes:
+def _opened(runs: Sequence[list[Minute]], there: Mapping[HourKey, Sequence[Hour]]) -> Iterator[_Open]:
+    """The blocks to which minutes are joined: what is there of their first hour, and fresh ones."""
+    next_parts = {key: parts[-1].part + 1 for key, parts in there.items()}
+    for minutes in runs:
+        first = minutes[0]
+        hour = first.last_ns // HOUR_NS
+        key = (first.agent_id, first.schema_id, hour)
+        mine = [part for part in there.get(key, ()) if part.site_id == first.site_id]
+        newest_ns = max((part.last_ns for part in mine), default=sys.maxsize)  # forgotten ones stay the newest
+        one: _Open | None = None
+        if mine and _has_room(mine[-1].ticks, first.series):
+            one = _Open(hour, mine[-1].part, newest_ns, mine[-1], mine[-1].ticks)
+        for minute in minutes:
+            if one is None or not _has_room(one.ticks + minute.ticks, first.series):
+                if one is not None and one.minutes:
+                    yield one
+                next_parts[key] = next_parts.get(key, 0) + 1
+                one = _Open(hour, next_parts[key] - 1, newest_ns)
+            one.minutes.append(minute)
+            one.ticks += minute.ticks
+        if one is not None:
+            yield one
+
+
+def _alike(blocks: Iterable[_Open]) -> Iterator[list[_Open]]:
+    """Those that are made of as many minutes of one shape together, as far as they are worked on together."""
+    waiting: dict[tuple[int, int, int], list[_Open]] = {}
+    for one in blocks:
+        first = one.minutes[0]
+        together = rollups.VALUES_TOGETHER // (first.series * first.ticks * len(one.minutes))
+        if together < 2 or {minute.ticks for minute in one.minutes} != {first.ticks}:
+            yield [one]
             continue
-        times, matrix, hours = _opened(one.minutes)
-        for at_hour, figures in rollups.by_hour(matrix, hours):
-            made.sum_up(first, at_hour, rollups.Part(figures, is_newest=int(times[-1]) >= newest_ns))
+        some = waiting.setdefault((first.series, first.ticks, len(one.minutes)), [])
+        some.append(one)
+        if len(some) >= together:
+            yield some.copy()
+            some.clear()
+    yield from filter(None, waiting.values())
+
+
+def _join_alike(made: Joined, some: Sequence[_Open]) -> None:
+    """Join the minutes of each of some blocks, and sum them up."""
+    times, stack, hours = _stacked(some)
+    for one, its_times, its_hours in zip(some, times, rollups.by_hour(stack, hours), strict=True):
+        is_newest = int(its_times[-1]) >= one.newest_ns
+        for hour, figures in its_hours:
+            made.sum_up(one.minutes[0], hour, rollups.Part(figures, is_newest))
+        made.places.append((one.hour, one.minutes))
+    if all(one.there is None for one in some):
+        blocks = resting.closed_all(times, stack)
+        made.fresh += [one.made(*its) for one, *its in zip(some, times, blocks, strict=True)]
+        return
+    for one, its_times, matrix in zip(some, times, stack, strict=True):
         if one.there is None:
-            parts.append(made.add((times, matrix), hour, part=one.part, like=first))
+            made.fresh.append(one.made(its_times, resting.closed(its_times, matrix)))
         else:
-            before = matrices.opened(one.there.block, series=first.series)
-            whole = matrices.in_order(np.concatenate([before[0], times]), np.concatenate([before[1], matrix], axis=1))
-            made.add(whole, hour, part=one.part, like=first, ticks_before=one.there.ticks)
-        made.places += [(minute, hour) for minute in one.minutes]
+            before = matrices.opened(one.there.block, series=len(matrix))
+            whole = matrices.in_order(
+                np.concatenate([before[0], its_times]), np.concatenate([before[1], matrix], axis=1)
+            )
+            made.grown.append((one.made(whole[0], resting.closed(*whole)), one.there.ticks))
 
 
-def _opened(minutes: Sequence[Minute]) -> tuple[Times, Matrix, Times]:
-    """Times and values in time order, and the hour to which each tick counts: that of its block, which the agent may
-    have begun shortly before it."""
+def _stacked(some: Sequence[_Open]) -> tuple[Times, Matrix, Times]:
+    """Of each block times and values in time order, and the hour to which each tick counts: that of its minute, which
+    the agent may have begun shortly before it."""
+    minutes = [minute for one in some for minute in one.minutes]
     blocks, shifts_ns = [minute.block for minute in minutes], [minute.shift_ns for minute in minutes]
-    times, matrix = matrices.joined(blocks, shifts_ns, series=minutes[0].series)
-    hours = np.repeat([minute.last_ns // HOUR_NS for minute in minutes], [minute.ticks for minute in minutes])
-    in_order, matrix = matrices.in_order(times, matrix)
-    return in_order, matrix, hours if in_order is times else in_order // HOUR_NS
+    if len(some) > 1:
+        times, stack = matrices.stacked(blocks, shifts_ns, hosts=len(some), series=minutes[0].series)
+    else:
+        only = matrices.joined(blocks, shifts_ns, series=minutes[0].series)
+        times, stack = only[0][np.newaxis], only[1][np.newaxis]
+    of_minute = [minute.last_ns // HOUR_NS for minute in minutes]
+    hours = np.repeat(of_minute, [minute.ticks for minute in minutes]).reshape(times.shape)
+    for host in np.flatnonzero((times[:, 1:] < times[:, :-1]).any(axis=1)).tolist():
+        times[host], stack[host] = matrices.in_order(times[host], stack[host])
+        hours[host] = times[host] // HOUR_NS
+    return times, stack, hours
 
 
 def _has_room(ticks: int, width: int) -> bool:

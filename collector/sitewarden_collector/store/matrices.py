@@ -1,13 +1,13 @@
 """Sample blocks as arrays: what `sitewarden_protos.blocks` promises, without a Python object a sample.
 
 `opened` and `closed` are the codec's `decode` and `encode` for whoever works on many samples at once; `joined` opens
-many small blocks in one go. A matrix is series x ticks of doubles, NaN where there is no sample; times are int64, UTC
-nanoseconds. Not here: blocks of hours (`resting`), which `opened` opens as well, and where blocks rest.
+many small blocks in one go, `stacked` those of many hosts. A matrix is series x ticks of doubles, NaN where there is no
+sample; times are int64, UTC nanoseconds. Not here: blocks of hours (`resting`), which `opened` opens as well, and where
+blocks rest.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -18,19 +18,26 @@ from sitewarden_collector.store import resting, zipped
 from sitewarden_collector.store.resting import Matrix, Samples, Times
 from sitewarden_protos import blocks as codec
 
-__all__ = ["Matrix", "Samples", "Times", "closed", "in_order", "joined", "opened", "size_of", "unshuffled"]
+__all__ = ["Matrix", "Samples", "Times", "closed", "in_order", "joined", "opened", "sizes_of", "stacked", "unshuffled"]
 
-_Head = tuple[int, int, int, int, int]
-"""Flags, series, ticks, first time, and the length of the time stream."""
-_HEADER = struct.Struct("<BBHIqI")  # as `sitewarden_protos.blocks` has it
-_SIZE = struct.Struct("<xxHI")
+_HEADER = np.dtype(  # as `sitewarden_protos.blocks` has it
+    [
+        ("version", "u1"),
+        ("flags", "u1"),
+        ("series", "<u2"),
+        ("ticks", "<u4"),
+        ("first_ns", "<i8"),
+        ("times_bytes", "<u4"),
+    ]
+)
 _VARINT_BYTES_MAX = 10
+_FEW_TICKS = 32
 
 
-def size_of(block: bytes) -> tuple[int, int]:
-    """Of how many series and ticks a block that was taken in states that it is; nothing is opened."""
-    series, ticks = _SIZE.unpack_from(block)
-    return series, ticks
+def sizes_of(blocks: Sequence[bytes]) -> tuple[list[int], list[int]]:
+    """How many series and how many ticks blocks that were taken in state that they have; nothing is opened."""
+    heads = _heads(blocks)
+    return heads["series"].tolist(), heads["ticks"].tolist()
 
 
 def opened(block: bytes, *, series: int, wanted: Sequence[int] | None = None) -> Samples:
@@ -49,19 +56,30 @@ def unshuffled(shuffled: bytes, *, series: int) -> Matrix:
 def joined(blocks: Sequence[bytes], shifts_ns: Sequence[int], *, series: int) -> Samples:
     """All ticks of blocks of one schema as they came from agents, one block behind the other, each with its shift added
     to its times. Raises BlockError when one of them is damaged, or of another number of series."""
-    heads = [_header(block) for block in blocks]
-    ticks = heads[0][2]
-    if all(head[2] == ticks for head in heads):
-        times, values = _alike(blocks, heads, shifts_ns, series=series)
-        return times.ravel(), values.transpose(1, 0, 2).reshape(series, -1)
-    all_times = np.empty(sum(head[2] for head in heads), np.int64)
-    matrix = np.empty((series, len(all_times)))
-    end = 0
-    for block, head, shift_ns in zip(blocks, heads, shifts_ns, strict=True):
-        begin, end = end, end + head[2]
-        times, values = _alike([block], [head], [shift_ns], series=series)
-        all_times[begin:end], matrix[:, begin:end] = times[0], values[0]
-    return all_times, matrix
+    ticks = _heads(blocks)["ticks"].tolist()
+    if ticks.count(ticks[0]) == len(ticks):
+        times, stack = stacked(blocks, shifts_ns, hosts=1, series=series)
+        return times[0], stack[0]
+    parts = [
+        stacked([block], [shift_ns], hosts=1, series=series) for block, shift_ns in zip(blocks, shifts_ns, strict=True)
+    ]
+    return np.concatenate([times[0] for times, _ in parts]), np.concatenate([stack[0] for _, stack in parts], axis=1)
+
+
+def stacked(blocks: Sequence[bytes], shifts_ns: Sequence[int], *, hosts: int, series: int) -> Samples:
+    """What `joined` gives of each of some hosts: hosts x ticks of times, and hosts x series x ticks. All blocks have as
+    many ticks, and every host has as many of them, which stand together."""
+    heads = _heads(blocks)
+    ticks = int(heads["ticks"][0])
+    _check(heads, series, ticks)
+    ends = (heads["times_bytes"].astype(np.int64) + _HEADER.itemsize).tolist()
+    raw = [block[end:] for block, end in zip(blocks, ends, strict=True)]
+    data = zipped.opened_all(raw, series * ticks * 8, what="values")
+    planes = np.frombuffer(data, np.uint8).reshape(hosts, -1, 8, series, ticks)
+    begins = heads["first_ns"] + np.array(shifts_ns, np.int64)
+    streams = [block[_HEADER.itemsize : end] for block, end in zip(blocks, ends, strict=True)]
+    times = begins[:, np.newaxis] + _since_first(streams, ticks)
+    return times.reshape(hosts, -1), _values(planes)
 
 
 def closed(times_ns: Times, matrix: Matrix) -> bytes:
@@ -86,48 +104,41 @@ def _unshuffled(shuffled: bytes, series: int, ticks: int, wanted: Sequence[int] 
     planes = np.frombuffer(shuffled, np.uint8).reshape(8, series, ticks)
     if wanted is not None:
         planes = planes[:, list(wanted), :]
-    values: Matrix = _values(planes[np.newaxis])[0]
+    values: Matrix = _values(planes[np.newaxis, np.newaxis])[0]
     return values
 
 
-def _alike(blocks: Sequence[bytes], heads: Sequence[_Head], shifts_ns: Sequence[int], *, series: int) -> Samples:
-    """Of blocks with as many ticks each: blocks x ticks of times, and blocks x series x ticks of values."""
-    ticks = heads[0][2]
-    streams, raw = [], []
-    for block, (flags, found, _, _, times_bytes) in zip(blocks, heads, strict=True):
-        if flags != 0 or found != series:
-            raise codec.BlockError(f"{found} series in the block, {series} in its schema")
-        body = memoryview(block)[_HEADER.size :]
-        streams.append(bytes(body[:times_bytes]))
-        raw.append(zipped.opened(body[times_bytes:], series * ticks * 8, what="values"))
-    data = b"".join(raw)
-    if len(data) != len(blocks) * series * ticks * 8:
-        raise codec.BlockError("fewer values than belong")
-    planes = np.frombuffer(data, np.uint8).reshape(len(blocks), 8, series, ticks)
-    begins = np.array([head[3] for head in heads], np.int64) + np.array(shifts_ns, np.int64)
-    return begins[:, np.newaxis] + _since_first(streams, ticks), _values(planes)
-
-
-def _header(block: bytes) -> _Head:
-    if len(block) < _HEADER.size:
+def _heads(blocks: Sequence[bytes]) -> npt.NDArray[np.void]:
+    if min(map(len, blocks), default=_HEADER.itemsize) < _HEADER.itemsize:
         raise codec.BlockError("shorter than a block's header")
-    version, flags, series, ticks, first, times_bytes = _HEADER.unpack_from(block)
-    if version != codec.VERSION or series > codec.SERIES_MAX or ticks > codec.TICKS_MAX:
-        raise codec.BlockError(f"version {version}, {series} series of {ticks} ticks: no block that an agent makes")
-    if series * ticks > codec.VALUES_MAX:
+    return np.frombuffer(b"".join([block[: _HEADER.itemsize] for block in blocks]), _HEADER)
+
+
+def _check(heads: npt.NDArray[np.void], series: int, ticks: int) -> None:
+    """That blocks are such as agents make, and alike."""
+    if (heads["version"] != codec.VERSION).any() or heads["flags"].any():
+        raise codec.BlockError(f"a version other than {codec.VERSION}, or flags: no block that an agent makes")
+    if (heads["series"] != series).any() or (heads["ticks"] != ticks).any():
+        raise codec.BlockError(f"not {series} series, as in its schema, or not {ticks} ticks, as said")
+    if series > codec.SERIES_MAX or ticks > codec.TICKS_MAX or series * ticks > codec.VALUES_MAX:
         raise codec.BlockError(f"{series} series of {ticks} ticks: at most {codec.VALUES_MAX} together")
-    return flags, series, ticks, first, times_bytes
 
 
 def _values(planes: npt.NDArray[np.uint8]) -> Matrix:
-    """Blocks x series x ticks of doubles, out of blocks x 8 x series x ticks of their bytes, XORed and shuffled."""
-    blocks, _, series, ticks = planes.shape
-    words = np.empty((blocks, series, ticks, 8), np.uint8)
+    """Hosts x series x ticks of doubles, out of hosts x blocks x 8 x series x ticks of a block: their bytes, XORed and
+    shuffled."""
+    hosts, blocks, _, series, ticks = planes.shape
+    words = np.empty((hosts, series, blocks, ticks, 8), np.uint8)
     for place in range(8):
-        words[..., place] = planes[:, place]
-    xored = words.view("<u8")[..., 0].reshape(blocks * series, ticks)
-    values: Matrix = np.bitwise_xor.accumulate(xored, axis=1).astype(np.uint64, copy=False).view(np.float64)
-    return values.reshape(blocks, series, ticks)
+        words[..., place] = planes[:, :, place].swapaxes(1, 2)
+    xored = words.view("<u8")[..., 0]
+    if ticks > _FEW_TICKS:
+        xored = np.bitwise_xor.accumulate(xored, axis=3).astype(np.uint64, copy=False)
+    else:  # tick by tick of all blocks at once
+        for tick in range(1, ticks):
+            xored[..., tick] ^= xored[..., tick - 1]
+    values: Matrix = xored.view(np.float64).reshape(hosts, series, blocks * ticks)
+    return values
 
 
 def _since_first(streams: Sequence[bytes], ticks: int) -> Times:

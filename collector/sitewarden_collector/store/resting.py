@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -46,32 +47,27 @@ VERSION_BYTE = bytes([VERSION])
 _HEADER = struct.Struct("<BBHIqq")
 _ONE_STEP = 1
 _OF_SERIES = 3 + 8  # bytes: decimals, shift, width and first word
-_RAW = 255  # decimals of a series that is no whole numbers
-_DECIMALS_MAX = 6
-_POWERS = np.power(10.0, np.arange(_DECIMALS_MAX + 1))
-_VALUES_AT_ONCE = 65_536
-_TRIED = 16  # ticks on which decimals are guessed before all are looked at
+RAW = 255  # decimals of a series that is no whole numbers
+DECIMALS_MAX = 6
+POWERS = np.power(10.0, np.arange(DECIMALS_MAX + 1))
+_TRIED = 8
 _WIDTHS = np.array([1 << (8 * width) for width in range(8)], np.uint64)
+_SIGNED_WIDTHS = np.array([0, *(1 << (8 * width - 1) for width in range(1, 8))], np.int64)
+"""The least numbers that need one byte more, and of numbers that have a sign."""
+_NARROW = [np.dtype(f"<i{size}") for size in (1, 1, 2, 4, 4, 8, 8, 8, 8)]
 
 
 def closed(times_ns: Times, matrix: Matrix) -> bytes:
     """One block, of one tick at least. Raises BlockError when a bound of the wire's codec is passed."""
-    return closed_all([(times_ns, matrix)])[0]
+    return closed_all(times_ns[np.newaxis], matrix[np.newaxis])[0]
 
 
-def closed_all(samples: Sequence[Samples]) -> list[bytes]:
-    """A block of each, in their order; those with as many ticks are worked on together."""
-    by_ticks: dict[int, list[int]] = {}
-    for place, (times_ns, matrix) in enumerate(samples):
-        _check_size(len(matrix), len(times_ns))
-        by_ticks.setdefault(len(times_ns), []).append(place)
-    made = [b""] * len(samples)
-    for places in by_ticks.values():
-        for some in _bounded(places, [samples[place][1].size for place in places]):
-            packed = _packed([samples[place][1] for place in some])
-            for place, data in zip(some, packed, strict=True):
-                made[place] = _headed(*samples[place]) + zipped.closed(data)
-    return made
+def closed_all(times_ns: Times, stack: Matrix) -> list[bytes]:
+    """A block of each of some hosts with as many series and ticks: hosts x ticks of times, and hosts x series x ticks.
+    What is done row by row is done for all at once, so of small blocks many together cost a fraction."""
+    _check_size(*stack.shape[1:])
+    heads = _headed(times_ns, stack.shape[1])
+    return [head + zipped.closed(data) for head, data in zip(heads, _packed(stack), strict=True)]
 
 
 def opened(block: bytes, *, series: int, wanted: Sequence[int] | None = None) -> Samples:
@@ -100,61 +96,69 @@ def unzigzagged(words: Words) -> Numbers:
     return (words >> np.uint64(1)).view(np.int64) ^ -(words & np.uint64(1)).view(np.int64)
 
 
-def _headed(times_ns: Times, matrix: Matrix) -> bytes:
-    """Header and times."""
-    series, ticks = matrix.shape
-    steps = times_ns[1:] - times_ns[:-1]
-    flags, step, times = _ONE_STEP, int(steps[0]) if ticks > 1 else 0, b""
-    if (steps != step).any():
-        times = zipped.closed(_shuffled(_zigzag(np.diff(steps, prepend=0))))
-        flags, step = 0, len(times)
-    return _HEADER.pack(VERSION, flags, series, ticks, int(times_ns[0]), step) + times
+def _headed(times_ns: Times, series: int) -> Iterator[bytes]:
+    """Header and times of each host."""
+    ticks = times_ns.shape[1]
+    steps = times_ns[:, 1:] - times_ns[:, :-1]
+    is_steady = (steps == steps[:, :1]).all(axis=1).tolist()
+    for host, (first, steady) in enumerate(zip(times_ns[:, 0].tolist(), is_steady, strict=True)):
+        if steady:
+            yield _HEADER.pack(VERSION, _ONE_STEP, series, ticks, first, int(steps[host, 0]) if ticks > 1 else 0)
+        else:
+            times = zipped.closed(_shuffled(zigzag(np.diff(steps[host], prepend=0))))
+            yield _HEADER.pack(VERSION, 0, series, ticks, first, len(times)) + times
 
 
-def _bounded(places: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
-    """As many together as stay in the processor's cache."""
-    some: list[int] = []
-    total = 0
-    for place, size in zip(places, sizes, strict=True):
-        if some and total + size > _VALUES_AT_ONCE:
-            yield some
-            some, total = [], 0
-        some.append(place)
-        total += size
-    yield some
-
-
-def _packed(matrices: Sequence[Matrix]) -> Iterator[bytes]:
-    """What is to be zipped of each, of matrices with as many ticks: all that is done row by row is done at once."""
-    rows = np.concatenate(matrices) if len(matrices) > 1 else np.ascontiguousarray(matrices[0])
-    decimals, numbers = _numbers(rows)
-    changes = numbers[:, 1:] - numbers[:, :-1]
-    raw = np.flatnonzero(decimals == _RAW)
-    if len(raw):
-        bits = rows.view(np.int64)[raw]
-        numbers[raw], changes[raw] = bits, bits[:, 1:] ^ bits[:, :-1]
+def _packed(stack: Matrix) -> Iterator[bytes]:
+    """What is to be zipped of each host."""
+    hosts, series, ticks = stack.shape
+    decimals, numbers = whole_numbers(stack.reshape(-1, ticks))
+    changes, raw = numbers[:, 1:] - numbers[:, :-1], np.flatnonzero(decimals == RAW)
+    xored = numbers[raw, 1:] ^ numbers[raw, :-1]
+    changes[raw] = xored
     united = np.bitwise_or.reduce(changes, axis=1)
     # How many bits of all are zero below; none where nothing changes.
     shifts = np.bitwise_count((united & -united).view(np.uint64) - np.uint64(1)) & 63
-    if shifts.any():
-        changes >>= shifts[:, np.newaxis].astype(np.int64)
-    words = _zigzag(changes)
-    if len(raw):
-        words[raw] = (bits[:, 1:] ^ bits[:, :-1]).view(np.uint64) >> shifts[raw, np.newaxis].astype(np.uint64)
-    most: Words = words.max(axis=1, initial=0)
-    widths = np.searchsorted(_WIDTHS, most, side="right")
-    heads = np.array([decimals, shifts, widths], np.uint8)
-    firsts = np.ascontiguousarray(numbers[:, 0]).view(np.uint8).reshape(-1, 8)
-    end = 0
-    for matrix in matrices:
-        begin, end = end, end + len(matrix)
-        its = widths[begin:end]
-        order = begin + np.argsort(-its, kind="stable")
-        parts = [heads[:, begin:end].tobytes(), firsts[begin:end].T.tobytes()]
-        for place in range(int(its.max(initial=0))):
-            there = order[: np.count_nonzero(its > place)]
-            parts.append((words[there] >> np.uint64(8 * place)).astype(np.uint8).tobytes())
+    if len(shifted := np.flatnonzero(shifts)):
+        changes[shifted] >>= shifts[shifted, np.newaxis].astype(np.int64)
+    most = np.maximum(changes.max(axis=1, initial=0), ~changes.min(axis=1, initial=0))
+    widths = np.searchsorted(_SIGNED_WIDTHS, most, side="right")
+    widths[united == 0] = 0
+    if len(raw):  # those have no sign
+        by = shifts[raw].astype(np.uint64)
+        widths[raw] = np.searchsorted(_WIDTHS, united[raw].view(np.uint64) >> by, side="right")
+        changes[raw] = (xored.view(np.uint64) >> by[:, np.newaxis]).view(np.int64)
+    heads = np.empty((hosts, _OF_SERIES, series), np.uint8)
+    for place, column in enumerate((decimals, shifts, widths)):
+        heads[:, place] = column.reshape(hosts, series)
+    heads[:, 3:] = numbers[:, 0].copy().view(np.uint8).reshape(hosts, series, 8).transpose(0, 2, 1)
+    alike = [_Alike.of(width, widths, changes, decimals, hosts) for width in range(8, 0, -1) if (widths == width).any()]
+    for host in range(hosts):
+        parts = [heads[host].tobytes()]
+        for place in range(alike[0].width if alike else 0):
+            parts += [one.planes[place][one.ends[host] : one.ends[host + 1]] for one in alike if one.width > place]
         yield b"".join(parts)
+
+
+class _Alike(NamedTuple):
+    """The changes of all rows of one width: their bytes plane by plane, and where in a plane each host's end."""
+
+    width: int
+    planes: list[bytes]
+    ends: list[int]
+
+    @staticmethod
+    def of(width: int, widths: Numbers, changes: Numbers, decimals: Numbers, hosts: int) -> _Alike:
+        rows = np.flatnonzero(widths == width)
+        narrow = _NARROW[width]
+        chosen = changes[rows].astype(narrow)
+        words = zigzag(chosen)
+        if len(unsigned := np.flatnonzero(decimals[rows] == RAW)):
+            words[unsigned] = chosen[unsigned].view(words.dtype)
+        ticks = chosen.shape[1]
+        of_word = words.view(np.uint8).reshape(len(rows), ticks, narrow.itemsize)
+        ends = np.searchsorted(rows, np.arange(hosts + 1) * (len(widths) // hosts)) * ticks
+        return _Alike(width, [of_word[:, :, place].tobytes() for place in range(width)], ends.tolist())
 
 
 def _unpacked(data: Bytes, series: int, ticks: int, wanted: Sequence[int] | None) -> Matrix:
@@ -164,8 +168,8 @@ def _unpacked(data: Bytes, series: int, ticks: int, wanted: Sequence[int] | None
     counts = [int(np.count_nonzero(widths > place)) for place in range(int(widths.max(initial=0)))]
     if len(data) != series * _OF_SERIES + sum(counts) * (ticks - 1) or len(counts) > 8 or (shifts > 63).any():
         raise BlockError(f"{len(data)} bytes of {series} series of {ticks} ticks")
-    if ((decimals > _DECIMALS_MAX) & (decimals != _RAW)).any():
-        raise BlockError(f"more than {_DECIMALS_MAX} decimals")
+    if ((decimals > DECIMALS_MAX) & (decimals != RAW)).any():
+        raise BlockError(f"more than {DECIMALS_MAX} decimals")
     rank = np.empty(series, np.int64)
     rank[np.argsort(-widths, kind="stable")] = np.arange(series)
     chosen = np.arange(series) if wanted is None else np.array(wanted, np.int64)
@@ -188,8 +192,8 @@ def _values(words: Words, firsts: Words, decimals: Numbers, shifts: Numbers) -> 
         numbers <<= shifts[:, np.newaxis]
     numbers[:, 0] = firsts.view(np.int64)
     np.cumsum(numbers, axis=1, out=numbers)
-    made: Matrix = numbers / _POWERS[np.where(decimals == _RAW, 0, decimals)][:, np.newaxis]
-    raw = np.flatnonzero(decimals == _RAW)
+    made: Matrix = numbers / POWERS[np.where(decimals == RAW, 0, decimals)][:, np.newaxis]
+    raw = np.flatnonzero(decimals == RAW)
     if len(raw):
         xored = words[raw] << shifts[raw, np.newaxis].astype(np.uint64)
         xored[:, 0] = firsts[raw]
@@ -197,24 +201,39 @@ def _values(words: Words, firsts: Words, decimals: Numbers, shifts: Numbers) -> 
     return made
 
 
-def _numbers(matrix: Matrix) -> tuple[Numbers, Numbers]:
-    """Of each series how many decimals its values have, and its values as whole numbers; _RAW where not every bit of
-    each of them would come back."""
+def whole_numbers(rows: Matrix) -> tuple[Numbers, Numbers]:
+    """Of each row how many decimals its values have, and its values as whole numbers; RAW, and the bits of its values,
+    where not every bit of each of them would come back."""
+    # Few of a row are tried before all are looked at; and the first of all that does not fit is tried from then on.
+    tried = rows[:, :: max(1, rows.shape[1] // _TRIED)].copy()
+    decimals, numbers = np.full(len(rows), RAW), rows.view(np.int64).copy()
+    left = np.arange(len(rows))
     with np.errstate(all="ignore"):
-        tried = matrix[:, :: max(1, matrix.shape[1] // _TRIED)]
-        powers = _POWERS[:, np.newaxis, np.newaxis]
-        fits = (np.rint(tried * powers) / powers == tried).all(axis=2)
-        decimals = np.where(fits.any(axis=0), fits.argmax(axis=0), _RAW)
-        powers = _POWERS[np.where(decimals == _RAW, 0, decimals)][:, np.newaxis]
-        numbers = np.rint(matrix * powers).astype(np.int64)
-        exact = ((numbers / powers).view(np.int64) == matrix.view(np.int64)).all(axis=1)
-    return np.where(exact, decimals, _RAW), numbers
+        for places, power in enumerate(POWERS):
+            maybe = left[_as_whole(tried[left], power)[1].all(axis=1)]
+            if len(maybe):
+                whole, fits = _as_whole(rows[maybe], power)
+                exact = fits.all(axis=1)
+                decimals[maybe[exact]], numbers[maybe[exact]] = places, whole[exact]
+                if len(others := np.flatnonzero(~exact)):
+                    tried[maybe[others], 0] = rows[maybe[others], fits[others].argmin(axis=1)]
+                left = np.flatnonzero(decimals == RAW)
+                if not len(left):
+                    break
+    return decimals, numbers
 
 
-def _zigzag(numbers: Numbers) -> Words:
-    signs = numbers >> 63
+def _as_whole(rows: Matrix, power: float) -> tuple[Numbers, npt.NDArray[np.bool_]]:
+    """Times `power` as whole numbers, and which of them give back every bit."""
+    whole = np.rint(rows * power).astype(np.int64)
+    return whole, (whole / power).view(np.int64) == rows.view(np.int64)
+
+
+def zigzag(numbers: Numbers) -> npt.NDArray[Any]:
+    """Whole numbers of any size as unsigned ones of that size, small where they are near zero."""
+    signs = numbers >> (8 * numbers.itemsize - 1)
     signs ^= numbers << 1
-    return signs.view(np.uint64)
+    return signs.view(f"u{numbers.itemsize}")
 
 
 def _shuffled(words: Words) -> bytes:

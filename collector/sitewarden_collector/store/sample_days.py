@@ -1,8 +1,8 @@
 """Days of samples in brief: of each hour and of the day the lowest, highest, mean, count and last of every series.
 
 One row an agent, schema, site and day. It outlives the samples it sums up, so that a month is drawn and sites are
-compared without opening their blocks. `whole` are raw doubles, because questions over all sites read one of each; how
-`hours` rest tells `day_hours`. Not here: summing up (`services.rollups`).
+compared without opening their blocks. `whole` stands apart, because questions over all sites read one of each; how both
+rest tells `day_hours`, for which the whole day is one hour. Not here: summing up (`services.rollups`).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ days = Table(
     Column("site_id", Id, primary_key=True),
     Column("day", BigInteger, primary_key=True),  # since 1970, UTC
     Column("customer_id", Id, nullable=False),
-    Column("whole", LargeBinary, nullable=False),  # little-endian doubles: for each of FIGURES one of each series
+    Column("whole", LargeBinary, nullable=False),
     Column("hours", LargeBinary, nullable=False),
     Index("ix_sample_days_site_day", "site_id", "day"),
     Index("ix_sample_days_day", "day"),
@@ -158,18 +158,22 @@ def briefs(tx: Connection, site_id: str, names: Collection[str], since_ns: int, 
 
 
 def of_day(tx: Connection, name: str, day: int, figure: int) -> Iterator[Figure]:
-    """One figure of every series called `name`, of all sites, of one day. Each schema is read once."""
+    """One figure of every series called `name`, of all sites, of one day. Each schema is read once, and days of one
+    shape are opened together."""
     told = told_by(tx, name)
-    for agent_id, schema_id, site_id, whole in tx.execute(
+    alike: dict[tuple[int, tuple[int, ...]], list[tuple[str, str, str, bytes]]] = {}
+    for row in tx.execute(
         select(days.c.agent_id, days.c.schema_id, days.c.site_id, days.c.whole).where(days.c.day == day)
     ):
-        width, places = told.get((agent_id, schema_id), (0, ()))
-        if not places:
-            continue
-        numbers = np.frombuffer(whole, "<f8").reshape(len(FIGURES), width)
-        for place, series in places:
-            if numbers[COUNT, place] > 0:
-                yield Figure(agent_id, site_id, series, float(numbers[figure, place]))
+        width, places = told.get((row[0], row[1]), (0, ()))
+        if places:
+            alike.setdefault((width, tuple([place for place, _ in places])), []).append(tuple(row))
+    for (width, wanted), some in alike.items():
+        opened = day_hours.opened_all([row[3] for row in some], series=width, wanted=wanted)
+        for (agent_id, schema_id, site_id, _), numbers in zip(some, opened.tolist(), strict=True):
+            for nth, (_, series) in enumerate(told[agent_id, schema_id][1]):
+                if numbers[COUNT][nth] > 0:
+                    yield Figure(agent_id, site_id, series, numbers[figure][nth])
 
 
 def forget_old(tx: Connection, *, before_ns: int, limit: int) -> int:

@@ -145,7 +145,8 @@ def ripe(tx: Connection, agent_ids: Collection[str], *, before_ns: int, limit: i
     """Blocks of some agents, about `limit` at most, which hold `values` numbers at most or are a single one."""
     agents = list(agent_ids)
     rows = tx.execute(_RIPE.limit(limit), {"agents": agents, "before_ns": before_ns}).all()
-    found = sorted(Minute._make((*row, *matrices.size_of(row[-1]))) for row in rows)
+    sizes = zip(rows, *matrices.sizes_of([row[-1] for row in rows]), strict=True)
+    found = sorted([Minute._make((*row, series, ticks)) for row, series, ticks in sizes])
     known = {(row[0], row[1]) for row in tx.execute(_of(schemas, "schema_id"), {"agents": agents})}
     again = {(row[0], row[1], row[2]) for row in tx.execute(_of(parked, "epoch", "seq"), {"agents": agents})}
     made = Ripe(before_ns)

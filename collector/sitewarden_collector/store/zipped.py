@@ -6,6 +6,7 @@ One serves one thread at a time, and making one costs more than a block.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import zstandard
 
@@ -28,13 +29,29 @@ def closed(data: bytes) -> bytes:
 
 def opened(frame: bytes | memoryview, limit: int, *, what: str) -> bytes:
     """What a frame holds. Raises BlockError when it is damaged, or states more than `limit` bytes."""
-    made: zstandard.ZstdDecompressor | None = getattr(_OF_THREAD, "decompressor", None)
-    if made is None:
-        made = _OF_THREAD.decompressor = zstandard.ZstdDecompressor()
     try:
         stated = zstandard.frame_content_size(frame)
         if not 0 <= stated <= limit:
             raise BlockError(f"the {what} state {stated} bytes where at most {limit} belong")
-        return made.decompress(frame, max_output_size=limit)
+        return _decompressor().decompress(frame, max_output_size=limit)
     except zstandard.ZstdError as error:
         raise BlockError(f"the {what} cannot be decompressed: {error}") from error
+
+
+def opened_all(frames: Sequence[bytes], size: int, *, what: str) -> bytes:
+    """What many frames hold, each of them `size` bytes, one behind the other. Raises BlockError as `opened` does."""
+    stated, decompress = zstandard.frame_content_size, _decompressor().decompress
+    try:
+        for frame in frames:
+            if stated(frame) != size:
+                raise BlockError(f"the {what} state {stated(frame)} bytes where {size} belong")
+        return b"".join(map(decompress, frames))
+    except zstandard.ZstdError as error:
+        raise BlockError(f"the {what} cannot be decompressed: {error}") from error
+
+
+def _decompressor() -> zstandard.ZstdDecompressor:
+    made: zstandard.ZstdDecompressor | None = getattr(_OF_THREAD, "decompressor", None)
+    if made is None:
+        made = _OF_THREAD.decompressor = zstandard.ZstdDecompressor()
+    return made

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sitewarden_collector.services import rollups
 from sitewarden_collector.store import day_hours, matrices, resting
 from sitewarden_collector.store.matrices import Matrix
 from sitewarden_protos import blocks as codec
@@ -63,6 +64,31 @@ def test_many_blocks_opened_in_one_go_are_as_if_one_by_one(
     assert bits(matrix) == bits(np.concatenate([one for _, one in singly], axis=1))
 
 
+@given(st.integers(1, 4), st.integers(1, 3), st.integers(1, 5), st.integers(1, 12), st.data())
+def test_blocks_of_many_hosts_are_as_if_each_were_opened_and_closed_alone(
+    hosts: int, blocks: int, series: int, ticks: int, data: st.DataObject
+) -> None:
+    column = data.draw(KINDS)
+    numbers = data.draw(
+        st.lists(column, min_size=hosts * series * blocks * ticks, max_size=hosts * series * blocks * ticks)
+    )
+    stack = np.array(numbers).reshape(hosts, series, blocks * ticks)
+    times = np.sort(np.array([[host * 7 + tick * tick for tick in range(blocks * ticks)] for host in range(hosts)]))
+    raw = [
+        codec.encode(times[host, begin : begin + ticks].tolist(), stack[host, :, begin : begin + ticks].tolist())
+        for host in range(hosts)
+        for begin in range(0, blocks * ticks, ticks)
+    ]
+    shifts = list(range(len(raw)))
+    read, opened = matrices.stacked(raw, shifts, hosts=hosts, series=series)
+    assert bits(opened) == bits(stack)
+    assert read.tolist() == (times + np.repeat(shifts, ticks).reshape(hosts, -1)).tolist()
+    for place, block in enumerate(resting.closed_all(times, opened)):
+        assert block == resting.closed(times[place], stack[place])
+        back = resting.opened(block, series=series)
+        assert (back[0].tolist(), bits(back[1])) == (times[place].tolist(), bits(stack[place]))
+
+
 def test_blocks_of_as_many_ticks_may_tick_unevenly() -> None:
     blocks = [codec.encode([begin, begin + 7, begin + 9 + begin], [[1.0, 2.0, 3.0]]) for begin in (5, 100, 2**40)]
     times, _ = matrices.joined(blocks, [0, 1, 2], series=1)
@@ -101,22 +127,58 @@ def test_a_damaged_block_of_an_agent_is_refused_among_others() -> None:
             matrices.joined([good, bad], [0, 0], series=1)
 
 
-def test_hours_of_a_day_come_back_however_they_were_added() -> None:
+@pytest.mark.parametrize("digits", [20, 2, 0])
+def test_hours_of_a_day_come_back_however_they_were_added(digits: int) -> None:
     chance = np.random.default_rng(4)
-    figures = chance.normal(size=(5, 3, 24))
+    figures = _figures(np.round(chance.normal(0, 30, size=(3, 24, 60)), digits))
     data = day_hours.closed([480_000, 480_002], figures[:, :, :2])
     for place in (3, 4):
         data += day_hours.closed([480_000 + place], figures[:, :, place - 1 : place])
     assert day_hours.newest(data) == (480_004, 4)
     hours, read = day_hours.opened(data, series=3)
     assert hours.tolist() == [480_000, 480_002, 480_003, 480_004]
-    assert bits(read) == bits(figures[:, :, :4])
-    hours, read = day_hours.opened(data, series=3, wanted=[2])
-    assert bits(read) == bits(figures[:, 2:, :4])
+    assert alike(read, figures[:, :, :4])
+    hours, read = day_hours.opened(data, series=3, wanted=[2, 0])
+    assert alike(read, figures[:, [2, 0], :4])
     assert day_hours.newest(b"") == (0, 0)
     assert day_hours.opened(b"", series=3)[1].shape == (5, 3, 0)
+    for cut in (-1, 12, 5):
+        with pytest.raises(BlockError):
+            day_hours.opened(data[:cut], series=3)
     with pytest.raises(BlockError):
-        day_hours.opened(data[:-1], series=3)
+        day_hours.opened(data, series=4)
+
+
+@given(st.lists(samples(), min_size=1, max_size=4), st.integers(1, 4))
+def test_what_hours_came_to_comes_back_whatever_it_is(
+    some: list[tuple[list[int], list[list[float]]]], hosts: int
+) -> None:
+    series = min(len(columns) for _, columns in some)
+    of_hour = [_figures(np.array(columns[:series])[:, np.newaxis, :])[:, :, 0] for _, columns in some]
+    figures = np.stack([np.stack(of_hour[place:] + of_hour[:place], axis=2) for place in range(hosts)])
+    parts = day_hours.closed_all(list(range(len(some))), figures)
+    for part, its in zip(parts, figures, strict=True):
+        assert alike(day_hours.opened(part, series=series)[1], its)
+    days = day_hours.closed_all([7], figures[..., :1])
+    read = day_hours.opened_all(days, series=series, wanted=[0])
+    assert all(alike(one, its[:, :1, 0]) for one, its in zip(read, figures, strict=True))
+
+
+def test_what_a_day_came_to_rests_in_a_few_bytes() -> None:
+    ordinary = _figures(_walks(40, 24 * 360).reshape(40, 24, 360))
+    assert len(day_hours.closed(range(24), ordinary)) < 7 * 40 * 24
+
+
+def alike(read: Matrix, given_: Matrix) -> bool:
+    """All to the bit, but the mean, which is one of sums that are exact."""
+    rest = [figure for figure in range(len(day_hours.FIGURES)) if figure != day_hours.MEAN]
+    means = read[day_hours.MEAN] == pytest.approx(given_[day_hours.MEAN], rel=1e-11, abs=0, nan_ok=True)
+    return means and bits(read[rest]) == bits(given_[rest])
+
+
+def _figures(numbers: Matrix) -> Matrix:
+    """What series x hours x ticks come to: figures x series x hours."""
+    return np.stack([rollups.of_samples(numbers[:, hour]) for hour in range(numbers.shape[1])], axis=2)
 
 
 def _walks(series: int, ticks: int) -> Matrix:

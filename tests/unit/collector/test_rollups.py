@@ -103,8 +103,14 @@ def test_hours_that_rest_in_one_block_are_summed_up_each_for_itself(host: Host) 
 def test_hours_of_one_matrix_come_to_what_each_comes_to_alone(hours: list[list[float]]) -> None:
     matrix = np.array([[number for column in hours for number in column]])
     of_tick = np.array([hour for hour, column in enumerate(hours) for _ in column])
-    for hour, figures in rollups.by_hour(matrix, of_tick):
+    backwards = len(hours) - 1 - of_tick[::-1]
+    first, second = rollups.by_hour(np.stack([matrix, matrix[:, ::-1]]), np.stack([of_tick, backwards]))
+    assert [hour for hour, _ in first] == [hour for hour, _ in second] == list(range(len(hours)))
+    for hour, figures in first:
         alone = rollups.of_samples(np.array([hours[hour]]))
+        assert figures == pytest.approx(alone, rel=1e-9, abs=1e-3, nan_ok=True)
+    for hour, figures in second:
+        alone = rollups.of_samples(np.array([hours[::-1][hour][::-1]]))
         assert figures == pytest.approx(alone, rel=1e-9, abs=1e-3, nan_ok=True)
 
 
