@@ -14,15 +14,18 @@ import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import httpx
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from sitewarden_collector.config import RemoteWrite
 from sitewarden_collector.errors import ChannelUnavailable, ConfigError
+
+if TYPE_CHECKING:
+    import httpx  # only who has such a store waits for it
 
 SAID_MAX_BYTES = 4 * 1024
 SAID_MAX_CHARS = 300
@@ -109,6 +112,8 @@ class RemoteStore:
 
     def __init__(self, config: RemoteWrite) -> None:
         """Raises ConfigError."""
+        import httpx
+
         check(config)
         self._config = config
         self._secrets = [one for one in (config.password, config.bearer, *config.headers.values()) if one]
@@ -184,6 +189,8 @@ class RemoteStore:
         data: dict[str, str] | None = None,
     ) -> tuple[bytes, httpx.Response]:
         """Post, and give the beginning of what came back. Raises ChannelUnavailable."""
+        import httpx
+
         body = b""
         try:
             async with (

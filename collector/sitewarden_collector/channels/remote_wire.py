@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-import cramjam
 import numpy as np
 import numpy.typing as npt
 
@@ -52,6 +51,8 @@ def series(
 
 def packed(parts: Iterable[bytes]) -> bytes:
     """The body of a request that holds these `series`."""
+    import cramjam  # only who has a remote store waits for it
+
     return bytes(cramjam.snappy.compress_raw(b"".join(parts)))
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sitewarden_collector.cli import _common, _processes
+from sitewarden_collector.cli import _common, _filling, _processes
 from sitewarden_collector.cli._processes import PROCESSES_MAX, Place
 from sitewarden_collector.config import Advertise, Config, split_address
 from sitewarden_collector.errors import ConfigError
@@ -51,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     telemetry.log_to(sys.stderr)
     if config.processes > 1:
         return _processes.run(config, _one_of_several, load=_load)
+    _filling.fill(config)
     asyncio.run(_serve(config, ready=_say))
     return 0
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 from cryptography.fernet import InvalidToken
 from fastapi import APIRouter, Request, Response
@@ -9,11 +11,13 @@ from fastapi.responses import RedirectResponse
 
 from sitewarden_collector.console import signin
 from sitewarden_collector.errors import Forbidden, NotFound
-from sitewarden_collector.services import oidc, signing_in
-from sitewarden_collector.services.oidc import Asked
+from sitewarden_collector.services import signing_in
 from sitewarden_collector.web import cookies
 from sitewarden_collector.web import signing_in as steps
 from sitewarden_collector.web.context import context
+
+if TYPE_CHECKING:
+    from sitewarden_collector.services import oidc  # brings a hundred modules, and most sign in without a provider
 
 router = APIRouter()
 COOKIE = "sitewarden_oidc"
@@ -22,6 +26,8 @@ LIFE_S = 600
 
 @router.get("/signin/oidc")
 async def away(request: Request) -> Response:
+    from sitewarden_collector.services import oidc
+
     ctx = context(request)
     url, asked = oidc.begin(await _provider(request))
     kept = msgspec.json.encode([asked.state, asked.nonce, asked.verifier, signin.next_of(request)])
@@ -32,6 +38,8 @@ async def away(request: Request) -> Response:
 
 @router.get("/signin/oidc/back")
 async def back(request: Request) -> Response:
+    from sitewarden_collector.services import oidc
+
     ctx, now_ns = context(request), context(request).now_ns()
     try:
         kept = ctx.secret.decrypt(cookies.of(request, COOKIE).encode(), ttl=LIFE_S)
@@ -42,7 +50,7 @@ async def back(request: Request) -> Response:
     if query.get("error"):
         raise Forbidden("the sign-in provider did not let you in; begin again, or ask an administrator")
     provider = await _provider(request)
-    asked = Asked(state, nonce, verifier)
+    asked = oidc.Asked(state, nonce, verifier)
     told = await oidc.claims(provider, asked, state=query.get("state", ""), code=query.get("code", ""), now_ns=now_ns)
     try:
         account = await ctx.db.run(oidc.account_of, ctx.config.oidc, told, now_ns=now_ns)
@@ -58,6 +66,8 @@ async def back(request: Request) -> Response:
 
 
 async def _provider(request: Request) -> oidc.Provider:
+    from sitewarden_collector.services import oidc
+
     config = context(request).config
     if not config.oidc.issuer:
         raise NotFound("no provider is set up to sign in with; use name and password")

@@ -11,9 +11,8 @@ import re
 import secrets
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
-import icalendar
-import recurring_ical_events
 from sqlalchemy import Connection
 
 from sitewarden_alerting import oncall
@@ -24,6 +23,9 @@ from sitewarden_collector.errors import Invalid
 from sitewarden_collector.services import oncall as schedules_in_use
 from sitewarden_collector.services import roster
 from sitewarden_collector.store import schedules
+
+if TYPE_CHECKING:
+    import icalendar  # large, and few ever ask for a calendar
 
 BACK_NS = 7 * DAY_NS
 AHEAD_NS = 120 * DAY_NS
@@ -95,6 +97,9 @@ def _entries(content: bytes, zone: str, *, now_ns: int) -> list[tuple[str, str, 
     since = datetime.fromtimestamp(now_ns // SECOND_NS, UTC)
     if _FINE.search(content):
         raise Invalid("the calendar repeats something every minute, which no shift does; take in a part of it")
+    import icalendar
+    import recurring_ical_events
+
     try:
         calendar = icalendar.Calendar.from_ical(content)
         events = recurring_ical_events.of(calendar).between(since, since + timedelta(days=IMPORT_AHEAD_DAYS))
@@ -122,6 +127,8 @@ def _instant(when: object, zone: str) -> int:
 
 
 def _calendar(name: str) -> icalendar.Calendar:
+    import icalendar
+
     calendar = icalendar.Calendar()
     calendar.add("prodid", "-//Sitewarden//on call//EN")
     calendar.add("version", "2.0")
@@ -131,6 +138,8 @@ def _calendar(name: str) -> icalendar.Calendar:
 
 
 def _fill(calendar: icalendar.Calendar, schedule: Schedule, *, now_ns: int, person: str = "") -> None:
+    import icalendar
+
     # From further back, so that a shift under way is whole: its identity is its beginning.
     for shift in oncall.shifts(schedule, now_ns - BACK_NS - 62 * DAY_NS, now_ns + AHEAD_NS):
         if shift.until_ns <= now_ns - BACK_NS or (person and shift.person != person):

@@ -17,15 +17,17 @@ import logging
 import zlib
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import psycopg
 from sqlalchemy.exc import DBAPIError
 
 from sitewarden_collector.errors import DatabaseBusy
 from sitewarden_collector.loops import Clock, pause_s
 from sitewarden_collector.store import wakeups
 from sitewarden_collector.store.engine import Database, kept_alive
+
+if TYPE_CHECKING:
+    import psycopg  # only who has PostgreSQL waits for it
 
 LOOK_INTERVAL_S = 0.5  # commands write to SQLite from other processes
 NOTIFIED_AT_MOST_S = 5.0  # a notification that was lost with its connection
@@ -135,8 +137,12 @@ class Feed:
 
     async def follow(self) -> None:
         """Hear until cancelled; a connection that ends is made again, as often as it takes. Returns on SQLite."""
+        if self._db.is_sqlite:
+            return
+        import psycopg
+
         failures = 0
-        while not self._db.is_sqlite:
+        while True:
             try:
                 await self._hear()
             except (psycopg.Error, OSError) as error:
@@ -147,6 +153,8 @@ class Feed:
             await self._clock.sleep(min(AGAIN_CAP_S, pause_s(failures)))
 
     async def _hear(self) -> None:
+        import psycopg
+
         url = self._db.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
         kept = kept_alive(self._db.engine.url)
         async with await psycopg.AsyncConnection.connect(url, autocommit=True, **kept) as connection:
