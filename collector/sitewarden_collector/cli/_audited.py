@@ -11,18 +11,16 @@ import getpass
 import re
 import time
 from collections.abc import Sequence
-from contextvars import ContextVar
 from typing import ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
+from sitewarden_collector.cli._typed import typed
 from sitewarden_collector.store.engine import Database, Service
 
 P = ParamSpec("P")
 T = TypeVar("T")
 NUMBER = re.compile(r"[A-Za-z]{3}-\d+|[0-9a-f]{8}-[0-9a-f-]{27}")
-
-typed: ContextVar[tuple[str, ...]] = ContextVar("typed", default=())
 
 
 class Audited(Database):

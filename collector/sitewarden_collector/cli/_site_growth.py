@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import time
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sitewarden_collector.cli import _common
-from sitewarden_collector.services import growth
-from sitewarden_collector.services.growth import Growth
+
+if TYPE_CHECKING:
+    from sitewarden_collector.services.growth import Growth
 
 
 def register(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -22,6 +23,8 @@ def register(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> ar
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from sitewarden_collector.services import growth  # NumPy: looking at sites need not wait for it
+
     with closing(_common.open_database(_common.load_config(arguments))) as db:
         found = db.read_now(
             growth.top, arguments.series, days=arguments.days, count=arguments.limit, now_ns=time.time_ns()

@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import Connection
 
 from sitewarden_collector.cli import _common, _site_growth, _site_inventory
-from sitewarden_collector.services import enrolment
 from sitewarden_collector.store import agents, certificates, sites
 from sitewarden_collector.store.agents import Agent
 
@@ -77,6 +76,8 @@ def run_show(arguments: argparse.Namespace) -> int:
 
 
 def run_revoke(arguments: argparse.Namespace) -> int:
+    from sitewarden_collector.services import enrolment  # looking at sites need not wait for keys and certificates
+
     with closing(_common.open_database(_common.load_config(arguments))) as db:
         db.write_now(enrolment.revoke, arguments.agent, why=arguments.why, now_ns=time.time_ns())
     if arguments.json:

@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sitewarden_collector.cli import parser
+import pytest
+
+from sitewarden_collector.cli import ALONE, parser
 
 SLOW = ("alembic", "fastapi", "grpc", "holidays", "httpx", "icalendar", "psycopg", "uvicorn")
+WORK = ("cryptography", "google.protobuf", "numpy", "sqlalchemy.dialects.postgresql", "zstandard")
 
 
 def _imported(*words: str) -> set[str]:
@@ -26,4 +29,21 @@ def test_an_everyday_command_waits_for_no_library_that_it_does_not_use(tmp_path:
     config = tmp_path / "collector.toml"
     config.write_text('data_dir = "data"\n')
     _imported("ticket", "list", "--config", str(config))  # makes the database, which needs more
-    assert not _imported("ticket", "list", "--config", str(config)).intersection(SLOW)
+    assert not _imported("ticket", "list", "--config", str(config)).intersection(SLOW + WORK)
+    assert not _imported("site", "list", "--config", str(config)).intersection(SLOW + WORK[:3])
+
+
+def test_the_overview_waits_for_no_database() -> None:
+    program = "import sys, sitewarden_collector.cli as cli; cli.parser(['--help']).format_help(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "sqlalchemy" not in done.stdout.split()
+
+
+def test_a_command_that_stands_alone_says_what_it_says_among_its_neighbours(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ALONE:
+        said = []
+        for one in (parser(words), parser()):
+            with pytest.raises(SystemExit):
+                one.parse_args([*words, "--help"])
+            said.append(capsys.readouterr().out)
+        assert said[0] == said[1]
