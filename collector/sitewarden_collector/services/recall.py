@@ -111,6 +111,12 @@ class Recall:
                 found.setdefault(rule, {})[site_id] = cost.seconds / cost.calls
         return found
 
+    def forgive(self, rule: str, site_ids: Iterable[str]) -> None:
+        """Forget what a rule cost at some sites: should it come back, it begins anew."""
+        for site_id in site_ids:
+            self._costs.pop((site_id, rule), None)
+            self._slow.discard((site_id, rule))
+
     def weighed(self, *, now_ns: int, keep_ns: int) -> None:
         """What failed and what was slow was looked at; costs are kept for a while."""
         self.failed.clear()

@@ -2,7 +2,8 @@
 
 A rule that fails again and again, or takes long, is suspended at the site whose observations show it; only when they
 are of several sites everywhere, so that nobody's data can switch off what watches others. What it failed on stays
-parked. A rule whose definition was changed since is tried anew by itself. The ticket is opened at a site of our own
+parked. A rule whose definition was changed since is tried anew by itself, and for one that came back only what happens
+from then on counts. The ticket is opened at a site of our own
 name, for the faults of a rule are nobody else's. Not here: parking (`services.parked`), and evaluating itself.
 """
 
@@ -21,7 +22,7 @@ from sitewarden_alerting.rules import AnyRule, Rulebook
 from sitewarden_collector.errors import NotFound
 from sitewarden_collector.services import tickets as ticketing
 from sitewarden_collector.services.recall import Books, Recall
-from sitewarden_collector.store import evaluations, sites, suspensions, tickets
+from sitewarden_collector.store import evaluations, settings, sites, suspensions, tickets
 from sitewarden_collector.store.suspensions import Suspended
 
 FAILED_BATCHES, FAILED_OBSERVATIONS = 3, 20  # either is enough ...
@@ -32,6 +33,7 @@ SITES = 2  # so many sites show that it is the rule, and not their data
 OURS = "headquarters"  # the customer and the site of tickets about ourselves
 EVERYWHERE = ""
 RULE = "suspended-rule"
+RESUMED = "resumed-rules"  # the setting that says which rules came back, and when
 
 
 def in_force(tx: Connection, rulebook: Rulebook, recall: Recall, policy: Policy, *, now_ns: int) -> Books:
@@ -47,8 +49,9 @@ def weigh(tx: Connection, rulebook: Rulebook, recall: Recall, policy: Policy, *,
     """Suspend what failed too often or took too long; how many rules. Forgets what it weighed."""
     failed, slow = recall.failed, recall.slow(SLOW_S, SLOW_CALLS)
     done = 0
+    came_back = settings.get(tx, RESUMED) or {} if failed else {}
     for name in sorted(failed):
-        by_site = evaluations.failures(tx, name, since_ns=now_ns - WITHIN_NS)
+        by_site = evaluations.failures(tx, name, since_ns=max(now_ns - WITHIN_NS, came_back.get(name, 0)))
         batches, number = (sum(counts) for counts in zip(*by_site.values(), strict=True)) if by_site else (0, 0)
         if batches >= FAILED_BATCHES or number >= FAILED_OBSERVATIONS:
             why = f"it failed on {number} observations of {batches} batches within an hour"
@@ -57,6 +60,7 @@ def weigh(tx: Connection, rulebook: Rulebook, recall: Recall, policy: Policy, *,
         worst_s = max(costs.values())
         why = f"it takes {worst_s * 1000:.0f} ms of the processor for an observation, {SLOW_S * 1000:.0f} are allowed"
         done += _suspend(tx, rulebook.named(name), costs, why, policy, now_ns=now_ns)
+        recall.forgive(name, costs)
     recall.weighed(now_ns=now_ns, keep_ns=COSTS_NS)
     return done
 
@@ -91,8 +95,17 @@ def _suspend(
 def _resume(tx: Connection, name: str, why: str, policy: Policy, *, now_ns: int) -> list[Suspended]:
     gone = suspensions.drop(tx, name)
     if gone:
+        _begin_anew(tx, name, now_ns=now_ns)
         _tell(tx, name, SignalState.RECOVERED, f"rule {name} is in force again: {why}", policy, now_ns=now_ns)
     return gone
+
+
+def _begin_anew(tx: Connection, name: str, *, now_ns: int) -> None:
+    """Let nothing count that the rule failed on until now."""
+    evaluations.forget_failures_on_time(tx, name)
+    came_back = settings.get(tx, RESUMED) or {}
+    lately = {rule: at_ns for rule, at_ns in came_back.items() if at_ns > now_ns - WITHIN_NS}
+    settings.put(tx, RESUMED, lately | {name: now_ns + 1})
 
 
 def _tell(tx: Connection, name: str, state: SignalState, said: str, policy: Policy, *, now_ns: int) -> None:

@@ -200,6 +200,11 @@ def forget_parked(tx: Connection, parked_id: int) -> None:
     tx.execute(delete(parked).where(parked.c.id == parked_id))
 
 
+def forget_failures_on_time(tx: Connection, rule: str) -> None:
+    """Forget that a rule failed on the time alone: there is nothing that could be tried again."""
+    tx.execute(delete(parked).where(parked.c.rule == rule, parked.c.seq == 0))
+
+
 def _parked(row: Row[Any]) -> Parked:
     values = {name: getattr(row, name) for name in Parked.__slots__}
     values["indexes"] = msgspec.json.decode(row.indexes, type=tuple[int, ...]) if row.indexes else ()

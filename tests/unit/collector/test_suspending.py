@@ -114,7 +114,11 @@ def test_a_suspended_rule_comes_back_when_it_is_resumed_or_changed(fleet: Fleet)
         fleet.db.write_now(suspending.resume, "broken", POLICY, now_ns=NOON, by=ADA)
     fleet.sends("lima", "once more")
     fleet.evaluates(at=NOON + 2 * SECOND)
-    assert fleet.out() == [("broken", "")], "it failed again within the hour"
+    assert fleet.out() == [], "what it failed on before it came back does not count"
+    for site in ("berlin", "osaka"):
+        fleet.sends(site, "once more")
+    fleet.evaluates(at=NOON + 2 * SECOND)
+    assert fleet.out() == [("broken", "")], "it failed again on three batches"
     assert [(one.ticket.is_open, one.ticket.recovered_ns) for one in fleet.ours()] == [(True, None)]
     mended = replace(BROKEN, where=LogFilter(matches="payment"))
     fleet.sends("lima", "payment")
@@ -135,6 +139,10 @@ def test_a_slow_rule_is_suspended_and_a_quick_one_is_not(fleet: Fleet) -> None:
     fleet.sends("berlin", "line 20")
     fleet.evaluates(book, meter=lambda: next(ticks) * 0.02)
     assert {rule for rule, _ in fleet.out()} == {"quick", "errors"}, "each call took 20 ms here"
+    fleet.db.write_now(suspending.resume, "quick", POLICY, now_ns=NOON + SECOND, by=ADA)
+    fleet.sends("berlin", "line 21")
+    fleet.evaluates(book, at=NOON + SECOND, meter=lambda: next(ticks) * 0.0001)
+    assert {rule for rule, _ in fleet.out()} == {"errors"}, "what it took before it came back does not count"
     assert "20 ms of the processor" in fleet.db.read_now(suspensions.every)[0].why
     again = Fleet(fleet.db, "quito")
     again.sends("quito", *(f"line {i}" for i in range(30)))
@@ -157,6 +165,23 @@ def test_a_rule_that_fails_on_the_time_is_suspended_too(fleet: Fleet, monkeypatc
     fleet.db.write_now(evaluation.tick, book, POLICY, now_ns=NOON + 9 * SECOND)
     assert fleet.db.read_now(evaluations.parked_count) == count
     assert [one.times for one in fleet.db.read_now(evaluations.parked_listing)] == before
+
+
+def test_failures_on_the_time_are_counted_anew_too(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet, book = Fleet(db, "quito"), Rulebook((Absence(name="beat", within_s=60, series="x"),))
+
+    def fails(*_given: object, **_more: object) -> None:
+        raise ZeroDivisionError("a bug of ours")
+
+    monkeypatch.setattr(ticking, "_absent", fails)
+    monkeypatch.setattr(suspending, "FAILED_OBSERVATIONS", 3)
+    out = []
+    for second in range(7):
+        if second == 3:
+            fleet.db.write_now(suspending.resume, "beat", POLICY, now_ns=NOON + second * SECOND, by=ADA)
+        fleet.db.write_now(evaluation.tick, book, POLICY, now_ns=NOON + second * SECOND)
+        out.append(bool(fleet.out()))
+    assert out == [False, False, True, False, False, True, True]
 
 
 def test_the_commands_show_what_is_suspended_and_bring_it_back(
