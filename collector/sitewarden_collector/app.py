@@ -324,7 +324,7 @@ class Collector:
             if done:
                 self.telemetry.evaluation_seconds.observe(timer() - began_s)
                 await self.clock.sleep(memory.recall.rest_s(timer() - began_s))
-            return done
+            return 0 if memory.recall.at_end else done  # what comes meanwhile wakes the next step
 
         async def tick() -> None:
             now_ns = self.clock.now_ns()

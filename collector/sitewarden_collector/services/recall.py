@@ -43,6 +43,7 @@ class Recall:
     pace_s: float = PACE_S  # what an observation that a rule must judge costs, about
     served: dict[str, int] = field(default_factory=dict)  # sites, by when they had their last turn
     failed: set[str] = field(default_factory=set)  # rules, since they were last weighed
+    at_end: bool = False  # the last step saw everything that waited when it began
     _turn: int = 0
     _costs: dict[tuple[str, str], Cost] = field(default_factory=dict)  # of rules at sites
     _costs_since_ns: int = 0
@@ -79,8 +80,8 @@ class Recall:
             self.lanes = min(LANES_MAX, self.lanes * 2)
 
     def rest_s(self, seconds: float) -> float:
-        """How long to rest after a step that took so long: where nothing mattered to a rule, what comes meanwhile shares
-        the next one, most of whose cost is fixed."""
+        """How long to rest after a step that took so long: where nothing mattered to a rule, what comes meanwhile
+        shares the next one, most of whose cost is fixed."""
         return 0.0 if self.loud else min(REST * seconds, REST_MAX_S)
 
     def took(self, site_ids: Iterable[str], seconds: float, observations: int) -> None:

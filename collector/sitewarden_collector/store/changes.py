@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Column, Connection, Index, String, Table, delete, func, insert, select
 
-from sitewarden_collector.store import wakeups
+from sitewarden_collector.store import prepared, wakeups
 from sitewarden_collector.store.base import Id, Ns, RowId, metadata
 
 changes = Table(
@@ -58,7 +58,7 @@ def note_all(tx: Connection, topic: str, some: Sequence[tuple[str, str, str, str
     ]
     if not rows:
         return
-    tx.execute(_NOTE, rows)
+    prepared.write(tx, _NOTE, rows)
     wakeups.tell(tx, wakeups.CHANGES)
 
 

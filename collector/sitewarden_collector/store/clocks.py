@@ -35,7 +35,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from sitewarden_alerting.model import Ticket
-from sitewarden_collector.store import tickets
+from sitewarden_collector.store import prepared, tickets
 from sitewarden_collector.store.base import Id, Ns, metadata
 
 FAULTS_AT_ONCE = 50  # in one question
@@ -96,7 +96,7 @@ def put(tx: Connection, rows: Sequence[Projection]) -> None:
     if not rows:
         return
     given = [{name: getattr(row, name) for name in Projection.__slots__} for row in rows]
-    tx.execute(_put_into(tx.dialect.name), given)
+    prepared.write(tx, _put_into(tx.dialect.name), given)
 
 
 @lru_cache
@@ -150,7 +150,7 @@ def spread(tx: Connection, faults: Collection[str], *, limit: int | None = None)
     for first in range(0, len(names), FAULTS_AT_ONCE):
         part = names[first : first + FAULTS_AT_ONCE]
         given = {f"fault_{i}": name for i, name in enumerate(part)}
-        for fault, site_id in tx.execute(_sites_of(len(part), limit), given):
+        for fault, site_id in prepared.rows(tx, _sites_of(len(part), limit), given):
             found[fault].add(str(site_id))
     return found
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from sitewarden_collector.errors import NotFound
-from sitewarden_collector.store import append_only
+from sitewarden_collector.store import append_only, prepared
 from sitewarden_collector.store.base import Id, Ns, RowId, id_column, metadata, new_id
 from sitewarden_collector.store.sites import customers
 
@@ -126,7 +126,7 @@ def every(tx: Connection, *, customer_id: str = "") -> list[Contract]:
 def of_customers(tx: Connection, customer_ids: Collection[str]) -> dict[str, list[Contract]]:
     """The contracts of several customers, the latest beginning first."""
     found: dict[str, list[Contract]] = {}
-    for row in tx.execute(_OF_CUSTOMERS, {"some": list(customer_ids)}):
+    for row in prepared.rows(tx, _OF_CUSTOMERS, {"some": list(customer_ids)}):
         found.setdefault(row.customer_id, []).append(_read(row))
     return found
 

@@ -215,18 +215,24 @@ class Database:
                 for job in group:
                     if not job.done.set_running_or_notify_cancel():
                         continue
-                    savepoint = tx.begin_nested()
+                    # Who is alone has the whole transaction to take back.
+                    step = tx.begin_nested() if len(group) > 1 else None
                     try:
                         result = job.call(tx)
                     except Exception as error:  # the caller gets it; the others go on
                         if in_doubt(error):
                             raise  # nobody in the group was stored
-                        savepoint.rollback()
+                        if step is None:
+                            tx.rollback()
+                        else:
+                            step.rollback()
                         settled.append((job, None, damaged(error)))
                     else:
-                        savepoint.commit()
+                        if step is not None:
+                            step.commit()
                         settled.append((job, result, None))
-                self._commit(tx)
+                if tx.in_transaction():
+                    self._commit(tx)
         except Exception as error:  # noqa: BLE001  every caller gets it; the writer must live
             refusal = DatabaseBusy(_say(error)) if isinstance(error, SQLAlchemyError) else error
             for job in group:

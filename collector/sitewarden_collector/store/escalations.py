@@ -34,6 +34,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from sitewarden_alerting.escalation import Escalation, EscalationPolicy, Status
 from sitewarden_collector.errors import Conflict
+from sitewarden_collector.store import prepared
 from sitewarden_collector.store.base import Id, Ns, metadata
 from sitewarden_collector.store.notices import UNSENT, notices
 from sitewarden_collector.store.tickets import OPEN, tickets
@@ -117,7 +118,7 @@ def find(tx: Connection, ticket_id: str) -> Running | None:
 
 def find_all(tx: Connection, ticket_ids: Collection[str]) -> list[Running]:
     """Those of some tickets, locked like `find`."""
-    return [_read(row) for row in tx.execute(_FIND_ALL, {"some": list(ticket_ids)})]
+    return [_read(row) for row in prepared.rows(tx, _FIND_ALL, {"some": list(ticket_ids)})]
 
 
 def peek(tx: Connection, ticket_id: str) -> Running | None:
@@ -134,7 +135,7 @@ def add(tx: Connection, one: Running) -> None:
 def add_all(tx: Connection, some: Sequence[Running]) -> None:
     """Write the first escalations of tickets."""
     if some:
-        tx.execute(_ADD, [_row(one) | {"ticket_id": one.ticket_id} for one in some])
+        prepared.write(tx, _ADD, [_row(one) | {"ticket_id": one.ticket_id} for one in some])
 
 
 def put(tx: Connection, one: Running) -> None:
@@ -177,7 +178,7 @@ def due(tx: Connection, *, now_ns: int, early_ns: int, limit: int) -> list[Runni
 
 def begun_lately(tx: Connection, *, since_ns: int, limit: int) -> int:
     """How many escalations began after a time; looks at no more than `limit`."""
-    return len(tx.execute(_BEGUN, {"since": since_ns, "most": limit}).all())
+    return len(prepared.rows(tx, _BEGUN, {"since": since_ns, "most": limit}))
 
 
 def count(tx: Connection) -> int:
@@ -188,7 +189,7 @@ def count(tx: Connection) -> int:
 def keys_of(tx: Connection, ticket_ids: Collection[str]) -> dict[str, set[str]]:
     """The keys of the pages of some tickets, by the tickets' ids."""
     found: dict[str, set[str]] = {ticket_id: set() for ticket_id in ticket_ids}
-    for ticket_id, key in tx.execute(_KEYS_OF, {"some": list(ticket_ids)}):
+    for ticket_id, key in prepared.rows(tx, _KEYS_OF, {"some": list(ticket_ids)}):
         found[ticket_id].add(str(key))
     return found
 
@@ -196,9 +197,8 @@ def keys_of(tx: Connection, ticket_ids: Collection[str]) -> dict[str, set[str]]:
 def add_pages(tx: Connection, some: Sequence[Page]) -> None:
     """Write that people are paged; what is there already stays as it is."""
     if some:
-        tx.execute(
-            _ADD_PAGES[tx.dialect.name], [{name: getattr(page, name) for name in Page.__slots__} for page in some]
-        )
+        rows = [{name: getattr(page, name) for name in Page.__slots__} for page in some]
+        prepared.write(tx, _ADD_PAGES[tx.dialect.name], rows)
 
 
 def has_pages(tx: Connection, notice_id: str) -> bool:

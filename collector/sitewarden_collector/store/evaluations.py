@@ -11,7 +11,6 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
-    Executable,
     ForeignKey,
     Index,
     Row,
@@ -27,6 +26,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from sitewarden_alerting.rules import SiteState, levelled
 from sitewarden_collector.errors import NotFound
+from sitewarden_collector.store import prepared
 from sitewarden_collector.store.base import Id, Ns, RowId, metadata
 
 ERROR_MAX_CHARS = 1000
@@ -63,7 +63,7 @@ _WRITES: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
 }
 
 
-def _save(write: Callable[[Table], sqlite.Insert | postgresql.Insert]) -> Executable:
+def _save(write: Callable[[Table], sqlite.Insert | postgresql.Insert]) -> sqlite.Insert | postgresql.Insert:
     row = write(rule_states).values(site_id=bindparam("site_id"), state=bindparam("state"))
     return row.on_conflict_do_update(index_elements=[rule_states.c.site_id], set_={"state": row.excluded.state})
 
@@ -118,7 +118,9 @@ def states_of(tx: Connection, site_ids: Iterable[str]) -> dict[str, SiteState]:
     A state that this program cannot read (written by a newer one) is begun anew: rules forget, nothing is lost.
     """
     wanted = sorted(site_ids)
-    found = {row.site_id: _decode(row.state) for row in tx.execute(_LOCKED, {"site_ids": wanted})} if wanted else {}
+    found = (
+        {row.site_id: _decode(row.state) for row in prepared.rows(tx, _LOCKED, {"site_ids": wanted})} if wanted else {}
+    )
     return {site_id: found.get(site_id, SiteState()) for site_id in wanted}
 
 
@@ -145,7 +147,7 @@ def save_states(tx: Connection, states: Mapping[str, SiteState]) -> None:
     """Write the rules' states of some sites."""
     if states:
         rows = [{"site_id": one, "state": msgspec.json.encode(states[one]).decode()} for one in sorted(states)]
-        tx.execute(_SAVE[tx.dialect.name], rows)
+        prepared.write(tx, _SAVE[tx.dialect.name], rows)
 
 
 def park(

@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from sitewarden_alerting.model import EVIDENCE_HEAD, EVIDENCE_TAIL, Evidence
+from sitewarden_collector.store import prepared
 from sitewarden_collector.store.base import Id, Ns, metadata
 
 evidence = Table(
@@ -61,7 +62,7 @@ def add_all(tx: Connection, given: Mapping[str, tuple[Mapping[int, Evidence], in
         if entry < EVIDENCE_HEAD or entry >= total - EVIDENCE_TAIL
     ]
     if rows:
-        tx.execute(_INSERT, rows)
+        prepared.write(tx, _INSERT, rows)
     for ticket_id, (_, total) in given.items():
         between = (evidence.c.entry >= EVIDENCE_HEAD, evidence.c.entry < total - EVIDENCE_TAIL)
         if total > EVIDENCE_HEAD + EVIDENCE_TAIL:
@@ -88,7 +89,7 @@ def move(tx: Connection, from_id: str, to_id: str, *, shift: int) -> None:
 
 def of_ticket(tx: Connection, ticket_id: str) -> list[Evidence]:
     """What is kept of a ticket's evidence, in the order in which it came."""
-    rows = tx.execute(_OF_TICKET, {"ticket": ticket_id})
+    rows = prepared.rows(tx, _OF_TICKET, {"ticket": ticket_id})
     return [
         Evidence(row.agent_id, row.epoch, row.seq, row.idx, row.at_ns, row.hostname, row.text, row.record)
         for row in rows

@@ -21,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     case,
     func,
     insert,
@@ -28,6 +29,7 @@ from sqlalchemy import (
     update,
 )
 
+from sitewarden_collector.store import prepared
 from sitewarden_collector.store.base import Ns, RowId, metadata
 from sitewarden_collector.store.sites import sites
 from sitewarden_collector.store.tickets import tickets
@@ -52,6 +54,15 @@ snapshots = Table(
     Column("revision", BigInteger, nullable=False),
     Column("last_id", BigInteger, nullable=False),  # the newest fingerprint that it knows
     Column("state", Text, nullable=False),  # JSON
+)
+
+_INSERT = insert(fingerprints)
+_OF = select(fingerprints.c.fingerprint, fingerprints.c.fault).where(
+    fingerprints.c.fingerprint.in_(bindparam("some", expanding=True))
+)
+_MARK = select(
+    select(func.max(fingerprints.c.id)).scalar_subquery().label("last_id"),
+    select(snapshots.c.revision).scalar_subquery().label("revision"),
 )
 
 
@@ -92,8 +103,7 @@ class Mark:
 
 def of(tx: Connection, wanted: Collection[str]) -> dict[str, str]:
     """The faults of those fingerprints that were seen before."""
-    query = select(fingerprints.c.fingerprint, fingerprints.c.fault).where(fingerprints.c.fingerprint.in_(list(wanted)))
-    return {row.fingerprint: row.fault for row in tx.execute(query)}
+    return {row.fingerprint: row.fault for row in prepared.rows(tx, _OF, {"some": list(wanted)})}
 
 
 def members(tx: Connection, fault: str) -> list[tuple[Seen, int]]:
@@ -146,7 +156,8 @@ def listing(tx: Connection, *, site: str = "", limit: int = 200) -> list[Listed]
 def add(tx: Connection, new: Iterable[Seen], *, now_ns: int) -> None:
     """Write fingerprints that were never seen before, in their order."""
     rows = [{name: getattr(seen, name) for name in Seen.__slots__} | {"first_ns": now_ns} for seen in new]
-    tx.execute(insert(fingerprints), rows)
+    if rows:
+        prepared.write(tx, _INSERT, rows)
 
 
 def point(tx: Connection, fingerprint: str, *, fault: str, reason: str, by: str) -> None:
@@ -162,9 +173,8 @@ def since(tx: Connection, last_id: int) -> list[Seen]:
 
 
 def mark(tx: Connection) -> Mark:
-    last_id = tx.execute(select(func.max(fingerprints.c.id))).scalar_one()
-    revision = tx.execute(select(snapshots.c.revision)).scalar_one_or_none()
-    return Mark(int(last_id or 0), int(revision or 0))
+    row = prepared.rows(tx, _MARK, {})[0]
+    return Mark(int(row.last_id or 0), int(row.revision or 0))
 
 
 def snapshot(tx: Connection) -> tuple[int, dict[str, Any]]:

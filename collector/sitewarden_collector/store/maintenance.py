@@ -10,6 +10,7 @@ from sqlalchemy import Column, Connection, Integer, Row, String, Table, Text, bi
 
 from sitewarden_alerting.model import DAY_NS
 from sitewarden_collector.errors import NotFound
+from sitewarden_collector.store import prepared
 from sitewarden_collector.store.base import Id, Ns, id_column, metadata
 
 maintenance_windows = Table(
@@ -72,7 +73,7 @@ def covering(tx: Connection, site_id: str, *, now_ns: int) -> Window | None:
 
 def covering_all(tx: Connection, site_ids: Collection[str], *, now_ns: int) -> dict[str, Window]:
     """The same for several sites, by their ids; those without a window are not there."""
-    rows = tx.execute(_COVERING, {"some": list(site_ids), "now": now_ns})
+    rows = prepared.rows(tx, _COVERING, {"some": list(site_ids), "now": now_ns})
     holding = [held for row in rows if (held := _read(row).at(now_ns)) is not None]
     return {one.site_id: one for one in sorted(holding, key=lambda one: one.until_ns)}
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
 from sqlalchemy import (
@@ -27,6 +28,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    Update,
     and_,
     bindparam,
     case,
@@ -38,7 +40,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sitewarden_collector.errors import Conflict, NotFound
-from sitewarden_collector.store import outboxes
+from sitewarden_collector.store import outboxes, prepared
 from sitewarden_collector.store.base import Id, Ns, id_column, metadata, new_id
 
 Kind = Literal["page", "risk", "recovery", "info"]
@@ -201,8 +203,8 @@ def add(
         "page_of": made if page_of is None else page_of,
     }
     outboxes.note(tx)
-    if (new := tx.execute(_ADD[tx.dialect.name], row).scalar_one_or_none()) is not None:
-        return str(new)
+    if (new := prepared.row(tx, _ADD[tx.dialect.name], row)) is not None:
+        return str(new.id)
     return str(tx.execute(select(notices.c.id).where(notices.c.dedup_key == dedup_key)).scalar_one())
 
 
@@ -222,18 +224,18 @@ def claim(
     its result: a notice that kills its sender is parked in the end.
     """
     times = {"now": now_ns, "dead": now_ns - lease_ns}
-    if tx.execute(_AHEAD, {"ahead": now_ns + BACKWARD_TOLERANCE_NS}).first() is not None:
+    if prepared.row(tx, _AHEAD, {"ahead": now_ns + BACKWARD_TOLERANCE_NS}) is not None:
         _re_anchor(tx, now_ns)
     room = Counter(free or {})
     full = [channel for channel, places in room.items() if places <= 0]
     taken: list[StoredNotice] = []
-    for notice_id, channel, attempts in tx.execute(_WAITING, times | {"full": full}).all():
+    for notice_id, channel, attempts in prepared.rows(tx, _WAITING, times | {"full": full}):
         if attempts >= POISON_ATTEMPTS:
             tx.execute(_PARK_POISON, times | {"which": notice_id})
             continue
         if per_channel is not None and room.setdefault(channel, per_channel) <= 0:
             continue
-        row = tx.execute(_TAKE, times | {"which": notice_id, "worker": worker}).one_or_none()
+        row = prepared.row(tx, _TAKE, times | {"which": notice_id, "worker": worker})
         if row is None:
             continue  # another worker was quicker
         room[channel] -= 1
@@ -347,8 +349,16 @@ def _settle(
     tx: Connection, notice: StoredNotice, values: dict[str, Any], *, states: Sequence[State] = ("sending",)
 ) -> bool:
     # The number of the attempt names the claim: a late settle of an overtaken sender finds another number.
-    ours = and_(notices.c.id == notice.id, notices.c.attempts == notice.attempts, notices.c.state.in_(states))
-    return tx.execute(update(notices).where(ours).values(values)).rowcount == 1
+    given = {"which": notice.id, "attempt": notice.attempts} | {f"new_{name}": one for name, one in values.items()}
+    return prepared.write(tx, _settling(tuple(values), tuple(states)), [given]) == 1
+
+
+@lru_cache(maxsize=32)
+def _settling(names: tuple[str, ...], states: tuple[State, ...]) -> Update:
+    ours = and_(
+        notices.c.id == bindparam("which"), notices.c.attempts == bindparam("attempt"), notices.c.state.in_(states)
+    )
+    return update(notices).where(ours).values({name: bindparam(f"new_{name}") for name in names})
 
 
 def _cut(error: str) -> str:

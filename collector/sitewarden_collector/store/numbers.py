@@ -6,6 +6,7 @@ from sqlalchemy import BigInteger, Column, Connection, String, Table, bindparam,
 from sqlalchemy.exc import IntegrityError
 
 from sitewarden_alerting.model import TicketType
+from sitewarden_collector.store import prepared
 from sitewarden_collector.store.base import metadata
 
 FIRST = {"INC": 1001, "REQ": 1001, "CMP": 1001, "CHG": 1001, "PRB": 101, "CON": 1, "RSK": 1, "SIL": 1, "MNT": 1}
@@ -39,9 +40,9 @@ def next_number(tx: Connection, kind: str) -> str:
 def next_numbers(tx: Connection, kind: str, count: int) -> list[str]:
     """The next `count` numbers of a kind, in their order."""
     while True:
-        last = tx.execute(_AHEAD, {"which": kind, "count": count}).scalar_one_or_none()
-        if last is not None:
-            return [f"{kind}-{number}" for number in range(last - count + 1, last + 1)]
+        row = prepared.row(tx, _AHEAD, {"which": kind, "count": count})
+        if row is not None:
+            return [f"{kind}-{number}" for number in range(row.last - count + 1, row.last + 1)]
         try:
             with tx.begin_nested():
                 tx.execute(insert(numbers).values(kind=kind, last=FIRST[kind] - 1))

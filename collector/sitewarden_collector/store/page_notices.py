@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, bindparam, exists, or_, select, update
 
+from sitewarden_collector.store import prepared
 from sitewarden_collector.store.notices import UNSENT, StoredNotice, notices
 from sitewarden_collector.store.tickets import OPEN, tickets
 
@@ -32,6 +33,13 @@ _LOOK = (
     .outerjoin_from(notices, tickets, tickets.c.id == notices.c.ticket_id)
     .where(notices.c.id == bindparam("which"))
 )
+_UNBEGUN = (notices.c.state == "pending", notices.c.attempts == 0, notices.c.dedup_key.like("bundle:%"))
+_BUNDLE = (
+    select(notices.c.id)
+    .where(notices.c.person == bindparam("whom"), notices.c.created_ns > bindparam("since"), *_UNBEGUN)
+    .limit(1)
+)
+_KEEP = update(notices).where(notices.c.id == bindparam("which"), *_UNBEGUN).values(attempts=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,7 @@ class Look:
 
 def look(tx: Connection, notice_id: str) -> Look | None:
     """How a notice stands; None when it is gone."""
-    row = tx.execute(_LOOK, {"which": notice_id}).one_or_none()
+    row = prepared.row(tx, _LOOK, {"which": notice_id})
     if row is None:
         return None
     values = dict(row._mapping)
@@ -70,15 +78,12 @@ def cancel_page(tx: Connection, page_of: str) -> int:
 
 def paged_lately(tx: Connection, person: str, *, since_ns: int, limit: int) -> int:
     """In how many notices a person was paged since a time; counts up to `limit`."""
-    return len(tx.execute(_LATELY, {"whom": person, "since": since_ns, "most": limit}).all())
+    return len(prepared.rows(tx, _LATELY, {"whom": person, "since": since_ns, "most": limit}))
 
 
 def open_bundle(tx: Connection, person: str, *, since_ns: int) -> str | None:
     """The bundle of a person that nobody has begun to send, kept so until this transaction ends."""
-    waiting = (notices.c.state == "pending", notices.c.attempts == 0, notices.c.dedup_key.like("bundle:%"))
-    mine = (notices.c.person == person, notices.c.created_ns > since_ns)
-    found = tx.execute(select(notices.c.id).where(*mine, *waiting).limit(1)).scalar_one_or_none()
+    found = prepared.row(tx, _BUNDLE, {"whom": person, "since": since_ns})
     if found is None:
         return None
-    kept = update(notices).where(notices.c.id == found, *waiting).values(attempts=0)
-    return str(found) if tx.execute(kept).rowcount else None
+    return str(found.id) if prepared.write(tx, _KEEP, [{"which": found.id}]) else None

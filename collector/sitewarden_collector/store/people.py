@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy import Column, Connection, Integer, Row, String, Table, Text, bindparam, delete, insert, select
 
 from sitewarden_collector.errors import NotFound
+from sitewarden_collector.store import prepared
 from sitewarden_collector.store.base import metadata
 
 people = Table(
@@ -70,13 +71,13 @@ def every(tx: Connection) -> list[Reachable]:
 
 
 def find(tx: Connection, name: str) -> Reachable | None:
-    row = tx.execute(_FIND, {"whom": name}).one_or_none()
+    row = prepared.row(tx, _FIND, {"whom": name})
     return None if row is None else _read(row)
 
 
 def some(tx: Connection, names: Collection[str]) -> dict[str, Reachable]:
     """Those of these names who have a row."""
-    rows = tx.execute(_SOME, {"some": list(names)})
+    rows = prepared.rows(tx, _SOME, {"some": list(names)})
     return {row.name: _read(row) for row in rows}
 
 

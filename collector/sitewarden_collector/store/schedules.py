@@ -28,6 +28,7 @@ from sqlalchemy import (
 from sitewarden_alerting.escalation import EscalationPolicy
 from sitewarden_alerting.oncall import Layer, Override, Schedule, TimeOff
 from sitewarden_collector.errors import Conflict, NotFound
+from sitewarden_collector.store import prepared
 from sitewarden_collector.store.base import Id, Ns, id_column, metadata, new_id
 
 schedules = Table(
@@ -137,7 +138,7 @@ def by_name(tx: Connection, name: str) -> Schedule:
 
 def for_customer(tx: Connection, customer_id: str, *, since_ns: int) -> Schedule | None:
     """The schedule that serves a customer: their own, else the one for everybody; None where there is none."""
-    row = tx.execute(_FOR_CUSTOMER, {"whose": customer_id}).one_or_none()
+    row = prepared.row(tx, _FOR_CUSTOMER, {"whose": customer_id})
     return None if row is None else _read(tx, row, _away(tx, since_ns), since_ns)
 
 
@@ -153,8 +154,8 @@ def served(tx: Connection, schedule_id: str) -> str:
 
 def policy_of(tx: Connection, schedule_id: str) -> EscalationPolicy:
     """How a schedule escalates; the default where nothing else was said."""
-    text = tx.execute(_POLICY, {"which": schedule_id}).scalar_one_or_none()
-    return msgspec.json.decode(text, type=EscalationPolicy) if text else EscalationPolicy()
+    row = prepared.row(tx, _POLICY, {"which": schedule_id})
+    return EscalationPolicy() if row is None or not row[0] else msgspec.json.decode(row[0], type=EscalationPolicy)
 
 
 def set_policy(tx: Connection, schedule_id: str, policy: EscalationPolicy) -> None:
@@ -216,7 +217,7 @@ def _row(schedule: Schedule) -> dict[str, Any]:
 
 
 def _read(tx: Connection, row: Row[Any], away: tuple[TimeOff, ...], since_ns: int | None) -> Schedule:
-    rows = tx.execute(_OVERRIDES, {"which": row.id, "since": EVER_NS if since_ns is None else since_ns})
+    rows = prepared.rows(tx, _OVERRIDES, {"which": row.id, "since": EVER_NS if since_ns is None else since_ns})
     return Schedule(
         name=row.name,
         zone=row.zone,
@@ -229,5 +230,5 @@ def _read(tx: Connection, row: Row[Any], away: tuple[TimeOff, ...], since_ns: in
 
 
 def _away(tx: Connection, since_ns: int | None) -> tuple[TimeOff, ...]:
-    rows = tx.execute(_AWAY, {"since": EVER_NS if since_ns is None else since_ns})
+    rows = prepared.rows(tx, _AWAY, {"since": EVER_NS if since_ns is None else since_ns})
     return tuple(TimeOff(row.person, row.from_ns, row.until_ns) for row in rows)

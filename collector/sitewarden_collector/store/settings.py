@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import Column, Connection, String, Table, Text, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from sitewarden_collector.store import prepared
 from sitewarden_collector.store.base import metadata
 
 settings = Table(
@@ -22,8 +23,8 @@ _GET = select(settings.c.value).where(settings.c.name == bindparam("which"))
 
 def get(tx: Connection, name: str) -> Any:
     """The value under `name`; None when there is none."""
-    text = tx.execute(_GET, {"which": name}).scalar_one_or_none()
-    return None if text is None else msgspec.json.decode(text)
+    row = prepared.row(tx, _GET, {"which": name})
+    return None if row is None else msgspec.json.decode(row[0])
 
 
 def put(tx: Connection, name: str, value: Any) -> None:

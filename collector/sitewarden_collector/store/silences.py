@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Column, Connection, Row, String, Table, Text,
 from sitewarden_alerting.model import Silence
 from sitewarden_alerting.silences import exactly
 from sitewarden_collector.errors import NotFound
+from sitewarden_collector.store import prepared
 from sitewarden_collector.store.base import Ns, id_column, metadata
 from sitewarden_collector.store.sites import sites
 
@@ -47,7 +48,7 @@ def add(tx: Connection, silence: Silence) -> None:
 
 def active(tx: Connection, *, now_ns: int) -> list[Silence]:
     """Those that hold signals back now."""
-    return [_read(row) for row in tx.execute(_ACTIVE, {"now": now_ns})]
+    return [_read(row) for row in prepared.rows(tx, _ACTIVE, {"now": now_ns})]
 
 
 def listing(tx: Connection, *, over_before_ns: int = 0, site: str = "", limit: int = 200) -> list[Listed]:

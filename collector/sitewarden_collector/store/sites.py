@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Column, Connection, ForeignKey, String, Table, Text, bindparam, insert, select, update
 
 from sitewarden_collector.errors import NotFound
+from sitewarden_collector.store import prepared
 from sitewarden_collector.store.base import Id, Ns, id_column, metadata, new_id
 
 NAMES_AT_ONCE = 500
@@ -169,7 +170,7 @@ _TIERS = select(customers.c.id, customers.c.tier).where(customers.c.id.in_(bindp
 
 def tiers(tx: Connection, customer_ids: Collection[str]) -> dict[str, str]:
     """The tiers of some customers."""
-    rows = tx.execute(_TIERS, {"some": list(customer_ids)})
+    rows = prepared.rows(tx, _TIERS, {"some": list(customer_ids)})
     return {str(customer_id): str(tier) for customer_id, tier in rows}
 
 

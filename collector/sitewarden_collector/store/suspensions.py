@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Column, Connection, String, Table, Text, delete, insert, select
 
+from sitewarden_collector.store import prepared
 from sitewarden_collector.store.base import Id, Ns, metadata
 
 suspended = Table(
@@ -34,7 +35,7 @@ class Suspended:
 
 def every(tx: Connection) -> list[Suspended]:
     """All of them, by rule and site."""
-    return [Suspended(**row._mapping) for row in tx.execute(_ALL)]
+    return [Suspended(**row._mapping) for row in prepared.rows(tx, _ALL, {})]
 
 
 def add(tx: Connection, one: Suspended) -> None:

@@ -46,7 +46,7 @@ from sitewarden_alerting.model import (
     TicketType,
 )
 from sitewarden_collector.errors import NotFound
-from sitewarden_collector.store import append_only
+from sitewarden_collector.store import append_only, prepared
 from sitewarden_collector.store.base import Id, Ns, RowId, id_column, metadata
 from sitewarden_collector.store.sites import customers, sites
 
@@ -169,7 +169,7 @@ class Listed:
 def concerned(tx: Connection, site_id: str, faults: Collection[str]) -> list[Ticket]:
     """What triage must know to decide about signals of `faults` at a site: their tickets that are not closed, those
     with open first lines, and those of storms and silence. Locked for this transaction."""
-    rows = tx.execute(_CONCERNED, {"site": site_id, "faults": list(faults)})
+    rows = prepared.rows(tx, _CONCERNED, {"site": site_id, "faults": list(faults)})
     return [read(row) for row in rows]
 
 
@@ -245,7 +245,7 @@ def listing(
 
 def names(tx: Connection, site_id: str) -> tuple[str, str]:
     """The names of a site and its customer."""
-    row = tx.execute(_NAMES, {"site": site_id}).one_or_none()
+    row = prepared.row(tx, _NAMES, {"site": site_id})
     return (site_id, "") if row is None else (str(row[0]), str(row[1]))
 
 
@@ -260,9 +260,9 @@ def save_all(tx: Connection, some: Sequence[Ticket], *, new: bool) -> None:
     if not rows:
         return
     if new:
-        tx.execute(_INSERT, rows)
+        prepared.write(tx, _INSERT, rows)
     else:
-        tx.execute(_UPDATE, [row | {"which": row.pop("id")} for row in rows])
+        prepared.write(tx, _UPDATE, [row | {"which": row.pop("id")} for row in rows])
 
 
 def add_history(tx: Connection, told: Iterable[tuple[Ticket, Iterable[Event]]], *, now_ns: int) -> None:
@@ -284,7 +284,7 @@ def add_history(tx: Connection, told: Iterable[tuple[Ticket, Iterable[Event]]], 
         for event in events
     ]
     if rows:
-        tx.execute(_TELL, rows)
+        prepared.write(tx, _TELL, rows)
 
 
 def kept(ticket: Ticket, event: Event) -> Event:

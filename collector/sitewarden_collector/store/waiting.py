@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 
 from sitewarden_alerting.observations import Key, Observation, Place, Samples, Series
-from sitewarden_collector.store import bulk, samples
+from sitewarden_collector.store import bulk, prepared, samples
 from sitewarden_collector.store.agents import agents, hostnames
 from sitewarden_collector.store.evaluations import rule_states
 from sitewarden_collector.store.observations import _KINDS, observations
@@ -166,7 +166,7 @@ _NEXT = tuple(
 def lanes(tx: Connection, *, most: int, batches: int) -> list[Lane]:
     """The lanes that wait longest, `most` of them with so many batches each; those first whose newest batch is oldest,
     so that whoever sends without end waits for the others."""
-    rows = tx.execute(_LANES, {"lanes": most}).all()
+    rows = prepared.rows(tx, _LANES, {"lanes": most})
     if not rows:
         return []
     told: dict[tuple[str, str], list[tuple[int, int]]] = {}
@@ -218,7 +218,7 @@ def _ask(
 ) -> Sequence[tuple[Any, ...]]:
     dialect = tx.dialect.name
     asked = bulk.pair_values(dialect, some)
-    return tx.execute(query(dialect), asked | {"batches": batches}).all()
+    return prepared.rows(tx, query(dialect), asked | {"batches": batches})
 
 
 def opened(tx: Connection, some: Sequence[Waiting], known: Schemas) -> list[Observation]:

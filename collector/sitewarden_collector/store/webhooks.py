@@ -32,6 +32,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    null,
     or_,
     select,
     update,
@@ -39,7 +40,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sitewarden_collector.errors import Conflict, NotFound
-from sitewarden_collector.store import outboxes
+from sitewarden_collector.store import outboxes, prepared
 from sitewarden_collector.store.base import Id, Ns, RowId, id_column, metadata
 from sitewarden_collector.store.pages import Window, cut
 
@@ -174,6 +175,23 @@ _TAKE = (
     .values(state="sending", attempts=deliveries.c.attempts + 1, claimed_ns=bindparam("now"))
     .returning(*deliveries.c)
 )
+# The number of the attempt names the claim: a late settle of an overtaken sender finds another number.
+_SETTLE = (
+    update(deliveries)
+    .where(
+        deliveries.c.id == bindparam("which"),
+        deliveries.c.attempts == bindparam("attempt"),
+        deliveries.c.state == "sending",
+    )
+    .values(
+        claimed_ns=null(),
+        **{
+            name: bindparam(f"new_{name}")
+            for name in ("state", "status", "answer", "last_error", "next_attempt_ns", "delivered_ns")
+        },
+    )
+)
+_GET = select(subscriptions).where(subscriptions.c.id == bindparam("which"))
 
 
 def add(tx: Connection, subscription: Subscription) -> None:
@@ -184,12 +202,12 @@ def add(tx: Connection, subscription: Subscription) -> None:
 
 def listening(tx: Connection, customer_id: str) -> list[Subscription]:
     """The active subscriptions that changes of a customer (or nobody's) concern."""
-    return [_subscription(row) for row in tx.execute(_LISTENING, {"whose": customer_id})]
+    return [_subscription(row) for row in prepared.rows(tx, _LISTENING, {"whose": customer_id})]
 
 
 def active(tx: Connection) -> list[Subscription]:
     """All active subscriptions, in the order in which they were made."""
-    return [_subscription(row) for row in tx.execute(_ACTIVE)]
+    return [_subscription(row) for row in prepared.rows(tx, _ACTIVE, {})]
 
 
 def every(tx: Connection) -> list[Subscription]:
@@ -199,7 +217,7 @@ def every(tx: Connection) -> list[Subscription]:
 
 def get(tx: Connection, subscription_id: str) -> Subscription:
     """The subscription with this id. Raises NotFound."""
-    row = tx.execute(select(subscriptions).where(subscriptions.c.id == subscription_id)).one_or_none()
+    row = prepared.row(tx, _GET, {"which": subscription_id})
     if row is None:
         raise NotFound(f"there is no webhook {subscription_id}; `sitewarden webhook list` shows those that there are")
     return _subscription(row)
@@ -233,7 +251,7 @@ def enqueue(tx: Connection, messages: Sequence[Message], *, now_ns: int) -> None
     rows = [{name: getattr(one, name) for name in Message.__slots__} for one in messages]
     common = {"state": "pending", "attempts": 0, "next_attempt_ns": now_ns, "answer": "", "last_error": ""}
     outboxes.note(tx)
-    tx.execute(_ENQUEUE[tx.dialect.name], [row | common | {"created_ns": now_ns} for row in rows])
+    prepared.write(tx, _ENQUEUE[tx.dialect.name], [row | common | {"created_ns": now_ns} for row in rows])
 
 
 def claim(tx: Connection, limit: int, *, now_ns: int, per_subscription: int, busy: Mapping[str, int]) -> list[Delivery]:
@@ -242,10 +260,10 @@ def claim(tx: Connection, limit: int, *, now_ns: int, per_subscription: int, bus
     taken_of = Counter(busy)
     full = [name for name, number in taken_of.items() if number >= per_subscription]
     taken: list[Delivery] = []
-    for delivery_id, subscription_id in tx.execute(_WAITING, times | {"full": full}).all():
+    for delivery_id, subscription_id in prepared.rows(tx, _WAITING, times | {"full": full}):
         if taken_of[subscription_id] >= per_subscription:
             continue
-        row = tx.execute(_TAKE, times | {"which": delivery_id}).one_or_none()
+        row = prepared.row(tx, _TAKE, times | {"which": delivery_id})
         if row is None:
             continue  # another process was quicker
         taken_of[subscription_id] += 1
@@ -267,20 +285,17 @@ def settle(
     now_ns: int,
 ) -> bool:
     """Write down what came of an attempt; False when it was settled or taken back meanwhile."""
-    # The number of the attempt names the claim: a late settle of an overtaken sender finds another number.
-    ours = and_(
-        deliveries.c.id == delivery.id, deliveries.c.attempts == delivery.attempts, deliveries.c.state == "sending"
-    )
-    values: dict[str, Any] = {
-        "state": state,
-        "status": status,
-        "answer": answer[:ANSWER_MAX_CHARS],
-        "last_error": error[:ANSWER_MAX_CHARS],
-        "claimed_ns": None,
-        "next_attempt_ns": next_attempt_ns or delivery.next_attempt_ns,
-        "delivered_ns": now_ns if state == "delivered" else None,
+    given = {
+        "which": delivery.id,
+        "attempt": delivery.attempts,
+        "new_state": state,
+        "new_status": status,
+        "new_answer": answer[:ANSWER_MAX_CHARS],
+        "new_last_error": error[:ANSWER_MAX_CHARS],
+        "new_next_attempt_ns": next_attempt_ns or delivery.next_attempt_ns,
+        "new_delivered_ns": now_ns if state == "delivered" else None,
     }
-    return tx.execute(update(deliveries).where(ours).values(values)).rowcount == 1
+    return prepared.write(tx, _SETTLE, [given]) == 1
 
 
 def retry(tx: Connection, delivery_id: int, *, now_ns: int) -> Delivery:
