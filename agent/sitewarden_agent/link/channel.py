@@ -30,6 +30,8 @@ def options(*, proxy: str | None) -> Options:
         ("grpc.keepalive_time_ms", _PING_EVERY_MS),
         ("grpc.keepalive_timeout_ms", _PING_TIMEOUT_MS),
         ("grpc.http2.max_pings_without_data", 2),
+        # Else every answer is followed by a ping that measures the line, and headquarters answers thousands of them.
+        ("grpc.http2.bdp_probe", 0),
         ("grpc.enable_retries", 0),
         # Each try is a connection of its own: with shared ones gRPC's own backoff would answer instead of the network.
         ("grpc.use_local_subchannel_pool", 1),

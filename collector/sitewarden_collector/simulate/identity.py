@@ -27,8 +27,13 @@ from sitewarden_collector.simulate.scenario import Part
 from sitewarden_protos.v1 import common_pb2, enrolment_pb2
 
 Options = tuple[tuple[str, int], ...]
-# Each agent has connections of its own: gRPC would share one among channels that look alike.
-OPTIONS: Options = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0), ("grpc.enable_retries", 0))
+# As agents have them. Each has connections of its own: gRPC would share one among channels that look alike.
+OPTIONS: Options = (
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.enable_retries", 0),
+    ("grpc.http2.bdp_probe", 0),
+)
 
 _MORE_LATER = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
 
