@@ -73,6 +73,7 @@ def test_alerts_fire_when_they_should_and_only_then(tmp_path: Path) -> None:
         "SitewardenDown": ('up{job="sitewarden", instance="a"}', "0x60"),
         "SitewardenEvaluationLags": ("sitewarden_evaluation_lag_seconds", "300x60"),
         "SitewardenNoticesParked": ('sitewarden_notices{state="parked"}', "2x60"),
+        "SitewardenRulesSuspended": ("sitewarden_rules_suspended", "1x60"),
         "SitewardenSamplesUnjoined": ("sitewarden_samples_unjoined_seconds", "30000x60"),
         "SitewardenAgentsSentAway": ('sitewarden_connects_total{how="later"}', "0+20x60"),
         "SitewardenDiskFull": ("sitewarden_free_bytes", "1000000000x60"),

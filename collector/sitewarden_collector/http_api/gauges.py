@@ -29,6 +29,9 @@ class Gauges:
         self._parked = Gauge(
             "sitewarden_evaluation_parked", "Batches and rules that could not be evaluated.", registry=registry
         )
+        self._suspended = Gauge(
+            "sitewarden_rules_suspended", "Rules that are out of force, at one site or everywhere.", registry=registry
+        )
 
         self._unjoined = Gauge(
             "sitewarden_samples_unjoined_seconds",
@@ -64,6 +67,7 @@ class Gauges:
         self._lag.set(facts.evaluation_lag_s)
         self._oldest.set(facts.oldest_notice_s)
         self._parked.set(facts.parked_evaluations)
+        self._suspended.set(facts.suspended_rules)
         self._unjoined.set(facts.unjoined_s)
         self._agents.labels(state="known").set(facts.agents)
         self._agents.labels(state="heard").set(facts.agents_heard)
@@ -83,7 +87,8 @@ class Gauges:
         self._notices.clear()
         self._webhooks.clear()
         self._export.clear()
-        for gauge in (self._waiting, self._lag, self._oldest, self._parked, self._unjoined, self._export_lag):
+        unknown = (self._waiting, self._lag, self._oldest, self._parked, self._suspended, self._unjoined)
+        for gauge in (*unknown, self._export_lag):
             gauge.set(math.nan)
         self._agents.clear()
         self._commands.set(math.nan)
