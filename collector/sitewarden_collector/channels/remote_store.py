@@ -232,7 +232,7 @@ def _retry_after_s(text: str) -> float:
         return min(float(text[:9]), RETRY_AFTER_MAX_S)
     try:
         left_s = (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0.0
     return min(max(left_s, 0.0), RETRY_AFTER_MAX_S)
 

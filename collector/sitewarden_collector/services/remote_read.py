@@ -26,6 +26,7 @@ from sitewarden_collector.store.tracks import Track
 DEADLINE_S = 10.0
 AT_ONCE = 4
 STEP_MIN_S = 1
+MS_MAX = (2**63 - 1) // 1_000_000
 
 Told = Mapping[str, Collection[Series]]
 
@@ -139,7 +140,8 @@ def _tracks(
             )
             values = np.concatenate([low.values[both], high.values])
             times = times_ms * 1_000_000
-            there = (times >= since_ns) & (times < end_ns) & ~np.isnan(values)
+            sane = (times_ms >= 0) & (times_ms <= MS_MAX)  # beyond it the product is another time
+            there = sane & (times >= since_ns) & (times < end_ns) & ~np.isnan(values)
             if there.any():
                 order = np.argsort(times[there], kind="stable")
                 yield Track(agent_id, series, times[there][order], values[there][order])

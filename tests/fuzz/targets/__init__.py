@@ -11,6 +11,7 @@ from tests.fuzz.targets import (
     probes,
     reading,
     redaction,
+    remote,
     road,
     scanning,
     settings,
@@ -35,4 +36,5 @@ TARGETS: tuple[Target, ...] = (
     *web.TARGETS,
     *desk.TARGETS,
     *desk_web.TARGETS,
+    *remote.TARGETS,
 )
