@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import grpc.aio
 import pytest
 from hypothesis import settings
-from sqlalchemy import create_engine, text
 
-from sitewarden_collector.store.base import tables
 from sitewarden_collector.store.engine import Database
-from tests import postgres
+from tests import databases, postgres
 
 # grpc.aio shuts itself down with its last object and joins its poller's thread. When the garbage collector finds that
 # object on some other thread, nobody answers the join any more. Held once, it stays up until the process ends.
@@ -31,32 +29,46 @@ def postgres_server() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def made_on_postgres(postgres_server: str) -> str:
+    """The name of a database with every table, to be copied."""
+    databases.make(databases.new(postgres_server, "made"))
+    return "made"
+
+
+@pytest.fixture(scope="session")
+def made_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with every table, to be copied."""
+    file = tmp_path_factory.mktemp("made") / "collector.db"
+    databases.make(f"sqlite:///{file}")
+    return file
+
+
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
     """An empty PostgreSQL database of this test alone."""
-    name = f"t{uuid.uuid4().hex}"
-    admin = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    # The server listens on a socket whose path stands in the query, so only the path of the URL changes.
-    yield str(admin.url.set(database=name).render_as_string(hide_password=False))
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-    admin.dispose()
+    with databases.of_its_own(postgres_server) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def db_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The same test over both databases."""
+def db_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The same test over both databases: an empty one, or one with every table for a test that asks for `db`."""
+    made = "db" in request.fixturenames
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'collector.db'}"
-    return str(request.getfixturevalue("postgres_url"))
+        file = tmp_path / "collector.db"
+        if made:
+            shutil.copyfile(request.getfixturevalue("made_on_sqlite"), file)
+        yield f"sqlite:///{file}"
+        return
+    server = request.getfixturevalue("postgres_server")
+    with databases.of_its_own(server, copied=request.getfixturevalue("made_on_postgres") if made else "") as url:
+        yield url
 
 
 @pytest.fixture
 def db(db_url: str) -> Iterator[Database]:
     """An open database with every table, over both engines in turn."""
     database = Database(db_url)
-    tables().create_all(database.engine)
     yield database
     database.close()
