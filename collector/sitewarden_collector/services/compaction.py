@@ -29,9 +29,9 @@ REST_NS = 15 * 60 * 1_000_000_000
 """An hour is joined so long after its end: what comes a little late is in it at once."""
 BLOCKS_AT_ONCE = 2_000
 VALUES_AT_ONCE = 8_388_608
-LITTLE_TICKS = 360
-"""Of hosts that tick seldom several hours make one block, of no more ticks than an hour of others has, as far as they
-are due together."""
+LITTLE_TICKS = 540
+"""Of hosts that tick seldom several hours make one block, of no more ticks than one and a half of others have, as far
+as they are due together."""
 TICKS_MAX = 32_768
 VALUES_MAX = 2_097_152
 """Of one joined block, half of what the codec takes: a minute that is joined never leads beyond that."""
@@ -54,11 +54,13 @@ class Joined:
     summed: dict[DayKey, rollups.Summed] = field(default_factory=dict)
     days: list[Day] = field(default_factory=list)
 
-    def sum_up(self, of: Minute, hour: int, part: rollups.Part) -> None:
-        key = (of.agent_id, of.schema_id, of.site_id, hour // HOURS_A_DAY)
-        if key not in self.summed:
-            self.summed[key] = rollups.Summed(of.customer_id, of.series)
-        self.summed[key].hours.setdefault(hour, []).append(part)
+    def sum_up(self, of: Minute, hours: Iterable[tuple[int, Matrix]], *, is_newest: bool) -> None:
+        """Add what came of some hours; figures x series of each."""
+        for hour, figures in hours:
+            key = (of.agent_id, of.schema_id, of.site_id, hour // HOURS_A_DAY)
+            if key not in self.summed:
+                self.summed[key] = rollups.Summed(of.customer_id, of.series)
+            self.summed[key].hours.setdefault(hour, []).append(rollups.Part(figures, is_newest))
 
     def __len__(self) -> int:
         return len(self.fresh) + len(self.grown)
@@ -169,6 +171,11 @@ def _opened(runs: Sequence[list[Minute]], there: Mapping[HourKey, Sequence[Hour]
         mine = [part for part in there.get(key, ()) if part.site_id == first.site_id]
         newest_ns = max((part.last_ns for part in mine), default=sys.maxsize)  # forgotten ones stay the newest
         one: _Open | None = None
+        ticks = sum([minute.ticks for minute in minutes])
+        if not mine and _has_room(ticks, first.series):
+            yield _Open(hour, next_parts.get(key, 0), newest_ns, ticks=ticks, minutes=minutes)
+            next_parts[key] = next_parts.get(key, 0) + 1
+            continue
         if mine and _has_room(mine[-1].ticks, first.series):
             one = _Open(hour, mine[-1].part, newest_ns, mine[-1], mine[-1].ticks)
         for minute in minutes:
@@ -188,7 +195,7 @@ def _alike(blocks: Iterable[_Open]) -> Iterator[list[_Open]]:
     waiting: dict[tuple[int, int, int], list[_Open]] = {}
     for one in blocks:
         first = one.minutes[0]
-        together = rollups.VALUES_TOGETHER // (first.series * first.ticks * len(one.minutes))
+        together = resting.VALUES_TOGETHER // (first.series * first.ticks * len(one.minutes))
         if together < 2 or {minute.ticks for minute in one.minutes} != {first.ticks}:
             yield [one]
             continue
@@ -204,9 +211,7 @@ def _join_alike(made: Joined, some: Sequence[_Open]) -> None:
     """Join the minutes of each of some blocks, and sum them up."""
     times, stack, hours = _stacked(some)
     for one, its_times, its_hours in zip(some, times, rollups.by_hour(stack, hours), strict=True):
-        is_newest = int(its_times[-1]) >= one.newest_ns
-        for hour, figures in its_hours:
-            made.sum_up(one.minutes[0], hour, rollups.Part(figures, is_newest))
+        made.sum_up(one.minutes[0], its_hours, is_newest=int(its_times[-1]) >= one.newest_ns)
         made.places.append((one.hour, one.minutes))
     if all(one.there is None for one in some):
         blocks = resting.closed_all(times, stack)

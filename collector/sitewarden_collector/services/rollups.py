@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection
@@ -17,13 +18,10 @@ from sitewarden_collector.store.day_hours import COUNT, FIGURES, HIGHEST, HOURS_
 from sitewarden_collector.store.matrices import Matrix, Times
 from sitewarden_collector.store.sample_days import Day, DayKey
 
-VALUES_TOGETHER = 32_768
-"""As many as stay in the processor's cache."""
 _WHATEVER_IT_IS = np.errstate(invalid="ignore", over="ignore")  # infinite numbers have no mean
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Part:
+class Part(NamedTuple):
     """What some samples of an hour come to: figures x series. `is_newest`: none that was summed up is newer."""
 
     figures: Matrix
@@ -114,17 +112,15 @@ def days(tx: Connection, summed: Mapping[DayKey, Summed]) -> list[Day]:
         else:
             made.append(_rewritten(key, fresh, before, there))
     for (day, series, hours, is_known), keys in alike.items():
-        together = max(1, VALUES_TOGETHER // (len(hours) * series * len(FIGURES)))
-        for begin in range(0, len(keys), together):
-            some = {key: known.get(key, (None, b"")) for key in keys[begin : begin + together]}
-            figures = _stacked([summed[key] for key in some], hours, series)
-            parts = day_hours.closed_all(hours, figures)
-            if is_known:
-                until_now = day_hours.opened_all([one for one, _ in some.values() if one is not None], series=series)
-                figures = np.concatenate([until_now[..., np.newaxis], figures], axis=3)
-            wholes = day_hours.closed_all([day], of_hours(figures)[..., np.newaxis])
-            for (key, (told, there)), part, whole in zip(some.items(), parts, wholes, strict=True):
-                made.append(Day(key, summed[key].customer_id, whole, there + part, told))
+        figures = _stacked([summed[key] for key in keys], hours, series)
+        parts = day_hours.closed_all(hours, figures)
+        if is_known:
+            until_now = day_hours.opened_all([known[key][0] for key in keys], series=series)
+            figures = np.concatenate([until_now[..., np.newaxis], figures], axis=3)
+        wholes = day_hours.closed_all([day], of_hours(figures)[..., np.newaxis])
+        for key, part, whole in zip(keys, parts, wholes, strict=True):
+            before, there = known.get(key, (None, b""))
+            made.append(Day(key, summed[key].customer_id, whole, there + part, before))
     return made
 
 

@@ -72,6 +72,19 @@ def pairs(dialect: str) -> Pairs:
     return Pairs(listed, func.json_extract(listed.c.value, "$[0]"), func.json_extract(listed.c.value, "$[1]"))
 
 
+def among(dialect: str, column: ColumnElement[str], name: str) -> ColumnElement[bool]:
+    """Whether a column is one of a list of texts, however many, for a statement that is made once; `list_value` of the
+    list fills the parameter `name`."""
+    if dialect == "postgresql":
+        return column == func.any(bindparam(name, type_=postgresql.ARRAY(Text)))
+    listed = func.json_each(bindparam(name, type_=Text)).table_valued("value", name="listed")
+    return column.in_(select_(listed.c.value))
+
+
+def list_value(dialect: str, listed: Iterable[str]) -> Any:
+    return list(listed) if dialect == "postgresql" else json.dumps(list(listed))
+
+
 def pair_values(dialect: str, asked: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """What fills a list of `pairs`."""
     listed = list(asked)

@@ -6,13 +6,13 @@ has changed, is written anew as one part. Pure. Not here: the table (`sample_day
 What a series comes to rests as whole numbers where its lowest, highest and last come back bit by bit (`resting`), and
 its mean to a part in 10**12, as a sum that is exact. All but the lowest are small beside another: the lowest is told
 from the hour before's last, the highest and the last from each other, the sum from so many times the lowest. An hour
-without a sample has a count of 0 and NaN for the rest. Any other series rests as doubles, each XOR the one of the hour
-before, and of the first hour all figures but the last one XOR that.
+without a sample has a count of 0 and NaN for the rest. Any other series rests as doubles, each XOR the last one.
 
 A part is, little-endian: its newest hour since 1970 (4 bytes); which hours it has, bit n for the one n hours before the
-newest (4); length (4); zstd(decimals of each series (255: doubles), widths of six streams, the streams, doubles).
-A stream is the byte planes of series x hours of words, as many as the largest needs: the first lowest, lowest less the
-last before (both zigzag), highest less lowest, highest less last, sum less count times lowest, count.
+newest (4); length (4); zstd(decimals of each series (255: doubles), byte shuffle(five streams)). A stream is series x
+hours of words: lowest less the last before (zigzag), highest less lowest, highest less last, sum less count times
+lowest, count. Of doubles: lowest, highest, last before and mean, each XOR the last, and count. Every stream has all of
+its bytes, most of which are zero, so that the parts of many hosts are opened as one array.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from sitewarden_collector.store.resting import (
     DECIMALS_MAX,
     POWERS,
     RAW,
+    VALUES_TOGETHER,
     Matrix,
     Numbers,
     Words,
@@ -42,8 +43,6 @@ HOURS_A_DAY = 24
 FIGURES = ("lowest", "highest", "mean", "count", "last")
 LOWEST, HIGHEST, MEAN, COUNT, LAST = range(len(FIGURES))
 _PART = struct.Struct("<III")
-_STREAMS, _ZIGZAG = 6, 2
-_WIDTHS = np.array([1 << (8 * width) for width in range(8)], np.uint64)
 _COUNT_MAX, _SUM_MAX, _MEAN_ERROR = 2**31, 2.0**53, 1e-12
 
 
@@ -62,7 +61,9 @@ def closed(hours: Sequence[int], figures: Matrix) -> bytes:
 def closed_all(hours: Sequence[int], figures: Matrix) -> list[bytes]:
     """`closed` of some hosts that have the same hours: hosts x figures x series x hours."""
     head = hours[-1], sum(1 << (hours[-1] - hour) for hour in hours)
-    packed = [zipped.closed(data) for data in _packed(figures)]
+    together = max(1, VALUES_TOGETHER // figures[0].size)
+    some = [figures[begin : begin + together] for begin in range(0, len(figures), together)]
+    packed = [zipped.closed(data) for one in some for data in _packed(one)]
     return [_PART.pack(*head, len(one)) + one for one in packed]
 
 
@@ -90,25 +91,18 @@ def opened_all(data: Sequence[bytes], *, series: int, wanted: Sequence[int] | No
 
 def _packed(figures: Matrix) -> Iterator[bytes]:
     """What is to be zipped of each host."""
-    decimals, streams = _streams(figures)
-    united = [np.bitwise_or.reduce(one, axis=(1, 2)) for one in streams]
-    widths = np.searchsorted(_WIDTHS, np.array(united), side="right").T
-    planes = [np.ascontiguousarray(one).view(np.uint8).reshape(len(figures), -1, 8).swapaxes(1, 2) for one in streams]
-    heads = np.concatenate([decimals, widths], axis=1).astype(np.uint8)
-    for host, used in enumerate(widths.tolist()):
-        parts = [heads[host].tobytes()]
-        parts += [one[host, :width].tobytes() for one, width in zip(planes, used, strict=True) if width]
-        if len(raw := np.flatnonzero(decimals[host] == RAW)):
-            words = np.ascontiguousarray(figures[host][:, raw], "<f8").view("<i8")
-            words[..., 1:] ^= words[..., :-1].copy()
-            words[:LAST, :, 0] ^= words[LAST, :, 0]
-            parts.append(words.view(np.uint8).reshape(-1, 8).T.tobytes())
-        yield b"".join(parts)
+    hosts, _, series, hours = figures.shape
+    decimals, words = _words(figures)
+    data = np.empty((hosts, series * (1 + len(FIGURES) * 8 * hours)), np.uint8)
+    data[:, :series] = decimals
+    planes, of_word = data[:, series:].reshape(hosts, len(FIGURES), 8, -1), words.view(np.uint8)
+    for place in range(8):
+        planes[:, :, place] = of_word[..., place::8].reshape(hosts, len(FIGURES), -1)
+    return (one.tobytes() for one in data)
 
 
-def _streams(figures: Matrix) -> tuple[Numbers, list[Words]]:
-    """Hosts x series of decimals, and of each stream hosts x series x hours of words; of series that rest as doubles
-    zeros."""
+def _words(figures: Matrix) -> tuple[Numbers, Words]:
+    """Hosts x series of decimals, and hosts x streams x series x hours."""
     hosts, _, series, hours = figures.shape
     counts = figures[:, COUNT]
     known = np.where(counts[:, np.newaxis] == 0, 0.0, figures)
@@ -120,73 +114,69 @@ def _streams(figures: Matrix) -> tuple[Numbers, list[Words]]:
         error = np.abs(sums / powers / np.maximum(counts, 1) - known[:, MEAN])
         fits = (error <= _MEAN_ERROR * np.abs(known[:, MEAN])) & (np.abs(sums) < _SUM_MAX)
         fits &= (counts == np.rint(counts)) & (counts >= 0) & (counts < _COUNT_MAX)
+        total, count = sums.astype(np.int64), counts.astype(np.int64)
     decimals = np.where(fits.all(axis=2), decimals.reshape(hosts, series), RAW)
-    is_whole = (decimals != RAW)[..., np.newaxis]
-    whole = np.where(is_whole[:, :, np.newaxis], numbers.reshape(hosts, series, 3, hours), 0)
-    lowest, highest, last = whole.transpose(2, 0, 1, 3)
-    total, count = (np.where(is_whole, one, 0).astype(np.int64) for one in (sums, counts))
+    lowest, highest, last = numbers.reshape(hosts, series, 3, hours).transpose(2, 0, 1, 3)
     # What passes 64 bits comes back all the same.
-    less = (highest - lowest, highest - last, total - count * lowest, count)
-    steps = lowest[..., 1:] - last[..., :-1]
-    return decimals, [zigzag(lowest[..., :1]), zigzag(steps), *(one.view(np.uint64) for one in less)]
+    words = np.empty(figures.shape, np.int64)
+    words[:, 0] = zigzag(lowest - _before(last)).view(np.int64)
+    words[:, 1], words[:, 2] = highest - lowest, highest - last
+    words[:, 3], words[:, 4] = total - count * lowest, count
+    if len((raw := np.nonzero(decimals == RAW))[0]):
+        bits = figures.transpose(0, 2, 1, 3)[raw].view(np.int64)
+        of_last = bits[:, LAST]
+        ordered = (bits[:, LOWEST], bits[:, HIGHEST], _before(of_last), bits[:, MEAN])
+        doubles = np.stack([*(one ^ of_last for one in ordered), bits[:, COUNT]], axis=1)
+        words.transpose(0, 2, 1, 3)[raw] = doubles
+    return decimals, words.view(np.uint64)
 
 
 def _unpacked(packed: Sequence[bytes], series: int, hours: int, wanted: Sequence[int] | None) -> Matrix:
     """Parts x figures x series x hours, of parts that have as many hours each."""
-    sizes = [series, series * (hours - 1), *[series * hours] * 4]
-    planes = [np.zeros((len(packed), 8, size), np.uint8) for size in sizes]
-    decimals = np.empty((len(packed), series), np.int64)
-    chosen = np.arange(series) if wanted is None else np.array(wanted, np.int64)
-    doubles: list[tuple[int, Numbers, bytes]] = []
-    for place, one in enumerate(packed):
-        data = zipped.opened(one, series * (1 + 8 * hours * (_STREAMS + len(FIGURES))) + _STREAMS, what="figures")
-        if len(data) < series + _STREAMS:
-            raise BlockError("cut off within the series of a day")
-        its = decimals[place] = np.frombuffer(data, np.uint8, series)
-        at = series + _STREAMS
-        for stream, size, width in zip(planes, sizes, data[series:at], strict=True):
-            if width > 8 or len(data) - at < width * size:
-                raise BlockError("cut off within the figures of a day")
-            if width:
-                stream[place, :width] = np.frombuffer(data, np.uint8, width * size, at).reshape(width, size)
-            at += width * size
-        raw = np.flatnonzero(its == RAW)
-        if len(data) - at != len(raw) * len(FIGURES) * hours * 8 or ((its > DECIMALS_MAX) & (its != RAW)).any():
-            raise BlockError(f"{len(data)} bytes of {hours} hours of {series} series")
-        if len(raw):
-            doubles.append((place, raw, data[at:]))
-    words = [one.reshape(len(packed), 8, series, -1)[:, :, chosen].transpose(0, 2, 3, 1) for one in planes]
-    made = _figures([np.ascontiguousarray(one).view(np.uint64)[..., 0] for one in words], decimals[:, chosen])
-    for place, raw, data in doubles:
-        here = np.flatnonzero(decimals[place, chosen] == RAW)
-        made[place, :, here] = _doubles(data, hours)[:, np.searchsorted(raw, chosen[here])].swapaxes(0, 1)
-    return made
-
-
-def _figures(streams: Sequence[Words], decimals: Numbers) -> Matrix:
-    first, steps, gaps, tails, rests, counts = [
-        unzigzagged(one) if place < _ZIGZAG else one.view(np.int64) for place, one in enumerate(streams)
-    ]
-    last = np.cumsum(np.concatenate([first, steps], axis=2) + gaps - tails, axis=2)
+    size = series * (1 + len(FIGURES) * 8 * hours)
+    data = np.frombuffer(zipped.opened_all(packed, size, what="figures"), np.uint8).reshape(len(packed), size)
+    decimals = data[:, :series].astype(np.int64)
+    planes = data[:, series:].reshape(len(packed), len(FIGURES), 8, series, hours)
+    if wanted is not None:
+        decimals, planes = decimals[:, list(wanted)], planes[:, :, :, list(wanted)]
+    if ((decimals > DECIMALS_MAX) & (decimals != RAW)).any():
+        raise BlockError(f"more than {DECIMALS_MAX} decimals")
+    words = np.empty((len(packed), len(FIGURES), decimals.shape[1], hours, 8), np.uint8)
+    for place in range(8):
+        words[..., place] = planes[:, :, place]
+    numbers = words.view("<i8")[..., 0]
+    steps, (gaps, tails, rests, counts) = unzigzagged(numbers[:, 0].view(np.uint64)), numbers[:, 1:].swapaxes(0, 1)
+    last = np.cumsum(steps + gaps - tails, axis=2)
     lowest = last + tails - gaps
     powers = POWERS[np.where(decimals == RAW, 0, decimals)][..., np.newaxis]
-    made = np.empty((len(last), len(FIGURES), *last.shape[1:]))
+    made = np.empty(numbers.shape)
     made[:, LOWEST], made[:, HIGHEST], made[:, LAST] = lowest / powers, (lowest + gaps) / powers, last / powers
     made[:, MEAN] = (rests + counts * lowest) / powers / np.maximum(counts, 1)
     made[:, COUNT] = counts
     if not counts.all():
-        nothing = (counts == 0) & (decimals != RAW)[..., np.newaxis]
-        for figure in (LOWEST, HIGHEST, MEAN, LAST):
-            made[:, figure][nothing] = np.nan
+        np.copyto(made, np.nan, where=(counts == 0)[:, np.newaxis])
+        made[:, COUNT] = counts
+    if len((raw := np.nonzero(decimals == RAW))[0]):
+        made.transpose(0, 2, 1, 3)[raw] = _doubles(numbers.transpose(0, 2, 1, 3)[raw])
     return made
 
 
-def _doubles(data: bytes, hours: int) -> Matrix:
-    """Figures x series x hours."""
-    planes = np.frombuffer(data, np.uint8).reshape(8, -1)
-    words = np.ascontiguousarray(planes.T).view("<i8").reshape(len(FIGURES), -1, hours)
-    words[:LAST, :, 0] ^= words[LAST, :, 0]
-    return np.bitwise_xor.accumulate(words, axis=2).view(np.float64)
+def _doubles(streams: Numbers) -> Matrix:
+    """Rows x figures x hours."""
+    bits = streams.copy()
+    # What stands for the last is the one before XOR the last: all of them XORed up to there.
+    bits[:, LAST] = of_last = np.bitwise_xor.accumulate(streams[:, 2], axis=1)
+    for figure, place in ((LOWEST, 0), (HIGHEST, 1), (MEAN, 3)):
+        bits[:, figure] = streams[:, place] ^ of_last
+    bits[:, COUNT] = streams[:, 4]
+    return bits.view(np.float64)
+
+
+def _before(last: Numbers) -> Numbers:
+    """The last of the hour before; 0 before the first."""
+    before = np.zeros_like(last)
+    before[..., 1:] = last[..., :-1]
+    return before
 
 
 def _parts(data: bytes) -> Iterator[tuple[list[int], bytes]]:

@@ -128,16 +128,16 @@ def _values(planes: npt.NDArray[np.uint8]) -> Matrix:
     """Hosts x series x ticks of doubles, out of hosts x blocks x 8 x series x ticks of a block: their bytes, XORed and
     shuffled."""
     hosts, blocks, _, series, ticks = planes.shape
-    words = np.empty((hosts, series, blocks, ticks, 8), np.uint8)
+    words = np.empty((hosts, blocks, series * ticks, 8), np.uint8)
     for place in range(8):
-        words[..., place] = planes[:, :, place].swapaxes(1, 2)
-    xored = words.view("<u8")[..., 0]
+        words[..., place] = planes[:, :, place].reshape(hosts, blocks, -1)
+    xored = words.view("<u8")[..., 0].reshape(hosts, blocks, series, ticks)
     if ticks > _FEW_TICKS:
         xored = np.bitwise_xor.accumulate(xored, axis=3).astype(np.uint64, copy=False)
     else:  # tick by tick of all blocks at once
         for tick in range(1, ticks):
             xored[..., tick] ^= xored[..., tick - 1]
-    values: Matrix = xored.view(np.float64).reshape(hosts, series, blocks * ticks)
+    values: Matrix = xored.view(np.float64).swapaxes(1, 2).reshape(hosts, series, blocks * ticks)
     return values
 
 

@@ -42,6 +42,8 @@ Words = npt.NDArray[np.uint64]
 Numbers = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
+VALUES_TOGETHER = 32_768
+"""Of hosts alike that are worked on together: as many as stay in the processor's cache."""
 VERSION = 2
 VERSION_BYTE = bytes([VERSION])
 _HEADER = struct.Struct("<BBHIqq")
@@ -50,7 +52,7 @@ _OF_SERIES = 3 + 8  # bytes: decimals, shift, width and first word
 RAW = 255  # decimals of a series that is no whole numbers
 DECIMALS_MAX = 6
 POWERS = np.power(10.0, np.arange(DECIMALS_MAX + 1))
-_TRIED = 8
+_TRIED = 4
 _WIDTHS = np.array([1 << (8 * width) for width in range(8)], np.uint64)
 _SIGNED_WIDTHS = np.array([0, *(1 << (8 * width - 1) for width in range(1, 8))], np.int64)
 """The least numbers that need one byte more, and of numbers that have a sign."""
@@ -217,7 +219,8 @@ def whole_numbers(rows: Matrix) -> tuple[Numbers, Numbers]:
                 decimals[maybe[exact]], numbers[maybe[exact]] = places, whole[exact]
                 if len(others := np.flatnonzero(~exact)):
                     tried[maybe[others], 0] = rows[maybe[others], fits[others].argmin(axis=1)]
-                left = np.flatnonzero(decimals == RAW)
+                left = left[decimals[left] == RAW]
+                left = left[(tried[left, 0] != 0) | ~np.signbit(tried[left, 0])]  # -0.0 is no whole number at all
                 if not len(left):
                     break
     return decimals, numbers

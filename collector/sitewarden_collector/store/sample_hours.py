@@ -110,13 +110,6 @@ class Ripe:
 
 
 _MINE = (blocks.c.agent_id == bindparam("agent"), blocks.c.epoch == bindparam("spool"))
-_RIPE = select(*(blocks.c[name] for name in Minute._fields[:-2])).where(
-    spools.c.agent_id.in_(bindparam("agents", expanding=True)),
-    blocks.c.agent_id == spools.c.agent_id,
-    blocks.c.epoch == spools.c.epoch,
-    blocks.c.seq <= spools.c.evaluated_seq,
-    blocks.c.last_ns < bindparam("before_ns"),
-)
 _TAKE_STRETCH = delete(blocks).where(
     *_MINE, blocks.c.seq.between(bindparam("first"), bindparam("last")), blocks.c.last_ns < bindparam("before_ns")
 )
@@ -143,12 +136,13 @@ def oldest_waiting_ns(tx: Connection) -> int | None:
 
 def ripe(tx: Connection, agent_ids: Collection[str], *, before_ns: int, limit: int, values: int) -> Ripe:
     """Blocks of some agents, about `limit` at most, which hold `values` numbers at most or are a single one."""
-    agents = list(agent_ids)
-    rows = tx.execute(_RIPE.limit(limit), {"agents": agents, "before_ns": before_ns}).all()
+    dialect = tx.dialect.name
+    agents = {"agents": bulk.list_value(dialect, agent_ids)}
+    rows = tx.execute(_ripe(dialect), agents | {"before_ns": before_ns, "most": limit}).all()
     sizes = zip(rows, *matrices.sizes_of([row[-1] for row in rows]), strict=True)
     found = sorted([Minute._make((*row, series, ticks)) for row, series, ticks in sizes])
-    known = {(row[0], row[1]) for row in tx.execute(_of(schemas, "schema_id"), {"agents": agents})}
-    again = {(row[0], row[1], row[2]) for row in tx.execute(_of(parked, "epoch", "seq"), {"agents": agents})}
+    known = {(row[0], row[1]) for row in tx.execute(_of(dialect, schemas, "schema_id"), agents)}
+    again = {(row[0], row[1], row[2]) for row in tx.execute(_of(dialect, parked, "epoch", "seq"), agents)}
     made = Ripe(before_ns)
     # Batches of which something is left, or may be: their blocks are named one by one.
     left = {found[-1][:3]} if len(found) == limit else set()
@@ -209,8 +203,9 @@ def add(tx: Connection, fresh: Sequence[Hour]) -> bool:
     """Write hours that were not there; False when a schema of theirs is gone: erased since it was read."""
     if not fresh:
         return True
-    agents = sorted({one.agent_id for one in fresh})
-    known = {(row[0], row[1]) for row in tx.execute(_of(schemas, "schema_id"), {"agents": agents})}
+    dialect = tx.dialect.name
+    agents = {"agents": bulk.list_value(dialect, {one.agent_id for one in fresh})}
+    known = {(row[0], row[1]) for row in tx.execute(_of(dialect, schemas, "schema_id"), agents)}
     if any((one.agent_id, one.schema_id) not in known for one in fresh):
         return False
     bulk.insert(tx, hours, Hour.__slots__, [_values(one) for one in fresh])
@@ -255,7 +250,23 @@ def _name_stretches(made: Ripe, found: Sequence[Minute], left: Collection[tuple[
             made.stretches.append((*spool, begin, begin))
 
 
-def _of(table: Table, *names: str) -> Select[Any]:
+@cache
+def _ripe(dialect: str) -> Select[Any]:
+    return (
+        select(*(blocks.c[name] for name in Minute._fields[:-2]))
+        .where(
+            bulk.among(dialect, spools.c.agent_id, "agents"),
+            blocks.c.agent_id == spools.c.agent_id,
+            blocks.c.epoch == spools.c.epoch,
+            blocks.c.seq <= spools.c.evaluated_seq,
+            blocks.c.last_ns < bindparam("before_ns"),
+        )
+        .limit(bindparam("most"))
+    )
+
+
+@cache
+def _of(dialect: str, table: Table, *names: str) -> Select[Any]:
     """Of some agents these columns beside the agent's."""
     columns = [table.c.agent_id, *(table.c[name] for name in names)]
-    return select(*columns).where(table.c.agent_id.in_(bindparam("agents", expanding=True)))
+    return select(*columns).where(bulk.among(dialect, table.c.agent_id, "agents"))
