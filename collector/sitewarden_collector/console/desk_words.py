@@ -41,6 +41,7 @@ NOTICE = {
     "parked": N_("parked"),
     "failed": N_("failed"),
     "cancelled": N_("no longer needed"),
+    "bundled": N_("told with others"),
 }
 TOKEN = {"good": N_("good"), "revoked": N_("revoked"), "expired": N_("expired")}
 PERMISSION = {

@@ -42,5 +42,6 @@ def in_their_language(tx: Connection, notice: StoredNotice, rulebook: Rulebook) 
             subject = subject.replace(f": {english}", f": {chinese}", 1)
     else:
         subject = said(subject, language)
-    body = said_of_page(notice.body, language) if notice.kind == "page" else said(notice.body, language)
+    listed = notice.kind == "page" or (notice.kind == "recovery" and ticket is None)
+    body = said_of_page(notice.body, language) if listed else said(notice.body, language)
     return replace(notice, subject=subject, body=body), language

@@ -17,7 +17,7 @@ from sitewarden_alerting import routing
 from sitewarden_alerting.model import Person, Ticket
 from sitewarden_alerting.wording import cut, exact_moment, severity_word
 from sitewarden_collector.services import roster
-from sitewarden_collector.store import escalations, evidence, handing_on, page_notices, tickets
+from sitewarden_collector.store import digests, escalations, evidence, handing_on, page_notices, tickets
 from sitewarden_collector.store.notices import StoredNotice
 
 NAMED_MAX = 20
@@ -49,7 +49,7 @@ def before_sending(tx: Connection, notice: StoredNotice) -> StoredNotice | None:
     if stored.state != "sending" or stored.attempts != notice.attempts:
         return None
     if stored.kind != "page":
-        return stored
+        return _recovered(tx, stored) if stored.kind == "recovery" else stored
     if found.told_otherwise:
         return None
     if stored.ticket_id is not None:
@@ -69,6 +69,22 @@ def before_sending(tx: Connection, notice: StoredNotice) -> StoredNotice | None:
     more = f" and {number - 3} more" if number > 3 else ""
     said = "\n".join(lines) + (f"\n\n{stored.body}" if stored.body.strip() else "")
     return replace(stored, subject=f"{number} tickets need you: {numbers}{more}", body=said)
+
+
+def _recovered(tx: Connection, stored: StoredNotice) -> StoredNotice:
+    """A notice of a recovery as it is to be sent now: one that stands for several names their tickets."""
+    digest_id = None if stored.ticket_id is not None else digests.behind(tx, stored)
+    if digest_id is None:
+        return stored
+    number, named = digests.held(tx, digest_id, limit=NAMED_MAX)
+    lines = [f"{number} of your tickets recovered:", "", *(f"{ticket}  {cut(title, 120)}" for ticket, title in named)]
+    if number > len(named):
+        lines.append(f"... and {number - len(named)} more")
+    lines += ["", "Look:  sitewarden ticket list"]
+    numbers = ", ".join(ticket for ticket, _ in named[:3])
+    more = f" and {number - 3} more" if number > 3 else ""
+    said = "\n".join(lines) + (f"\n\n{stored.body.strip()}" if stored.body.strip() else "")
+    return replace(stored, subject=f"recovered: {numbers}{more}", body=said)
 
 
 def tickets_in(tx: Connection, notice: StoredNotice, *, limit: int | None = None) -> list[str]:

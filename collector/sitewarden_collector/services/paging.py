@@ -23,6 +23,7 @@ from sitewarden_alerting.model import SECOND_NS, Person, Ticket
 from sitewarden_alerting.silences import silencing
 from sitewarden_alerting.wording import cut
 from sitewarden_collector.services import aftermath, pages, roster
+from sitewarden_collector.services.digests import Digests
 from sitewarden_collector.services.page_book import PageBook
 from sitewarden_collector.services.roster import Line
 from sitewarden_collector.store import escalations, notices, silences, tickets
@@ -69,6 +70,7 @@ def tell_all(
 ) -> list[tuple[Ticket, list[Event]]]:
     """The same for many decisions, in their order. The lines of history that this makes are the caller's to write."""
     book = PageBook(tx, now_ns, on_call)
+    recovered = Digests(tx, now_ns)
     told: list[tuple[Ticket, list[Event]]] = []
     for first in range(0, len(news), DUE_PER_STEP):
         part = news[first : first + DUE_PER_STEP]
@@ -77,7 +79,7 @@ def tell_all(
             if _pages(decision, ticket):
                 _begin(book, ticket, decision.reason)
             else:
-                _inform_of(book, decision, ticket)
+                _inform_of(book, recovered, decision, ticket)
         told += book.write_down()
     return told
 
@@ -87,7 +89,7 @@ def _pages(decision: made.Notify, ticket: Ticket) -> bool:
     return decision.kind == "page" and ticket.acknowledged_ns is None
 
 
-def _inform_of(book: PageBook, decision: made.Notify, ticket: Ticket) -> None:
+def _inform_of(book: PageBook, recovered: Digests, decision: made.Notify, ticket: Ticket) -> None:
     tx, now_ns, line = book.tx, book.now_ns, book.line(ticket.customer_id)
     kind = "info" if decision.kind == "page" else decision.kind
     first = (ticket.assignee,) if ticket.assignee and line.roads(ticket.assignee) else ()
@@ -97,19 +99,25 @@ def _inform_of(book: PageBook, decision: made.Notify, ticket: Ticket) -> None:
         return
     site, customer = tickets.names(tx, ticket.site_id)
     news = "recovered: " if kind == "recovery" else _again(ticket)
+    address = line.address(route.person, route.channel)
+    until_ns = roster.quiet_until(line.known.get(route.person), now_ns=now_ns)
+    within = ""
+    if kind == "recovery":
+        within = recovered.place(route.person, route.channel, address=address, not_before_ns=until_ns)
     notices.add(
         tx,
         kind=kind,
         person=route.person,
         channel=route.channel,
-        address=line.address(route.person, route.channel),
+        address=address,
         subject=cut(f"[{ticket.number}] {site}: {news}{ticket.title}", 200),
         body=pages.body(tx, ticket, site, customer, reason=decision.reason, take=False),
         ticket_id=ticket.id,
         urgency=route.urgency,
         now_ns=now_ns,
-        not_before_ns=roster.quiet_until(line.known.get(route.person), now_ns=now_ns),
+        not_before_ns=until_ns,
         dedup_key=f"{ticket.id}:{decision.occasion}",
+        within=within,
     )
     text = f"{kind} to {route.person} by {route.channel} ({route.reason.value}): {decision.reason}"
     data = {"person": route.person, "channel": route.channel, "kind": kind}

@@ -6,7 +6,8 @@ after its lease, so a notice may be sent twice but never not at all. `dedup_key`
 decision taken again finds its notice there.
 
 States: `pending` waits for its time, `sending` is claimed, `sent`, `failed` was given up here and handed on to another
-channel or person, `parked` was given up and waits for an operator, `cancelled` is not needed any more.
+channel or person, `parked` was given up and waits for an operator, `cancelled` is not needed any more, `bundled` is
+told by another notice (`store.digests`).
 
 Not here: sending (`channels`), when to try again and who is next (`services.notifying`).
 """
@@ -44,7 +45,7 @@ from sitewarden_collector.store import outboxes, prepared
 from sitewarden_collector.store.base import Id, Ns, id_column, metadata, new_id
 
 Kind = Literal["page", "risk", "recovery", "info"]
-State = Literal["pending", "sending", "sent", "failed", "parked", "cancelled"]
+State = Literal["pending", "sending", "sent", "failed", "parked", "cancelled", "bundled"]
 STATES: tuple[State, ...] = get_args(State)
 UNSENT: tuple[State, ...] = ("pending", "sending", "parked")
 
@@ -178,10 +179,11 @@ def add(
     not_before_ns: int | None = None,
     address: str = "",
     page_of: str | None = None,
+    within: str = "",
 ) -> str:
     """Write a notice, to be sent at once or from `not_before_ns`; return its id. A second call with the same
     `dedup_key` changes nothing and returns the first one's id. `page_of` is the notice that its pages are booked under,
-    its own id when it is not given."""
+    its own id when it is not given. `within` is the notice that tells this one as well: then it is not sent itself."""
     made = new_id()
     row = {
         "id": made,
@@ -194,15 +196,16 @@ def add(
         "risk_id": risk_id,
         "urgency": urgency,
         "dedup_key": dedup_key,
-        "state": "pending",
+        "state": "bundled" if within else "pending",
         "attempts": 0,
         "next_attempt_ns": now_ns if not_before_ns is None else not_before_ns,
         "since_ns": now_ns,
         "created_ns": now_ns,
         "address": address,
-        "page_of": made if page_of is None else page_of,
+        "page_of": within or (made if page_of is None else page_of),
     }
-    outboxes.note(tx)
+    if not within:
+        outboxes.note(tx)
     if (new := prepared.row(tx, _ADD[tx.dialect.name], row)) is not None:
         return str(new.id)
     return str(tx.execute(select(notices.c.id).where(notices.c.dedup_key == dedup_key)).scalar_one())

@@ -63,6 +63,7 @@ WORDS = {
     "their channel before this one refused it": "此前的通道拒绝了它",
     "nobody before them could be reached": "此前的人都联系不上",
     "several tickets need you": "有多张工单需要您处理",
+    "several tickets have recovered": "有多张工单已恢复",
     "no skill tells the engineers apart": "没有技能差别可区分工程师",
     "reopened by a record of another fault": "因另一故障的记录而重新打开",
     "its first line is all of it": "它的第一行就是全部",
