@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Table, exists, false, or_
+from sqlalchemy import ColumnElement, FromClause, exists, false, or_
 
 from sitewarden_alerting.model import TicketState
 from sitewarden_collector.store.tickets import tickets
@@ -21,7 +21,7 @@ class Around:
     after_ns: int
 
 
-def needed(table: Table, around: Around | None) -> ColumnElement[bool]:
+def needed(table: FromClause, around: Around | None) -> ColumnElement[bool]:
     """Whether a row of blocks (`site_id`, `first_ns`, `last_ns`) shows how the site of a ticket fared around it."""
     if around is None:
         return false()

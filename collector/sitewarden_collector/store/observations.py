@@ -25,11 +25,9 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
-    delete,
     func,
     or_,
     select,
-    tuple_,
     union_all,
 )
 
@@ -45,7 +43,7 @@ from sitewarden_alerting.observations import (
     Unknown,
     What,
 )
-from sitewarden_collector.store import bulk, samples
+from sitewarden_collector.store import bulk, forgetting, samples
 from sitewarden_collector.store.agents import Agent, agents, hostnames
 from sitewarden_collector.store.base import Id, Ns, metadata
 from sitewarden_collector.store.samples import Placed, RawBlock
@@ -207,9 +205,7 @@ def of_site(
 
 def forget_old(tx: Connection, *, before_ns: int, limit: int) -> int:
     """Delete what was received before a time, `limit` at most; how many. Tickets hold copies of their evidence."""
-    key = tuple(observations.primary_key.columns)
-    old = select(*key).where(observations.c.received_ns < before_ns).limit(limit)
-    return tx.execute(delete(observations).where(tuple_(*key).in_(old))).rowcount
+    return forgetting.forget(tx, observations, lambda rows: rows.c.received_ns < before_ns, limit=limit)
 
 
 def _joined() -> Select[Any]:

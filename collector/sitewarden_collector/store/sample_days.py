@@ -25,14 +25,12 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
-    delete,
     select,
 )
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.sql import tuple_
 
 from sitewarden_alerting.observations import Series
-from sitewarden_collector.store import bulk, day_hours
+from sitewarden_collector.store import bulk, day_hours, forgetting
 from sitewarden_collector.store.base import Id, metadata
 from sitewarden_collector.store.day_hours import COUNT, FIGURES, HIGHEST, HOUR_NS, LAST, LOWEST, MEAN
 from sitewarden_collector.store.resting import Matrix, Times
@@ -178,5 +176,4 @@ def of_day(tx: Connection, name: str, day: int, figure: int) -> Iterator[Figure]
 
 def forget_old(tx: Connection, *, before_ns: int, limit: int) -> int:
     """Delete days that ended before a time, `limit` at most; how many."""
-    old = select(*_KEY).where(days.c.day < before_ns // (24 * HOUR_NS)).limit(limit)
-    return tx.execute(delete(days).where(tuple_(*_KEY).in_(old))).rowcount
+    return forgetting.forget(tx, days, lambda rows: rows.c.day < before_ns // (24 * HOUR_NS), limit=limit)

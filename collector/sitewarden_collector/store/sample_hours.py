@@ -30,11 +30,10 @@ from sqlalchemy import (
     delete,
     func,
     select,
-    tuple_,
     update,
 )
 
-from sitewarden_collector.store import bulk, matrices
+from sitewarden_collector.store import bulk, forgetting, matrices
 from sitewarden_collector.store.base import Id, Ns, metadata
 from sitewarden_collector.store.evaluations import parked
 from sitewarden_collector.store.kept_samples import Around, needed
@@ -222,8 +221,9 @@ def grow(tx: Connection, hour: Hour, *, ticks_before: int) -> bool:
 def forget_old(tx: Connection, *, before_ns: int, limit: int, around: Around | None = None) -> int:
     """Delete hours whose newest sample is from before a time, `limit` at most; how many. Those `around` tickets that
     are not closed stay."""
-    old = select(*_KEY).where(hours.c.last_ns < before_ns, ~needed(hours, around)).limit(limit)
-    return tx.execute(delete(hours).where(tuple_(*_KEY).in_(old))).rowcount
+    return forgetting.forget(
+        tx, hours, lambda rows: and_(rows.c.last_ns < before_ns, ~needed(rows, around)), limit=limit
+    )
 
 
 _values = attrgetter(*Hour.__slots__)

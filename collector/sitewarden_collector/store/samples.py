@@ -32,11 +32,10 @@ from sqlalchemy import (
     delete,
     func,
     select,
-    tuple_,
 )
 
 from sitewarden_alerting.observations import Key, Samples, Series
-from sitewarden_collector.store import bulk
+from sitewarden_collector.store import bulk, forgetting
 from sitewarden_collector.store.agents import Agent
 from sitewarden_collector.store.base import Id, Ns, metadata
 from sitewarden_collector.store.kept_samples import Around, needed
@@ -292,8 +291,9 @@ def last_of(tx: Connection, name: str, *, since_ns: int) -> list[Last]:
 def forget_old(tx: Connection, *, before_ns: int, limit: int, around: Around | None = None) -> int:
     """Delete blocks whose newest sample is from before a time, `limit` at most; how many. Those `around` tickets that
     are not closed stay."""
-    old = select(*blocks.primary_key.columns).where(blocks.c.last_ns < before_ns, ~needed(blocks, around)).limit(limit)
-    return tx.execute(delete(blocks).where(tuple_(*blocks.primary_key.columns).in_(old))).rowcount
+    return forgetting.forget(
+        tx, blocks, lambda rows: and_(rows.c.last_ns < before_ns, ~needed(rows, around)), limit=limit
+    )
 
 
 def _talkative(tx: Connection, agent_ids: Collection[str]) -> list[str]:
