@@ -31,13 +31,13 @@ from sitewarden_protos import blocks
 from sitewarden_protos.v1 import observation_pb2
 from tests.bench import alert_peer, fleet, prometheus_peer
 from tests.bench.alert_peer import LEVEL, SERIES, Peer
-from tests.bench.figures import percentiles
+from tests.bench.figures import percentiles, say
 from tests.bench.webhook import Webhook
 
 SITES = 15
 LEVELS, PAGES = 30, 10  # series of a site that tell quietly, and that page
 WARMING = (0, LEVELS + PAGES - 1)
-QUIET_PROBES, PAGE_PROBES = 200, 60
+QUIET_PROBES, PAGE_PROBES = 200, 45
 PAGE_GAP_S = 2.2
 PEER_PROBES = 120
 PEER_GAP_S = 0.37
@@ -110,14 +110,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="sitewarden-bench-") as base:
         ours_ms = asyncio.run(_ours(Path(base) / "ours"))
         if missing := prometheus_peer.missing():
-            print(
-                f"peer not measured: {', '.join(missing)} not installed (Debian: apt-get install {' '.join(missing)})"
-            )
+            say(f"peer not measured: {', '.join(missing)} not installed (Debian: apt-get install {' '.join(missing)})")
             return
         theirs_ms = _theirs(Path(base) / "peer")
-        print(f"Prometheus at 1 s and Alertmanager, the same:  {percentiles(theirs_ms, PEER_PROBES)}")
+        say(f"Prometheus at 1 s and Alertmanager, the same:  {percentiles(theirs_ms, PEER_PROBES)}")
         if ours_ms and theirs_ms:
-            print(f"p99, theirs to ours: {_p99(theirs_ms) / _p99(ours_ms):.0f} (goal 50)")
+            p50, p99 = (_at(share, theirs_ms) / _at(share, ours_ms) for share in (0.5, 0.99))
+            say(f"theirs to ours: p50 {p50:.0f}, p99 {p99:.0f} (goal 50)")
 
 
 async def _ours(folder: Path) -> list[float]:
@@ -151,6 +150,7 @@ async def _probe(hosts: Sequence[Host], pid: int, channel: Webhook, events: Webh
     spent_s, began_s = fleet.cpu_s(pid), time.monotonic()
     await asyncio.sleep(5.0)
     idle = (fleet.cpu_s(pid) - spent_s) / (time.monotonic() - began_s)
+    say(f"{QUIET_PROBES + PAGE_PROBES} probes within {PAGE_GAP_S * PAGE_PROBES:.0f} s")
     course = [(PAGE_GAP_S * (i + 0.3 * chance.random()), i % SITES, LEVELS + i // SITES) for i in range(PAGE_PROBES)]
     free = [(site, place) for site in range(SITES) for place in range(LEVELS) if site or place not in WARMING]
     quiet = chance.sample(free, QUIET_PROBES)
@@ -176,11 +176,11 @@ async def _probe(hosts: Sequence[Host], pid: int, channel: Webhook, events: Webh
     quiet_ms = [ms for name, ms in told_ms.items() if name not in pages]
     page_ms = [ms for name, ms in told_ms.items() if name in pages]
     event_ms = list(_between(sent, events).values())
-    print(f"sample sent to channel called, waking nobody:  {percentiles(quiet_ms, QUIET_PROBES, digits=1)}")
-    print(f"sample sent to channel called, a page:         {percentiles(page_ms, PAGE_PROBES, digits=1)}")
-    print(f"sample sent to ticket webhook called:          {percentiles(event_ms, len(sent), digits=1)}")
+    say(f"sample sent to channel called, waking nobody:  {percentiles(quiet_ms, QUIET_PROBES, digits=1)}")
+    say(f"sample sent to channel called, a page:         {percentiles(page_ms, PAGE_PROBES, digits=1)}")
+    say(f"sample sent to ticket webhook called:          {percentiles(event_ms, len(sent), digits=1)}")
     each_ms = (spent_s - idle * lasted_s) / len(sent) * 1000
-    print(f"processor of the collector: {each_ms:.1f} ms an alert; {idle * 100:.1f} % of a core when nothing happens")
+    say(f"processor of the collector: {each_ms:.1f} ms an alert; {idle * 100:.1f} % of a core when nothing happens")
     return list(told_ms.values())
 
 
@@ -238,6 +238,6 @@ def _holding(word: bytes) -> Callable[[bytes], bool]:
     return lambda body: word in body
 
 
-def _p99(milliseconds: Sequence[float]) -> float:
+def _at(share: float, milliseconds: Sequence[float]) -> float:
     ordered = sorted(milliseconds)
-    return ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))]
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

@@ -21,6 +21,11 @@ def machine() -> str:
     return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}"
 
 
+def say(line: str) -> None:
+    """Print a figure at once, wherever it goes: a run may be ended before its last one."""
+    print(line, flush=True)
+
+
 def percentiles(milliseconds: Sequence[float], probes: int, *, digits: int = 0) -> str:
     if not milliseconds:
         return f"none of {probes} arrived"
