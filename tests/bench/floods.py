@@ -135,8 +135,11 @@ async def _play(
     done.set()
     await watching
     ticket_ms = [(seen[name] - at) / 1e6 for name, (at, _) in sent.items() if name in seen]
-    titles = {json.loads(body)["data"]["ticket"]["title"]: at for at, body in list(events.called)}
-    event_ms = [(titles[said] - at) / 1e6 for at, said in sent.values() if said in titles]
+    told: dict[str, int] = {}  # the words of titles, which nobody else has
+    for at, body in list(events.called):
+        for word in json.loads(body)["data"]["ticket"]["title"].split() if b"open_ticket" in body else ():
+            told.setdefault(word, at)
+    event_ms = [(told[word] - at) / 1e6 for at, said in sent.values() if (word := said.split()[0]) in told]
     return ticket_ms, event_ms
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Column, Connection, ForeignKey, String, Table, Text, bind
 
 from sitewarden_alerting.model import AgentSeen
 from sitewarden_collector.errors import NotFound
+from sitewarden_collector.store import prepared
 from sitewarden_collector.store.base import Id, Ns, id_column, metadata
 from sitewarden_collector.store.evaluations import rule_states
 
@@ -75,10 +76,12 @@ def of_site(tx: Connection, site_id: str) -> list[Agent]:
     return [Agent(**row._mapping) for row in rows]
 
 
+_HOSTNAMES = select(agents.c.id, agents.c.hostname).where(agents.c.id.in_(bindparam("some", expanding=True)))
+
+
 def hostnames(tx: Connection, agent_ids: Collection[str]) -> dict[str, str]:
     """What the hosts of these agents are called, by agent."""
-    found = tx.execute(select(agents.c.id, agents.c.hostname).where(agents.c.id.in_(list(agent_ids))))
-    return {row.id: row.hostname for row in found}
+    return {row.id: row.hostname for row in prepared.rows(tx, _HOSTNAMES, {"some": list(agent_ids)})}
 
 
 def active(tx: Connection) -> list[Agent]:
@@ -112,12 +115,12 @@ def heard(tx: Connection, seen: Mapping[str, int], *, spools: Mapping[str, str] 
             update(agents)
             .where(agents.c.id == bindparam("its_id"), agents.c.last_seen_ns < bindparam("its_time"))
             .values(last_seen_ns=bindparam("its_time")),
-            [{"its_id": agent_id, "its_time": at_ns} for agent_id, at_ns in seen.items()],
+            [{"its_id": agent_id, "its_time": at_ns} for agent_id, at_ns in sorted(seen.items())],
         )
     if spools:
         tx.execute(
             update(agents).where(agents.c.id == bindparam("its_id")).values(spool=bindparam("its_spool")),
-            [{"its_id": agent_id, "its_spool": state} for agent_id, state in spools.items()],
+            [{"its_id": agent_id, "its_spool": state} for agent_id, state in sorted(spools.items())],
         )
 
 

@@ -23,6 +23,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     delete,
     exists,
     func,
@@ -32,6 +33,7 @@ from sqlalchemy import (
 )
 
 from sitewarden_alerting.model import Factor, Risk, RiskState
+from sitewarden_collector.store import prepared
 from sitewarden_collector.store.agents import agents
 from sitewarden_collector.store.base import Id, Ns, id_column, metadata
 from sitewarden_collector.store.sites import customers, sites
@@ -141,20 +143,24 @@ def listing(tx: Connection, *, lowered: bool = False, site: str = "", limit: int
     return [Listed(_read(row), row.site_name, row.customer_name) for row in tx.execute(query)]
 
 
+_ASSESSED_NS = assessments.c.at_ns
+_HEARD = exists().where(
+    agents.c.site_id == sites.c.id, agents.c.last_seen_ns > func.coalesce(_ASSESSED_NS, agents.c.enrolled_ns)
+)
+_DUE = (
+    select(sites.c.id)
+    .outerjoin(assessments, assessments.c.site_id == sites.c.id)
+    .where((bindparam("quiet") >= _ASSESSED_NS) | (func.coalesce(_ASSESSED_NS, 0) <= bindparam("before")) & _HEARD)
+    .order_by(func.coalesce(_ASSESSED_NS, 0), sites.c.id)
+    .limit(bindparam("most"))
+)
+
+
 def due_sites(tx: Connection, *, before_ns: int, quiet_ns: int, limit: int) -> list[str]:
     """The sites that were assessed before a time or never, those that wait longest first. One of which nobody was heard
     of since then, or ever, only when it was assessed before `quiet_ns`."""
-    at_ns = assessments.c.at_ns
-    since_ns = func.coalesce(at_ns, agents.c.enrolled_ns)
-    heard = exists().where(agents.c.site_id == sites.c.id, agents.c.last_seen_ns > since_ns)
-    query = (
-        select(sites.c.id)
-        .outerjoin(assessments, assessments.c.site_id == sites.c.id)
-        .where((at_ns <= quiet_ns) | (func.coalesce(at_ns, 0) <= before_ns) & heard)
-        .order_by(func.coalesce(at_ns, 0), sites.c.id)
-        .limit(limit)
-    )
-    return [str(site_id) for site_id in tx.execute(query).scalars()]
+    rows = prepared.rows(tx, _DUE, {"before": before_ns, "quiet": quiet_ns, "most": limit})
+    return [str(row.id) for row in rows]
 
 
 def mark_assessed(tx: Connection, site_id: str, *, now_ns: int) -> None:
