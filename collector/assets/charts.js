@@ -113,14 +113,16 @@ function asked(address) {
   return answers.get(address);
 }
 
-// What the reader should know of the figures, as text: above the chart, also of an empty one.
+// What the reader should know of the figures, as text: above all charts of a page, also of empty ones; the same once.
 function tell(element, note) {
-  if (!note) return;
+  const charts = element.closest(".charts");
+  const told = [...charts.querySelectorAll(":scope > .chart-note")];
+  if (!note || told.some((one) => one.textContent === note)) return;
   const said = document.createElement("p");
   said.className = "chart-note";
   said.setAttribute("role", "note");
   said.textContent = note;
-  element.before(said);
+  charts.prepend(said);
 }
 
 async function draw(element) {
