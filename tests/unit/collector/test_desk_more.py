@@ -180,6 +180,20 @@ def test_of_many_majors_the_widest_are_declared_first(db: Database) -> None:
     assert len(db.read_now(majors.listing, going_on=True)) == 3
 
 
+def test_in_a_storm_the_rules_declare_no_more_majors_than_anybody_leads(db: Database) -> None:
+    office = Desk(db)
+    for number in range(3):
+        customer = f"customer-{number}"
+        office.agents[f"site-{number}"] = db.write_now(settle_agent, site=f"site-{number}", customer=customer).id
+        for fault in range(majors.GOING_ON_MAX + 2):
+            office.sees(f"f1:{fault}", f"{'abcdefghijklmnop'[fault] * 9} failed", site=f"site-{number}")
+    assert db.write_now(majors.step, now_ns=NOON) == majors.GOING_ON_MAX
+    assert db.write_now(majors.step, now_ns=NOON) == 0
+    first = db.read_now(majors.listing, going_on=True)[0]
+    db.write_now(majors.end, first.number, by=ADA, now_ns=NOON)
+    assert db.write_now(majors.step, now_ns=NOON) == 1
+
+
 def test_what_keeps_coming_back_at_one_site_is_a_problem(db: Database) -> None:
     office = Desk(db)
     for times in range(3):

@@ -1,7 +1,9 @@
 """A major incident: declared once, paged once with a count, experts called in, customers told at set times, reviewed.
 
 `step` declares those that reach far enough by themselves, where the desk wants that, and warns of each update that is
-overdue, once. Not here: what is far enough (`alerting.majors`), and how a page gets out (`services.paging`).
+overdue, once. In a storm hundreds of faults reach far: the widest few are declared, for nobody leads more of them at a
+time, and what is still wide when one of those has ended follows it. Their tickets page as ever. Not here: what is far
+enough (`alerting.majors`), and how a page gets out (`services.paging`).
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from sitewarden_collector.store.tasks import StoredTask
 BY_RULES = "rules"
 EXPERTS_MAX = 50
 AT_ONCE = 10  # declared in one step
+GOING_ON_MAX = 10  # that were declared by the rules; people may declare any number
 _POLICY = "majors"
 
 
@@ -168,9 +171,11 @@ def step(tx: Connection, *, now_ns: int, limit: int = AT_ONCE) -> int:
     say which updates to customers are overdue. How many of both."""
     done = 0
     wanted = policy(tx)
-    far = majors.extents(tx) if is_automatic(tx) else []
+    going_on = majors.listing(tx, going_on=True)
+    room = min(limit, GOING_ON_MAX - sum(one.declared_by == BY_RULES for one in going_on))
+    far = majors.extents(tx) if room > 0 and is_automatic(tx) else []
     for fault, extent in sorted(far, key=lambda one: (-one[1].customers, -one[1].sites)):
-        if done >= limit:
+        if done >= room:
             break
         reason = pure.is_major(extent, wanted)
         if reason and (ticket := majors.oldest(tx, fault)) is not None:
