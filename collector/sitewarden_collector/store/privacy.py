@@ -26,6 +26,7 @@ from sqlalchemy import (
     update,
 )
 
+from sitewarden_collector.store import samples
 from sitewarden_collector.store.accounts import accounts
 from sitewarden_collector.store.attachments import attachments, contents
 from sitewarden_collector.store.audit import audit_log
@@ -56,7 +57,8 @@ def export(tx: Connection, customer_id: str) -> Iterator[tuple[str, dict[str, An
     for table in [customers, *_owned()]:
         rows = tx.execute(select(table).where(_whose(table, customer_id)))
         for row in rows:
-            yield table.name, {key: value for key, value in row._mapping.items() if not _is_secret(key)}
+            shown = {key: value for key, value in row._mapping.items() if not _is_secret(key)}
+            yield table.name, shown | {"series": samples.text_of(row.series)} if table is samples.schemas else shown
 
 
 def words(tx: Connection, customer_id: str) -> list[str]:

@@ -7,12 +7,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-import msgspec
 from sqlalchemy import Connection, select
 
 from sitewarden_alerting.observations import Series
 from sitewarden_collector.store.agents import agents
-from sitewarden_collector.store.samples import schemas
+from sitewarden_collector.store.samples import parsed, schemas
 from sitewarden_collector.store.sites import customers, sites
 
 
@@ -46,12 +45,11 @@ def told(tx: Connection, site_id: str, names: Collection[str]) -> dict[str, set[
         .join(agents, agents.c.id == schemas.c.agent_id)
         .where(agents.c.site_id == site_id)
     )
-    read: dict[str, set[Series]] = {}
+    read: dict[bytes, set[Series]] = {}
     found: dict[str, set[Series]] = {}
-    for agent_id, text in rows:
-        if text not in read:
-            every = msgspec.json.decode(text, type=tuple[Series, ...])
-            read[text] = {one for one in every if one.name in names}
-        if read[text]:
-            found.setdefault(agent_id, set()).update(read[text])
+    for agent_id, data in rows:
+        if data not in read:
+            read[data] = {one for one in parsed(data) if one.name in names}
+        if read[data]:
+            found.setdefault(agent_id, set()).update(read[data])
     return found

@@ -35,12 +35,13 @@ from sqlalchemy import (
 )
 
 from sitewarden_alerting.observations import Key, Samples, Series
-from sitewarden_collector.store import bulk, forgetting
+from sitewarden_collector.store import bulk, forgetting, zipped
 from sitewarden_collector.store.agents import Agent
 from sitewarden_collector.store.base import Id, Ns, metadata
 from sitewarden_collector.store.kept_samples import Around, needed
 from sitewarden_protos import blocks as codec
 
+SERIES_BYTES_MAX = 1 << 26  # of a schema, far more than any batch holds
 LAST_SCHEMAS_MAX = 64  # of one agent: one an hour would be many
 TOLD_AGENTS_MAX = 20_000  # whose schemas are remembered: some hundred bytes each
 
@@ -49,7 +50,7 @@ schemas = Table(
     metadata,
     Column("agent_id", Id, ForeignKey("agents.id"), primary_key=True),
     Column("schema_id", String(16), primary_key=True),
-    Column("series", Text, nullable=False),  # JSON of a list of alerting.observations.Series
+    Column("series", LargeBinary, nullable=False),  # zstd of the JSON of a list of alerting.observations.Series
 )
 
 blocks = Table(
@@ -146,11 +147,12 @@ class Told:
         if len(self._known) > TOLD_AGENTS_MAX:
             self._known.clear()
         dialect = tx.dialect.name
-        for agent_id, schema_id, text in tx.execute(_telling(dialect), bulk.pair_values(dialect, unknown)):
+        for agent_id, schema_id, data in tx.execute(_telling(dialect), bulk.pair_values(dialect, unknown)):
+            text = _opened(data)
             mine = self._known.setdefault(agent_id, {})
             if len(mine) >= LAST_SCHEMAS_MAX:
                 mine.clear()
-            mine[schema_id] = Schema(len(msgspec.json.decode(text, type=list[msgspec.Raw])), _digest(text.encode()))
+            mine[schema_id] = Schema(len(msgspec.json.decode(text, type=list[msgspec.Raw])), _digest(text))
         return {agent_id for agent_id, _ in unknown}
 
     def of(self, agent_id: str, schema_id: str) -> Schema | None:
@@ -187,14 +189,14 @@ def add_all(tx: Connection, placed: Sequence[Placed], *, fresh: Collection[str])
     """Write blocks. `fresh` are the agents that may speak of something for the first time."""
     if not placed:
         return
-    told: dict[tuple[str, str], str] = {}
+    told: dict[tuple[str, str], bytes] = {}
     last: dict[tuple[str, str], tuple[str, int, Sequence[float]]] = {}
     rows = []
     for customer_id, site_id, agent_id, epoch, seq, index, block in placed:
         key = (agent_id, block.schema_id)
         times_ns = block.times_ns
         if block.series:
-            told[key] = _text(block.series)
+            told[key] = zipped.closed(_text(block.series))
         if key not in last or last[key][1] <= times_ns[-1]:
             last[key] = site_id, times_ns[-1], block.last
         # A clock may be set back within a minute.
@@ -202,7 +204,7 @@ def add_all(tx: Connection, placed: Sequence[Placed], *, fresh: Collection[str])
         rows.append(
             (agent_id, epoch, seq, index, customer_id, site_id, block.schema_id, *span, block.early, block.block)
         )
-    bulk.insert_new(tx, schemas, _TOLD, [(*key, text) for key, text in sorted(told.items())])
+    bulk.insert_new(tx, schemas, _TOLD, [(*key, data) for key, data in sorted(told.items())])
     bulk.insert(tx, blocks, _PLACED, rows)
     # What is sent again after a restore is not the newest.
     newest = [(*key, site_id, at_ns, _numbers(numbers)) for key, (site_id, at_ns, numbers) in sorted(last.items())]
@@ -213,7 +215,7 @@ def add_all(tx: Connection, placed: Sequence[Placed], *, fresh: Collection[str])
 
 def schema(series: Sequence[Series]) -> Schema:
     """The schema of series as they are told."""
-    return Schema(len(series), _digest(_text(series).encode()))
+    return Schema(len(series), _digest(_text(series)))
 
 
 def series_of(tx: Connection, agent_id: str, schema_ids: Collection[str]) -> dict[str, tuple[Series, ...]]:
@@ -221,19 +223,29 @@ def series_of(tx: Connection, agent_id: str, schema_ids: Collection[str]) -> dic
     if not schema_ids:
         return {}
     query = select(schemas).where(schemas.c.agent_id == agent_id, schemas.c.schema_id.in_(list(schema_ids)))
-    return {row.schema_id: _parse(row.series) for row in tx.execute(query)}
+    return {row.schema_id: parsed(row.series) for row in tx.execute(query)}
+
+
+def parsed(data: bytes) -> tuple[Series, ...]:
+    """Series as they rest in `schemas`."""
+    return msgspec.json.decode(_opened(data), type=tuple[Series, ...])
+
+
+def text_of(data: bytes) -> str:
+    """Series as they rest in `schemas`, as JSON for people."""
+    return _opened(data).decode()
 
 
 def told_by(tx: Connection, name: str) -> dict[tuple[str, str], tuple[int, tuple[tuple[int, Series], ...]]]:
     """By agent and schema: how many series it has, and those called `name` with their places. Equal texts of schemas
     are read once: hosts of one kind tell the same."""
-    read: dict[str, tuple[int, tuple[tuple[int, Series], ...]]] = {}
+    read: dict[bytes, tuple[int, tuple[tuple[int, Series], ...]]] = {}
     found = {}
-    for agent_id, schema_id, text in tx.execute(select(schemas.c.agent_id, schemas.c.schema_id, schemas.c.series)):
-        if text not in read:
-            told = _parse(text) if name in text else ()
-            read[text] = len(told), tuple((place, one) for place, one in enumerate(told) if one.name == name)
-        found[agent_id, schema_id] = read[text]
+    for agent_id, schema_id, data in tx.execute(select(schemas.c.agent_id, schemas.c.schema_id, schemas.c.series)):
+        if data not in read:
+            told = parsed(data) if name.encode() in _opened(data) else ()
+            read[data] = len(told), tuple((place, one) for place, one in enumerate(told) if one.name == name)
+        found[agent_id, schema_id] = read[data]
     return found
 
 
@@ -264,7 +276,7 @@ def last(tx: Connection, *, site_id: str | None = None, name: str | None = None)
     newest: dict[tuple[str, Series], Last] = {}
     for row in tx.execute(query.order_by(last_values.c.at_ns)):
         numbers = msgspec.json.decode(row.numbers, type=list[float | None])
-        for one, number in zip(_parse(row.series), numbers, strict=True):
+        for one, number in zip(parsed(row.series), numbers, strict=True):
             if number is not None and name in (None, one.name):
                 newest[row.agent_id, one] = Last(row.agent_id, row.site_id, one, row.at_ns, number)
     return list(newest.values())
@@ -325,8 +337,8 @@ def _telling(dialect: str) -> Select[Any]:
     return select(*(schemas.c[name] for name in _TOLD)).select_from(asked.table).join(schemas, mine)
 
 
-def _text(series: Sequence[Series]) -> str:
-    return msgspec.json.encode(series).decode()
+def _text(series: Sequence[Series]) -> bytes:
+    return msgspec.json.encode(series)
 
 
 def _numbers(numbers: Sequence[float]) -> str:
@@ -338,5 +350,5 @@ def _digest(text: bytes) -> bytes:
     return hashlib.blake2b(text, digest_size=16).digest()
 
 
-def _parse(text: str) -> tuple[Series, ...]:
-    return msgspec.json.decode(text, type=tuple[Series, ...])
+def _opened(data: bytes) -> bytes:
+    return zipped.opened(data, SERIES_BYTES_MAX, what="series")

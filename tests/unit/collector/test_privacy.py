@@ -17,8 +17,10 @@ from sitewarden_collector.store import append_only, migrate
 from sitewarden_collector.store import audit as log
 from sitewarden_collector.store.base import tables
 from sitewarden_collector.store.engine import Database
+from tests import cast
 from tests.cast import DAY, NOON, settle_agent
 from tests.desk import SECRET
+from tests.unit.collector.test_compaction import Host
 
 WHO: dict[str, Any] = {"by": "root", "reason": "contract ended, asked for in writing", "now_ns": NOON}
 
@@ -45,6 +47,15 @@ def test_an_export_holds_what_is_the_customers_and_no_secret(db: Database, tmp_p
     assert "globex" not in whole
     assert "password_hash" not in whole
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_an_export_tells_which_series_were_measured(db: Database, tmp_path: Path) -> None:
+    host = Host(db)
+    host.sends(cast.samples(0.1))
+    path = tmp_path / "acme.zip"
+    db.write_now(privacy.export, cast.ACME, path, SECRET, **WHO)
+    with zipfile.ZipFile(path) as archive:
+        assert cast.DISK.name in archive.read("schemas.jsonl").decode()
 
 
 def test_after_an_erasure_no_row_names_the_customer_and_the_log_is_whole(db: Database) -> None:

@@ -1031,7 +1031,7 @@ def upgrade() -> None:
         "schemas",
         sa.Column("agent_id", sa.String(length=36), nullable=False),
         sa.Column("schema_id", sa.String(length=16), nullable=False),
-        sa.Column("series", sa.Text(), nullable=False),
+        sa.Column("series", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["agent_id"], ["agents.id"], name=op.f("fk_schemas_agent_id_agents")),
         sa.PrimaryKeyConstraint("agent_id", "schema_id", name=op.f("pk_schemas")),
     )
