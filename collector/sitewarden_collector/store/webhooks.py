@@ -164,8 +164,12 @@ _DUE = or_(
     and_(deliveries.c.state == "sending", deliveries.c.claimed_ns <= bindparam("dead")),
 )
 _WAITING = (
-    select(deliveries.c.id, deliveries.c.subscription_id)
-    .where(_DUE, deliveries.c.subscription_id.not_in(bindparam("full", expanding=True)))
+    select(deliveries.c.id, deliveries.c.subscription_id, deliveries.c.customer_id)
+    .where(
+        _DUE,
+        deliveries.c.subscription_id.not_in(bindparam("full", expanding=True)),
+        deliveries.c.customer_id.not_in(bindparam("but", expanding=True)),
+    )
     .order_by(deliveries.c.next_attempt_ns, deliveries.c.id)
     .limit(CLAIM_LOOK)
 )
@@ -255,12 +259,13 @@ def enqueue(tx: Connection, messages: Sequence[Message], *, now_ns: int) -> None
 
 
 def claim(tx: Connection, limit: int, *, now_ns: int, per_subscription: int, busy: Mapping[str, int]) -> list[Delivery]:
-    """Take up to `limit` messages that are due, so that no subscription has more than its share under way."""
+    """Take up to `limit` messages that are due, so that no subscription has more than its share under way; of each
+    customer in turn, so that a flood of one delays the others by little."""
     times = {"now": now_ns, "dead": now_ns - LEASE_NS}
     taken_of = Counter(busy)
     full = [name for name, number in taken_of.items() if number >= per_subscription]
     taken: list[Delivery] = []
-    for delivery_id, subscription_id in prepared.rows(tx, _WAITING, times | {"full": full}):
+    for delivery_id, subscription_id, _ in _in_turn(tx, times | {"full": full}):
         if taken_of[subscription_id] >= per_subscription:
             continue
         row = prepared.row(tx, _TAKE, times | {"which": delivery_id})
@@ -271,6 +276,19 @@ def claim(tx: Connection, limit: int, *, now_ns: int, per_subscription: int, bus
         if len(taken) >= limit:
             break
     return taken
+
+
+def _in_turn(tx: Connection, given: Mapping[str, Any]) -> list[Any]:
+    """What is due: the first message of each customer, then the second of each, those of one in their order."""
+    found = prepared.rows(tx, _WAITING, {**given, "but": []})
+    if len(found) == CLAIM_LOOK:  # others may wait behind a flood
+        found += prepared.rows(tx, _WAITING, {**given, "but": list({row.customer_id for row in found})})
+    turns = Counter[str]()
+    ordered = []
+    for place, row in enumerate(found):
+        ordered.append((turns[row.customer_id], place, row))
+        turns[row.customer_id] += 1
+    return [row for _, _, row in sorted(ordered, key=lambda one: one[:2])]
 
 
 def settle(

@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from sitewarden_alerting.model import Evidence, Policy, Signal, SignalKind, SignalState
 from sitewarden_alerting.triage import decide
@@ -24,7 +25,7 @@ from sitewarden_collector.services.webhook_sending import WebhookSender
 from sitewarden_collector.store import webhooks as stored
 from sitewarden_collector.store.engine import Database
 from sitewarden_collector.store.pages import Window
-from sitewarden_collector.store.webhooks import Delivery
+from sitewarden_collector.store.webhooks import Delivery, Message
 from tests.cast import ACME, ADA, GLOBEX, HOUR, NOON, SECOND, FakeClock, settle_site
 from tests.desk import SECRET
 from tests.fakes.web import WebService
@@ -227,6 +228,22 @@ def test_a_message_with_the_same_id_is_written_once(db: Database) -> None:
     for _ in range(2):
         db.write_now(webhooks.enqueue, made.id, "tracker.open", {}, message_id="msg_1", now_ns=NOON)
     assert len(_all(db)) == 1
+
+
+def test_a_flood_of_one_customer_delays_nobody_else(db: Database) -> None:
+    made = _subscribe(db, "https://hooks.example.com/x").subscription
+
+    def write(tx: Connection, customer_id: str, number: int) -> None:
+        some = [
+            Message(made.id, f"msg_{customer_id}{i}", "ticket.close_ticket", "INC-1", "{}", customer_id)
+            for i in range(number)
+        ]
+        stored.enqueue(tx, some, now_ns=NOON)
+
+    db.write_now(write, GLOBEX, 2 * stored.CLAIM_LOOK)
+    db.write_now(write, ACME, 3)
+    taken = db.write_now(stored.claim, 4, now_ns=NOON, per_subscription=8, busy={})
+    assert [one.message_id for one in taken] == ["msg_globex0", "msg_acme0", "msg_globex1", "msg_acme1"]
 
 
 async def test_two_senders_send_a_message_once(db: Database) -> None:
