@@ -89,6 +89,8 @@ def run_move(arguments: argparse.Namespace) -> int:
         if one.mended:
             print(f"{one.mended} rows of {one.table} held NUL, which PostgreSQL keeps in no text: it is U+FFFD there.")
     print(f'Now write into the configuration:\n\n[database]\nurl = "{shown}"\n')
+    if make_url(arguments.to).password:
+        print("with the password in place of ***,")
     print(f"then start the collector. {config.data_path / pki.SECRET_FILE} belongs to the new database as well, and")
     print("every machine that serves needs it. Start no collector on the SQLite file again; keep it as a backup.")
     return 0

@@ -20,6 +20,10 @@ from sitewarden_collector.services import enrolment, health
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("health", help="how the collector is, in words")
+    parser.description = (
+        "How the collector is, by its database and its disk, whether it runs or not. What a running process knows "
+        "besides stands at /healthz and on the console's page."
+    )
     parser.set_defaults(run=run)
     _common.add_config_option(parser)
     _common.add_json_option(parser)
@@ -59,5 +63,7 @@ def _flat(facts: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _short(value: float) -> str:
+def _short(value: float | None) -> str:
+    if value is None:
+        return "-"
     return f"{value:.1f}" if isinstance(value, float) else str(value)
