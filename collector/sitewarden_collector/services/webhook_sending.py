@@ -2,7 +2,8 @@
 
 Claim in one transaction, send outside any, settle in another. 2xx is delivered; 410 turns the subscription off;
 everything else is tried again over about a day, then parked for somebody to look at. A receiver that hangs holds its
-own few places and nobody else's.
+own few places and nobody else's. Some more of each subscription are claimed than are sent at once: a busy database is
+asked once for several.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ from sitewarden_collector.store import webhooks as stored
 from sitewarden_collector.store.engine import Database
 from sitewarden_collector.store.webhooks import Delivery
 
-SLOTS = 8
+SLOTS = 8  # sent at once
 SLOTS_PER_SUBSCRIPTION = 2
+CLAIMED = 24
+CLAIMED_PER_SUBSCRIPTION = 6  # the last of them begins within two deadlines, before its lease ends
 DEADLINE_S = 15.0
 # After the n-th attempt failed; together a day and a bit.
 WAITS_NS = (
@@ -72,12 +75,14 @@ class WebhookSender:
         self.turn = asyncio.Lock()
         self._under_way: set[asyncio.Task[None]] = set()
         self._busy: Counter[str] = Counter()
+        self._gates: dict[str, asyncio.Semaphore] = {}
+        self._had_more: set[str] = set()  # subscriptions of which more may wait than was claimed
         self._threads = ThreadPoolExecutor(SLOTS, thread_name_prefix="webhook")
 
     async def step(self) -> int:
         """Claim what is due and there is room for, start sending it, return how many."""
         async with self.turn:
-            if len(self._under_way) >= SLOTS:
+            if len(self._under_way) >= CLAIMED:
                 return 0
             taken = await self._db.run(self.claiming())
             self.begin(taken)
@@ -85,12 +90,12 @@ class WebhookSender:
 
     def claiming(self) -> Callable[[Connection], list[Delivery]]:
         """What claims, in a transaction, as much as there is room for now; hold `turn` until `begin`."""
-        room, busy = SLOTS - len(self._under_way), dict(self._busy)
+        room, busy = CLAIMED - len(self._under_way), dict(self._busy)
 
         def claim(tx: Connection) -> list[Delivery]:
             if room <= 0:
                 return []
-            return stored.claim(tx, room, now_ns=self._now_ns(), per_subscription=SLOTS_PER_SUBSCRIPTION, busy=busy)
+            return stored.claim(tx, room, now_ns=self._now_ns(), per_subscription=CLAIMED_PER_SUBSCRIPTION, busy=busy)
 
         return claim
 
@@ -117,7 +122,9 @@ class WebhookSender:
 
     async def _deliver(self, delivery: Delivery) -> None:
         try:
-            outcome = await self._send(delivery)
+            gate = self._gates.setdefault(delivery.subscription_id, asyncio.Semaphore(SLOTS_PER_SUBSCRIPTION))
+            async with gate:
+                outcome = await self._send(delivery)
             result = await self._db.run(settle, delivery, outcome, jitter=self._jitter(), now_ns=self._now_ns())
             level = logging.INFO if result == "delivered" else logging.WARNING
             said = outcome.status if isinstance(outcome, Answer) else outcome
@@ -125,10 +132,17 @@ class WebhookSender:
         except Exception as error:  # noqa: BLE001  the lease brings the message back
             _log.error("webhook message %s could not be settled; it is sent again later", delivery.id, exc_info=error)
         finally:
-            full = self._busy[delivery.subscription_id] >= SLOTS_PER_SUBSCRIPTION or len(self._under_way) >= SLOTS
-            self._busy[delivery.subscription_id] -= 1
-            if full:  # something may have waited for this place
-                self._on_settled()
+            self._leave(delivery.subscription_id)
+
+    def _leave(self, subscription_id: str) -> None:
+        """One is done with; where something may have waited for a place, it is looked for before the last has left."""
+        full = len(self._under_way) >= CLAIMED
+        if self._busy[subscription_id] >= CLAIMED_PER_SUBSCRIPTION:
+            self._had_more.add(subscription_id)
+        self._busy[subscription_id] -= 1
+        if full or (subscription_id in self._had_more and self._busy[subscription_id] <= SLOTS_PER_SUBSCRIPTION):
+            self._had_more.discard(subscription_id)
+            self._on_settled()
 
     async def _send(self, delivery: Delivery) -> Answer | Exception:
         try:
