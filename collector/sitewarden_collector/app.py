@@ -272,9 +272,8 @@ class Collector:
         async def answers() -> None:
             await mail_replies.answers(db, self.context.secret, config.mailbox, now_ns=clock.now_ns)
 
-        wake = asyncio.Event()
         work = self.feed.led("paging", escalate)
-        self._loop("paging", drain(work, wake=wake, name="paging", clock=clock, idle_s=PAGING_IDLE_S))
+        self._loop("paging", drain(work, wake=asyncio.Event(), name="paging", clock=clock, idle_s=PAGING_IDLE_S))
         self._lead("oncall", WARN_INTERVAL_S, warn)
         if config.mailbox.host:
             self._lead("mailbox", config.mailbox.interval_s, answers)
@@ -345,8 +344,7 @@ class Collector:
             while await self.telling.run_alone(clock_watch.watch, now_ns=self.clock.now_ns()):
                 pass
 
-        clock = self.clock
-        arrived = self.front.arrived
+        clock, arrived = self.clock, self.front.arrived
         work = self.feed.passed_on("evaluation", evaluate)
         self._loop("evaluation", drain(work, wake=arrived, name="evaluation", clock=clock, idle_s=EVALUATE_IDLE_S))
         self._lead("tick", TICK_INTERVAL_S, tick, share=ROUND_SHARE)
