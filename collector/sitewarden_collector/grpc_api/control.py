@@ -6,13 +6,14 @@ import asyncio
 import hashlib
 import logging
 import uuid
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
+from sitewarden_collector.config import WatchLevel
 from sitewarden_collector.errors import Refused
 from sitewarden_collector.grpc_api import replies, wire
+from sitewarden_collector.grpc_api.asking import Asked
 from sitewarden_collector.grpc_api.caller import Context, caller_of
 from sitewarden_collector.grpc_api.conversation import Conversation, forget, parse
 from sitewarden_collector.grpc_api.front import Front, Stream
@@ -21,6 +22,7 @@ from sitewarden_collector.grpc_api.pace import Allowance, TokenBucket
 from sitewarden_collector.pki import Identity
 from sitewarden_collector.services import sessions, site_configs
 from sitewarden_collector.services.actions import SiteNotice
+from sitewarden_collector.services.site_configs import Owed
 from sitewarden_collector.store import actions
 from sitewarden_collector.store.actions import Action
 from sitewarden_protos.v1 import common_pb2, control_pb2
@@ -39,6 +41,9 @@ class Control:
 
     def __init__(self, front: Front) -> None:
         self._front = front
+        self._owed = Asked(self._look_owed)
+        # A message is the sum of its parts: the time is put before what is the same for everybody.
+        self._levels = ControlResponse(watch_levels=_levels(front.config.watch_levels)).SerializeToString()
 
     async def control(self, _requests: object, context: Context) -> None:
         talk = Conversation(context)
@@ -85,42 +90,36 @@ class Control:
         welcome = control_pb2.ControlWelcome(
             pacing=replies.pacing(self._front.config.limits), endpoints=self._front.streams_endpoints
         )
-        await talk.say(self._reply(welcome=welcome))
-        levels = [
-            control_pb2.WatchLevel(
-                series=level.series,
-                above=level.above or 0.0,
-                below=level.below or 0.0,
-                has_above=level.above is not None,
-                has_below=level.below is not None,
-            )
-            for level in self._front.config.watch_levels
-        ]
-        await talk.say(self._reply(watch_levels=control_pb2.WatchLevels(levels=levels)))
+        time = self._reply().SerializeToString()
+        await talk.say_bytes(self._reply(welcome=welcome).SerializeToString(), time + self._levels)
         agent_id = stream.caller.agent_id
-        due, owed = await self._front.db.read(site_configs.owed, agent_id)
+        due, owed = await self._owed.of(agent_id)
         if due:
             await self._front.db.run(site_configs.bring_up, agent_id, now_ns=self._front.clock.now_ns())
             owed = await self._front.db.read(actions.open_of, agent_id)
         for action in owed:
             self._give(action)
 
+    async def _look_owed(self, agent_ids: Collection[str]) -> Mapping[str, Owed]:
+        return await self._front.db.read(site_configs.owed, agent_ids)
+
     async def _serve(self, talk: Conversation, stream: Stream) -> None:
+        stream.closing.add_done_callback(stream.wake)
         listening = asyncio.ensure_future(self._listen(talk, stream))
-        taking = asyncio.ensure_future(stream.outbox.get())
+        listening.add_done_callback(stream.wake)
         try:
             while True:
-                any_of: set[asyncio.Future[Any]] = {stream.closing, listening, taking}
-                await asyncio.wait(any_of, return_when=asyncio.FIRST_COMPLETED)
+                await stream.news.wait()
+                stream.news.clear()
                 if stream.closing.done():
                     raise stream.closing.result()
                 if listening.done():
                     listening.result()
                     return
-                await self._send(talk, taking.result())
-                taking = asyncio.ensure_future(stream.outbox.get())
+                while stream.outbox and not stream.closing.done():
+                    await self._send(talk, stream.outbox.pop(0))
         finally:
-            taking.cancel()
+            stream.closing.remove_done_callback(stream.wake)
             listening.add_done_callback(forget)  # it ends by itself, with the stream
 
     async def _listen(self, talk: Conversation, stream: Stream) -> None:
@@ -167,8 +166,9 @@ class Control:
         stream = self._front.live.control_of(action.agent_id)
         if stream is None or action.id in stream.given:
             return False
-        stream.given.add(action.id)
-        stream.outbox.put_nowait(action)
+        stream.given |= {action.id}
+        stream.outbox.append(action)
+        stream.wake()
         return True
 
     def _reply(
@@ -177,7 +177,6 @@ class Control:
         welcome: control_pb2.ControlWelcome | None = None,
         heartbeat: control_pb2.HeartbeatReply | None = None,
         action: control_pb2.Action | None = None,
-        watch_levels: control_pb2.WatchLevels | None = None,
         closing: common_pb2.Refusal | None = None,
     ) -> ControlResponse:
         return ControlResponse(
@@ -185,9 +184,23 @@ class Control:
             welcome=welcome,
             heartbeat=heartbeat,
             action=action,
-            watch_levels=watch_levels,
             closing=closing,
         )
+
+
+def _levels(levels: Iterable[WatchLevel]) -> control_pb2.WatchLevels:
+    return control_pb2.WatchLevels(
+        levels=[
+            control_pb2.WatchLevel(
+                series=level.series,
+                above=level.above or 0.0,
+                below=level.below or 0.0,
+                has_above=level.above is not None,
+                has_below=level.below is not None,
+            )
+            for level in levels
+        ]
+    )
 
 
 def _on_the_wire(action: Action) -> control_pb2.Action:

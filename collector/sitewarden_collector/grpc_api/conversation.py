@@ -58,8 +58,13 @@ class Conversation:
 
     async def say(self, message: Message) -> None:
         """Say one thing after the other, whichever tasks say them."""
+        await self.say_bytes(message.SerializeToString())
+
+    async def say_bytes(self, *messages: bytes) -> None:
+        """The same for what is serialized already, with nothing said in between."""
         async with self._saying:
-            await self._context.write(message.SerializeToString())
+            for message in messages:
+                await self._context.write(message)
 
     async def _read(self) -> bytes | None:
         raw = await self._context.read()

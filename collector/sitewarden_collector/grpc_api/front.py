@@ -7,6 +7,7 @@ import random
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 from sitewarden_collector.config import Config
@@ -14,8 +15,11 @@ from sitewarden_collector.errors import Refused
 from sitewarden_collector.grpc_api.pace import Allowance, Door, TokenBucket
 from sitewarden_collector.loops import Clock
 from sitewarden_collector.pki import Authority, Identity
+from sitewarden_collector.services import sessions
+from sitewarden_collector.services.sessions import Greeting, Knock, Quarantine
 from sitewarden_collector.store.actions import Action
 from sitewarden_collector.store.engine import Database
+from sitewarden_collector.store.gathering import Gathered
 from sitewarden_collector.telemetry import Telemetry
 
 HELLOS_PER_S = 2.0  # of one agent: two streams a connection
@@ -23,6 +27,7 @@ HELLOS_BURST = 120.0
 KNOCKING_MAX = 8
 LINE_MAX_S = 15.0  # agents wait 30 s for an answer to their hello, the handshake before it included
 DRAIN_MIN_S = 1.0
+GREETING_PAUSE_S = 0.05  # agents that come within it are greeted together
 
 Road = Literal["upload", "control"]
 
@@ -37,8 +42,14 @@ class Stream:
     session_id: str
     machine: str  # its fingerprint, as the hello told it
     closing: asyncio.Future[Refused]
-    outbox: asyncio.Queue[Action] = field(default_factory=asyncio.Queue)
-    given: set[str] = field(default_factory=set)  # actions that went into the outbox
+    outbox: list[Action] = field(default_factory=list)
+    stored: int | None = None  # how far its spool had arrived when it was greeted; None: nobody looked
+    given: frozenset[str] = frozenset()  # actions that went into the outbox
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when there is something in the outbox, or to stop for."""
+
+    def wake(self, _done: object = None) -> None:
+        self.news.set()
 
     def close(self, why: Refused) -> None:
         if not self.closing.done():
@@ -65,6 +76,7 @@ class LiveStreams:
         self.offsets_ns: dict[str, int] = {}  # agent id -> what to add to its clock, as last measured
         self._knocking: dict[str, int] = {}  # agent id -> streams without a hello
         self.in_line = 0  # agents that wait at the door
+        self.greeting = 0  # agents that wait for an answer to their hello
 
     @contextmanager
     def knocking(self, agent_id: str) -> Iterator[None]:
@@ -168,10 +180,12 @@ class Front:
     enrolment_endpoints: tuple[str, ...] = ()
     draining: bool = False
     door: Door = field(init=False)
+    greetings: Gathered[Knock, Greeting | Quarantine | Refused] = field(init=False)
 
     def __post_init__(self) -> None:
-        per_s = self.config.limits.connects_per_s
-        self.door = Door(per_s, line_max_s=LINE_MAX_S, now_s=self.clock.monotonic_s())
+        limits = self.config.limits
+        self.door = Door(limits.connects_per_s, line_max_s=LINE_MAX_S, now_s=self.clock.monotonic_s())
+        self.greetings = Gathered(self.db, partial(sessions.greet_all, limits=limits), pause_s=GREETING_PAUSE_S)
 
     def allowance(self) -> Allowance:
         """What one stream of batches may say."""

@@ -54,9 +54,12 @@ class Intake:
             raise Refused("MALFORMED", "a stream begins with a hello")
         epoch = wire.epoch(request.hello)
         hello = wire.hello(request.hello.session)
-        stream = await enter(self._front, caller, road="upload", hello=hello, ends_ns=ends_ns)
+        stream = await enter(self._front, caller, road="upload", hello=hello, ends_ns=ends_ns, epoch=epoch)
         try:
-            stored = await self._front.db.read(sessions.last_stored, caller.agent_id, epoch)
+            # What was under way since it was greeted is known again by its number.
+            stored = stream.stored
+            if stored is None:
+                stored = await self._front.db.read(sessions.last_stored, caller.agent_id, epoch)
             limits = self._front.config.limits
             welcome = UploadWelcome(last_stored_seq=stored, credits=limits.credits, pacing=replies.pacing(limits))
             await talk.say(self._reply(welcome=welcome))

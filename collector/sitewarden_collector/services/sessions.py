@@ -7,8 +7,8 @@ enrolled: both are quarantined, and headquarters notes it for evaluation, which 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -18,6 +18,7 @@ from sitewarden_collector.errors import Refused
 from sitewarden_collector.services import enrolment, intake
 from sitewarden_collector.store import agents, certificates, sessions, spools, welcomes
 from sitewarden_collector.store.agents import Agent
+from sitewarden_collector.store.welcomes import Said, Standing
 
 RETURNS_MAX = 3
 RETURNS_WINDOW_NS = 600 * 1_000_000_000
@@ -40,11 +41,24 @@ class Hello:
 
 
 @dataclass(frozen=True, slots=True)
+class Knock:
+    """A hello that waits to be answered, and the certificate that its connection showed. `epoch`: the spool that it
+    names; empty on the road down."""
+
+    agent_id: str
+    serial: str
+    hello: Hello
+    epoch: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Greeting:
     """The agent is welcome; its wall clock is corrected by `clock_offset_ns`."""
 
-    agent: Agent
     clock_offset_ns: int
+    last_stored: int = 0
+    """How far the spool has arrived that the hello named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,31 +69,75 @@ class Quarantine:
     why: str
 
 
-def greet(
-    tx: Connection, agent_id: str, *, serial: str, hello: Hello, limits: Limits, now_ns: int
-) -> Greeting | Quarantine:
-    """Welcome an agent, or quarantine it; raises Refused with the reason that the wire knows."""
-    agent, standing = enrolment.welcomed(tx, agent_id, serial=serial)
-    _check_version(hello.version)
-    offset_ns = clock_offset_ns(hello.agent_time_ns, now_ns=now_ns, limits=limits)
-    if hello.machine_fingerprint != agent.machine_fingerprint:
-        why = f"enrolled on {agent.hostname}, then used on another machine that calls itself {hello.hostname}"
-        return quarantine(tx, agent, why=why, other=hello.hostname, now_ns=now_ns)
-    if standing.newest != hello.session_id:
-        sessions.add(tx, agent_id, hello.session_id, now_ns=now_ns)
-        if _returns(tx, agent_id, now_ns=now_ns) >= RETURNS_MAX:
-            why = f"two running agents on hosts like {hello.hostname} keep replacing each other: a cloned machine?"
-            return quarantine(tx, agent, why=why, other=hello.hostname, now_ns=now_ns)
+def greet_all(tx: Connection, knocks: Sequence[Knock], *, limits: Limits) -> list[Greeting | Quarantine | Refused]:
+    """Welcome agents, or quarantine or refuse them with a reason that the wire knows; an answer for each.
+
+    Thousands come within a minute: a few statements are made for all of these."""
+    answers: dict[int, Greeting | Quarantine | Refused] = {}
+    waiting = dict(enumerate(knocks))
+    while waiting:  # of an agent that knocks more than once each sees what the one before did
+        first = {one.agent_id: place for place, one in reversed(waiting.items())}
+        together = {place: waiting.pop(place) for place in sorted(first.values())}
+        answers |= _greet(tx, together, limits=limits)
+    stored = spools.last_seqs(tx, {(one.agent_id, one.epoch) for one in knocks if one.epoch})
+    for place, one in enumerate(knocks):
+        answer = answers[place]
+        if isinstance(answer, Greeting):
+            answers[place] = replace(answer, last_stored=stored.get((one.agent_id, one.epoch), 0))
+    return [answers[place] for place in range(len(knocks))]
+
+
+def _greet(
+    tx: Connection, knocks: Mapping[int, Knock], *, limits: Limits
+) -> dict[int, Greeting | Quarantine | Refused]:
+    """Answers for agents that are all others, by place."""
+    standings = welcomes.of_agents(tx, ((one.agent_id, one.serial) for one in knocks.values()))
+    answers: dict[int, Greeting | Quarantine | Refused] = {}
+    new = []
+    for place, one in knocks.items():
+        standing = standings.get((one.agent_id, one.serial))
+        answers[place] = answer = _judge(tx, one, standing, limits=limits)
+        if isinstance(answer, Greeting) and standing is not None and standing.newest != one.hello.session_id:
+            new.append(one)
+    sessions.add_all(tx, [(one.agent_id, one.hello.session_id, one.at_ns) for one in new])
+    cloned = _returned(tx, new)
+    for place, one in knocks.items():
+        if one.agent_id in cloned:
+            name = one.hello.hostname
+            why = f"two running agents on hosts like {name} keep replacing each other: a cloned machine?"
+            answers[place] = quarantine(tx, agents.by_id(tx, one.agent_id), why=why, other=name, now_ns=one.at_ns)
     welcomes.greeted(
         tx,
-        agent_id,
-        hostname=hello.hostname,
-        version=hello.version,
-        capabilities=" ".join(hello.capabilities),
-        clock_offset_ns=offset_ns,
-        now_ns=now_ns,
+        [
+            _said(one, answer.clock_offset_ns)
+            for place, one in knocks.items()
+            if isinstance(answer := answers[place], Greeting)
+        ],
     )
-    return Greeting(agent, offset_ns)
+    return answers
+
+
+def _judge(tx: Connection, one: Knock, standing: Standing | None, *, limits: Limits) -> Greeting | Quarantine | Refused:
+    """What becomes of one, but for how often it came back."""
+    why = enrolment.unwelcome(one.agent_id, standing)
+    if why is not None or standing is None:
+        return why or Refused("UNKNOWN_AGENT", "this agent is not known here; enrol again with a new token")
+    hello = one.hello
+    try:
+        _check_version(hello.version)
+        offset_ns = clock_offset_ns(hello.agent_time_ns, now_ns=one.at_ns, limits=limits)
+    except Refused as refused:
+        return refused
+    if hello.machine_fingerprint != standing.machine:
+        agent = agents.by_id(tx, one.agent_id)
+        said = f"enrolled on {agent.hostname}, then used on another machine that calls itself {hello.hostname}"
+        return quarantine(tx, agent, why=said, other=hello.hostname, now_ns=one.at_ns)
+    return Greeting(offset_ns)
+
+
+def _said(one: Knock, offset_ns: int) -> Said:
+    hello = one.hello
+    return Said(one.agent_id, hello.hostname, hello.version, " ".join(hello.capabilities), offset_ns, one.at_ns)
 
 
 def quarantine(tx: Connection, agent: Agent, *, why: str, other: str, now_ns: int) -> Quarantine:
@@ -126,14 +184,23 @@ def unwelcome(tx: Connection, callers: Iterable[tuple[str, str, str]]) -> dict[t
     return refused
 
 
-def _returns(tx: Connection, agent_id: str, *, now_ns: int) -> int:
-    """How often a session came back after another had replaced it, inside the window."""
-    seen: set[str] = set()
-    returns = 0
-    for takeover in sessions.since(tx, agent_id, since_ns=now_ns - RETURNS_WINDOW_NS):
-        returns += takeover.session_id in seen
-        seen.add(takeover.session_id)
-    return returns
+def _returned(tx: Connection, new: Sequence[Knock]) -> set[str]:
+    """The agents among these whose sessions came back too often after another had replaced them, inside the window."""
+    if not new:
+        return set()
+    since_ns = min(one.at_ns for one in new) - RETURNS_WINDOW_NS
+    took = sessions.since_of(tx, [one.agent_id for one in new], since_ns=since_ns)
+    cloned = set()
+    for one in new:
+        seen: set[str] = set()
+        returns = 0
+        for takeover in took.get(one.agent_id, ()):
+            if takeover.at_ns >= one.at_ns - RETURNS_WINDOW_NS:
+                returns += takeover.session_id in seen
+                seen.add(takeover.session_id)
+        if returns >= RETURNS_MAX:
+            cloned.add(one.agent_id)
+    return cloned
 
 
 def _check_version(version: str) -> None:

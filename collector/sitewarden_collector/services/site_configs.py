@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import msgspec
 from sqlalchemy import Connection
@@ -25,6 +27,7 @@ from sitewarden_collector.store.site_configs import UNDER_WAY, Delivery, SiteCon
 
 CAPABILITY = "site_config"
 KIND = "config"
+Owed: TypeAlias = tuple[bool, list[Action]]
 DOCUMENT_MAX_BYTES = 64 * 1024
 NOTE_MAX = 1_000
 EXPIRES_NS = 30 * 86_400 * 1_000_000_000
@@ -149,9 +152,11 @@ def is_due(tx: Connection, agent_id: str) -> bool:
     return agent is not None and _due(tx, agent) is not None
 
 
-def owed(tx: Connection, agent_id: str) -> tuple[bool, list[Action]]:
-    """That, and what an agent that has just connected must be told (again)."""
-    return is_due(tx, agent_id), actions.open_of(tx, agent_id)
+def owed(tx: Connection, agent_ids: Collection[str]) -> dict[str, Owed]:
+    """That, and what agents that have just connected must be told (again)."""
+    asked = actions.open_of_all(tx, agent_ids)
+    somebody = site_configs.is_anything_said(tx)
+    return {one: (somebody and is_due(tx, one), asked.get(one, [])) for one in agent_ids}
 
 
 def bring_up(tx: Connection, agent_id: str, *, now_ns: int) -> bool:

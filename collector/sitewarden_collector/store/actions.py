@@ -59,6 +59,15 @@ def open_of(tx: Connection, agent_id: str) -> list[Action]:
     return [Action(**row._mapping) for row in tx.execute(query)]
 
 
+def open_of_all(tx: Connection, agent_ids: Collection[str]) -> dict[str, list[Action]]:
+    """The same for many agents; those that need not be told anything are left out."""
+    query = select(actions).where(actions.c.agent_id.in_(list(agent_ids)), actions.c.state.in_(OPEN))
+    found: dict[str, list[Action]] = {}
+    for row in tx.execute(query.order_by(actions.c.id)):
+        found.setdefault(row.agent_id, []).append(Action(**row._mapping))
+    return found
+
+
 def queued(tx: Connection, agent_ids: Collection[str], *, limit: int = 500) -> list[Action]:
     """What was never sent yet, for agents among `agent_ids`, oldest first."""
     # Most of what is queued may wait for agents that are not here: only keys are read of that.

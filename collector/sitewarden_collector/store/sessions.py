@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Column, Connection, ForeignKey, String, Table, delete, insert, select
@@ -30,15 +31,21 @@ def newest(tx: Connection, agent_id: str) -> str | None:
     return tx.execute(query.limit(1)).scalar_one_or_none()
 
 
-def since(tx: Connection, agent_id: str, *, since_ns: int) -> list[Takeover]:
-    """The takeovers of an agent since a time, in order."""
-    query = select(takeovers.c.session_id, takeovers.c.at_ns).where(takeovers.c.agent_id == agent_id)
-    rows = tx.execute(query.where(takeovers.c.at_ns >= since_ns).order_by(takeovers.c.id))
-    return [Takeover(**row._mapping) for row in rows]
+def since_of(tx: Connection, agent_ids: Collection[str], *, since_ns: int) -> dict[str, list[Takeover]]:
+    """The takeovers since a time, by agent and in order; agents without any are left out."""
+    query = select(takeovers.c.agent_id, takeovers.c.session_id, takeovers.c.at_ns)
+    query = query.where(takeovers.c.agent_id.in_(list(agent_ids)), takeovers.c.at_ns >= since_ns)
+    found: dict[str, list[Takeover]] = {}
+    for agent_id, session_id, at_ns in tx.execute(query.order_by(takeovers.c.id)):
+        found.setdefault(agent_id, []).append(Takeover(session_id, at_ns))
+    return found
 
 
-def add(tx: Connection, agent_id: str, session_id: str, *, now_ns: int) -> None:
-    tx.execute(insert(takeovers).values(agent_id=agent_id, session_id=session_id, at_ns=now_ns))
+def add_all(tx: Connection, took: Iterable[tuple[str, str, int]]) -> None:
+    """Write down who took over: agent, session, time."""
+    rows = [{"agent_id": agent_id, "session_id": session_id, "at_ns": at_ns} for agent_id, session_id, at_ns in took]
+    if rows:
+        tx.execute(insert(takeovers), rows)
 
 
 def forget_old(tx: Connection, *, before_ns: int) -> int:

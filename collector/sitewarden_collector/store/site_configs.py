@@ -78,6 +78,11 @@ def add(tx: Connection, config: SiteConfig) -> None:
     tx.execute(insert(site_configs).values({name: getattr(config, name) for name in SiteConfig.__slots__}))
 
 
+def is_anything_said(tx: Connection) -> bool:
+    """Whether there is a configuration of anybody: most installations have none."""
+    return tx.execute(select(site_configs.c.id).limit(1)).first() is not None
+
+
 def history(tx: Connection, scope_id: str) -> list[SiteConfig]:
     """Every version for one customer, site or agent, the newest first."""
     query = select(site_configs).where(site_configs.c.scope_id == scope_id).order_by(site_configs.c.version.desc())

@@ -163,6 +163,14 @@ def last_seq(tx: Connection, agent_id: str, epoch: str) -> int:
     return int(tx.execute(select(spools.c.last_seq).where(*where)).scalar_one_or_none() or 0)
 
 
+def last_seqs(tx: Connection, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """The same of many spools, by agent and epoch; those of which nothing came are left out."""
+    agent_ids = sorted({agent_id for agent_id, _ in wanted})
+    query = select(spools.c.agent_id, spools.c.epoch, spools.c.last_seq).where(spools.c.agent_id.in_(agent_ids))
+    rows = tx.execute(query) if agent_ids else ()
+    return {(agent_id, epoch): last_seq for agent_id, epoch, last_seq in rows if (agent_id, epoch) in wanted}
+
+
 def pending(tx: Connection, limit: int) -> list[Pending]:
     """The spools with batches that wait for evaluation, those that wait longest first."""
     query = (

@@ -20,15 +20,28 @@ AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How an agent stands with one certificate. `holder`: the agent that the certificate was issued to; None: it never
-    was. `newest`: the session that the agent's newest hello named."""
+    """How an agent stands with one certificate. `machine`: the fingerprint of the one that enrolled. `holder`: the
+    agent that the certificate was issued to; None: it never was. `newest`: the session of the agent's newest hello."""
 
     state: str
     state_why: str
+    machine: str
     holder: str | None
     revoked_ns: int | None
     revoked_why: str | None
     newest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is kept of a hello."""
+
+    agent_id: str
+    hostname: str
+    version: str
+    capabilities: str
+    clock_offset_ns: int
+    at_ns: int
 
 
 _AGENT = [agents.c[name] for name in Agent.__slots__]
@@ -46,7 +59,9 @@ _ONE = (
     .where(agents.c.id == bindparam("agent_id"))
 )
 _IDS: BindParameter[list[str]] = bindparam("ids", expanding=True)
-_STATES = select(agents.c.id, agents.c.state, agents.c.state_why).where(agents.c.id.in_(_IDS))
+_STATES = select(agents.c.id, agents.c.state, agents.c.state_why, agents.c.machine_fingerprint).where(
+    agents.c.id.in_(_IDS)
+)
 _CERTIFICATES = select(certificates.c.serial, *_CERTIFICATE).where(
     certificates.c.serial.in_(bindparam("serials", expanding=True))
 )
@@ -71,7 +86,7 @@ def of_agent(tx: Connection, agent_id: str, serial: str) -> tuple[Agent, Standin
     if row is None:
         return None
     known = Agent(*row[: len(_AGENT)])
-    return known, Standing(known.state, known.state_why, *row[len(_AGENT) :])
+    return known, Standing(known.state, known.state_why, known.machine_fingerprint, *row[len(_AGENT) :])
 
 
 def of_agents(tx: Connection, callers: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Standing]:
@@ -81,7 +96,7 @@ def of_agents(tx: Connection, callers: Iterable[tuple[str, str]]) -> dict[tuple[
     for at in range(0, len(wanted), AT_ONCE):
         some = wanted[at : at + AT_ONCE]
         ids, serials = sorted({agent_id for agent_id, _ in some}), sorted({serial for _, serial in some})
-        states = {row[0]: (row[1], row[2]) for row in tx.execute(_STATES, {"ids": ids})}
+        states = {row[0]: (row[1], row[2], row[3]) for row in tx.execute(_STATES, {"ids": ids})}
         issued = {row[0]: (row[1], row[2], row[3]) for row in tx.execute(_CERTIFICATES, {"serials": serials})}
         newest = {row[0]: row[1] for row in tx.execute(_SESSIONS, {"ids": ids})}
         for agent_id, serial in some:
@@ -91,9 +106,19 @@ def of_agents(tx: Connection, callers: Iterable[tuple[str, str]]) -> dict[tuple[
     return found
 
 
-def greeted(
-    tx: Connection, agent_id: str, *, hostname: str, version: str, capabilities: str, clock_offset_ns: int, now_ns: int
-) -> None:
-    """Write down what a hello said."""
-    said = {"agent_id": agent_id, "its_hostname": hostname, "its_version": version, "its_capabilities": capabilities}
-    tx.execute(_GREETED, said | {"its_time": now_ns, "its_offset": clock_offset_ns})
+def greeted(tx: Connection, said: Iterable[Said]) -> None:
+    """Write down what hellos said."""
+    # In one order, as others may write to the same agents meanwhile.
+    rows = [
+        {
+            "agent_id": one.agent_id,
+            "its_hostname": one.hostname,
+            "its_version": one.version,
+            "its_capabilities": one.capabilities,
+            "its_time": one.at_ns,
+            "its_offset": one.clock_offset_ns,
+        }
+        for one in sorted(said, key=lambda one: one.agent_id)
+    ]
+    if rows:
+        tx.execute(_GREETED, rows)

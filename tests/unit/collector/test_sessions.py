@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
 from sitewarden_collector.config import Limits
 from sitewarden_collector.errors import Refused
-from sitewarden_collector.services import enrolment, sessions
-from sitewarden_collector.services.sessions import Greeting, Hello, Quarantine
+from sitewarden_collector.services import enrolment, intake, sessions
+from sitewarden_collector.services.sessions import Greeting, Hello, Knock, Quarantine
 from sitewarden_collector.store import agents, certificates, spools
 from sitewarden_collector.store import sessions as takeovers
 from sitewarden_collector.store.agents import Agent
@@ -39,7 +40,13 @@ class Desk:
         serial: str = "5e71a1",
     ) -> Greeting | Quarantine:
         said = Hello(session_id, machine, version, "web-1", at_ns + off_ns)
-        return self.db.write_now(sessions.greet, self.agent.id, serial=serial, hello=said, limits=LIMITS, now_ns=at_ns)
+        (answer,) = self.knock(Knock(self.agent.id, serial, said, "", at_ns))
+        if isinstance(answer, Refused):
+            raise answer
+        return answer
+
+    def knock(self, *knocks: Knock) -> list[Greeting | Quarantine | Refused]:
+        return self.db.write_now(sessions.greet_all, knocks, limits=LIMITS)
 
 
 @pytest.fixture
@@ -58,6 +65,33 @@ def test_a_restart_every_minute_is_no_clone(desk: Desk) -> None:
 def test_one_session_may_come_back_as_often_as_the_network_fails(desk: Desk) -> None:
     for second in range(100):
         assert isinstance(desk.hello("a", at_ns=NOON + second * SECOND), Greeting)
+
+
+def test_many_that_come_at_once_are_each_answered_for_themselves(desk: Desk) -> None:
+    others = [desk.db.write_now(cast.settle_agent, name) for name in ("web-2", "web-3", "web-4")]
+    for one in others:
+        desk.db.write_now(certificates.add, Certificate(f"of-{one.id}"[:40], one.id, "", b"", NOON, NOON + DAY, NOON))
+    desk.db.write_now(intake.accept, others[0].id, batch=cast.batch(1, cast.error_line()), now_ns=NOON)
+
+    def knock(agent: Agent, session: str = "a", *, epoch: str = "", serial: str = "", **said: Any) -> Knock:
+        hello = replace(Hello(session, agent.machine_fingerprint, "0.1.0", agent.hostname, NOON), **said)
+        return Knock(agent.id, serial or f"of-{agent.id}"[:40], hello, epoch, NOON)
+
+    answers = desk.knock(
+        knock(others[0], epoch=cast.EPOCH),
+        knock(others[0], "b", epoch="another"),
+        knock(others[1], agent_time_ns=NOON - 40 * DAY),
+        knock(others[2], machine_fingerprint="another machine"),
+        knock(others[2]),
+        knock(desk.agent, serial="5e71a1", agent_time_ns=NOON - MINUTE),
+        knock(desk.agent, serial="a stranger's"),
+    )
+    assert [getattr(one, "reason", one) for one in answers[:3]] == [Greeting(0, 1), Greeting(0), "CLOCK_SKEW"]
+    assert isinstance(answers[3], Quarantine)
+    assert [getattr(one, "reason", one) for one in answers[4:]] == ["QUARANTINED", Greeting(MINUTE), "UNKNOWN_AGENT"]
+    took = desk.db.read_now(takeovers.since_of, [one.id for one in others], since_ns=0)
+    assert {agent_id: [one.session_id for one in some] for agent_id, some in took.items()} == {others[0].id: ["a", "b"]}
+    assert desk.db.read_now(agents.by_id, desk.agent.id).clock_offset_ns == MINUTE
 
 
 def test_two_sessions_that_return_after_each_other_three_times_are_clones(desk: Desk) -> None:
@@ -132,7 +166,8 @@ def test_old_takeovers_are_forgotten_but_for_the_newest_session(desk: Desk) -> N
         desk.hello(name, at_ns=NOON + minute * MINUTE)
     desk.db.write_now(takeovers.forget_old, before_ns=NOON + DAY)
     assert desk.db.read_now(takeovers.newest, desk.agent.id) == "c"
-    assert len(desk.db.read_now(takeovers.since, desk.agent.id, since_ns=0)) == 1
+    (left,) = desk.db.read_now(takeovers.since_of, [desk.agent.id], since_ns=0).values()
+    assert [one.session_id for one in left] == ["c"]
 
 
 def test_an_agent_is_heard_forward_in_time_only(desk: Desk) -> None:
