@@ -3,6 +3,7 @@
 `python -m tests.bench.streams_crowd FILE ADDRESS` reads identities from FILE (`streams` wrote them), connects
 them and then does what it is told, a word a line, each answered by a line of JSON: `count` and `report`,
 `send` and `rest` let batches flow or not, `beat` and `hush` heartbeats, `forget` drops what was counted, `end` ends it.
+How late this process itself was is reported as well: no time that it measures means less than that.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from sitewarden_collector.simulate.agent import SimulatedAgent
 from sitewarden_collector.simulate.load import Load
 from sitewarden_collector.simulate.scenario import Scenario
 
+LOOK_S = 0.02
+
 
 async def crowd(file: Path, address: str) -> None:
     root_pem, plan, parts, packed = pickle.loads(file.read_bytes())
@@ -34,6 +37,8 @@ async def crowd(file: Path, address: str) -> None:
     for agent in agents:
         agent.sending.clear()
     running = [asyncio.ensure_future(agent.run()) for agent in agents]
+    late_ms: list[float] = []
+    running.append(asyncio.ensure_future(_watch(late_ms)))
     loop = asyncio.get_running_loop()
     while (word := (await loop.run_in_executor(None, sys.stdin.readline)).strip()) not in ("", "end"):
         for agent in agents:
@@ -46,10 +51,20 @@ async def crowd(file: Path, address: str) -> None:
                     agent.beating = word == "beat"
                 case "forget":
                     agent.counts.forget()
-        told = report(agents) if word == "report" else count(agents)
+        if word == "forget":
+            late_ms.clear()
+        told = report(agents) | {"late_ms": sorted(late_ms)} if word == "report" else count(agents)
         print(json.dumps(told), flush=True)
     for task in running:
         task.cancel()
+
+
+async def _watch(late_ms: list[float]) -> None:
+    """Note how much later than asked a task goes on here."""
+    while True:
+        due_s = time.monotonic() + LOOK_S
+        await asyncio.sleep(LOOK_S)
+        late_ms.append(1000 * (time.monotonic() - due_s))
 
 
 def count(agents: list[SimulatedAgent]) -> dict[str, Any]:
