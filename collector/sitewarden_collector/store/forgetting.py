@@ -33,7 +33,7 @@ def forget(tx: Connection, table: Table, old: Callable[[FromClause], ColumnEleme
     """Delete rows of which `old` holds, `limit` at most; how many."""
     if tx.dialect.name != "postgresql":
         rows = table.alias("rows")
-        numbers = select(literal_column("rows.rowid")).select_from(rows).where(old(rows)).limit(limit)
+        numbers: Select[Any] = select(literal_column("rows.rowid")).select_from(rows).where(old(rows)).limit(limit)
         return tx.execute(delete(table).where(literal_column("rowid").in_(numbers))).rowcount
     gone = 0
     # A place is one of a partition alone, so the database says which there are.
