@@ -1,9 +1,9 @@
 """Work of one kind that is gathered while the writer is busy, and done together in its next transaction.
 
-What is given waits for the group before it, and until `pause_s` after that one began: few streams are served at once,
-and many share a commit. Should a group fail, each of its items is done alone, so that a bad one harms no other. What
-comes from one source stays together: its rows lie on the same pages, and it hears of all of them at once. Used from one
-event loop. Not here: what the work is.
+What is given waits for the group before it, and until `pause_s` after that one began, or longer where that one took
+long: few streams are served at once, and many share a commit. Should a group fail, each of its items is done alone, so
+that a bad one harms no other. What comes from one source stays together: its rows lie on the same pages, and it hears
+of all of them at once. Used from one event loop. Not here: what the work is.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from sqlalchemy import Connection
 from sitewarden_collector.store.engine import Database, damaged, in_doubt
 
 ITEMS_MAX = 256
-PAUSE_S = 0.01
+PAUSE_S, PAUSE_MAX_S = 0.01, 0.025
+SHARE = 3.0  # of what a group took, until the next one begins: the busier the writer is, the more share a commit
 
 Item = TypeVar("Item")
 T = TypeVar("T")
@@ -61,9 +62,11 @@ class Gathered(Generic[Item, T]):
         try:
             while self._waiting:
                 await asyncio.sleep(max(0.0, self._next_s - loop.time()))
-                self._next_s = loop.time() + self._pause_s
+                began_s = loop.time()
                 some = self._next()
                 results = await self._done([item for item, _ in some])
+                took_s = loop.time() - began_s
+                self._next_s = began_s + max(self._pause_s, min(SHARE * took_s, PAUSE_MAX_S))
                 for (_, settle), result in zip(some, results, strict=True):
                     settle(result)
                 if self._after is not None:
