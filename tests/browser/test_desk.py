@@ -61,7 +61,7 @@ def test_a_ticket_arrives_live_and_is_worked_on_until_it_is_solved(
     expect(page.locator("#evidence, .evidence").first).to_be_visible()
     _act(page, "Acknowledge")
     _in_course(page, "Acknowledged")
-    page.locator(".ticket-acts summary").click()
+    walk.open_more(page)
     page.get_by_role("button", name="Assign to somebody").click()
     page.locator("#assign select[name=to]").select_option("ada")
     page.locator("#assign button[type=submit]").click()

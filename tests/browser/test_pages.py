@@ -196,7 +196,7 @@ def test_no_page_complains_or_is_wider_than_a_phone(desk: Desk, browser: Browser
 
 
 def _open(page: Page, dialog: str) -> None:
-    page.locator(".ticket-acts summary").click()
+    walk.open_more(page)
     page.locator(f".ticket-acts .menu-box [data-opens={dialog}]").click()
 
 

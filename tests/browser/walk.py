@@ -10,13 +10,13 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyotp
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from sitewarden_collector.demo.stage import Stage
 from sitewarden_collector.services import accounts, passwords
@@ -156,6 +156,19 @@ def give_code(page: Page, code: str) -> None:
     page.wait_for_url(re.compile("/signin/code"))
     page.fill("input[name=code]", code)
     page.click("button:has-text('Go on')")
+
+
+def open_more(page: Page) -> None:
+    """Open what else can be done to a ticket. News that come between press and release take the click with them, as
+    they put another button in its place: then it is pressed again, as somebody at the desk would."""
+    menu = page.locator(".ticket-acts details.menu")
+    for _ in range(3):
+        if menu.get_attribute("open") is None:
+            menu.locator("summary").click()
+        with suppress(AssertionError):
+            expect(menu).to_have_attribute("open", "", timeout=2000)
+            return
+    raise AssertionError("the menu did not open")
 
 
 def picture(page: Page, name: str) -> None:

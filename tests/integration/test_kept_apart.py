@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,9 +80,9 @@ class Seeded:
 
 
 @pytest.fixture
-def db_url(tmp_path: Path) -> str:
+def db_url(tmp_path: Path, made_on_sqlite: Path) -> str:
     """One engine: who may see what is the same over both, and there are a thousand addresses."""
-    return f"sqlite:///{tmp_path / 'collector.db'}"
+    return f"sqlite:///{shutil.copyfile(made_on_sqlite, tmp_path / 'collector.db')}"
 
 
 def seed(db: Database) -> Seeded:
