@@ -1,10 +1,10 @@
 """What a million samples cost on the whole road: a real collector beside Prometheus and VictoriaMetrics, same samples.
 
-250 hosts, 40 series x 10 samples a push, stamps over six hours, so that hours are joined and peers compact. Ours comes
-by mutual TLS, as agents send it, into SQLite with full sync; theirs by remote write, Prometheus over mutual TLS,
-VictoriaMetrics over TLS. Who sends is another process and not counted. Processor time is the server process's own,
-until everything is acknowledged and evaluated, or until a peer has come to rest; what it spends in the same time at
-rest is taken off, for all alike. Ours joins hours every two minutes: not to count minutes of rest, its collector is
+250 hosts with a connection each, 40 series x 10 samples a push, stamps over six hours, so that hours are joined and
+peers compact. Ours comes by mutual TLS, as agents send it, into SQLite with full sync; theirs by remote write,
+Prometheus over mutual TLS, VictoriaMetrics over TLS. Who sends is not counted. Processor time is the server process's
+own, until everything is acknowledged and evaluated, or until a peer has come to rest; what it spends in the same time
+at rest is taken off, for all alike. Ours joins hours every two minutes: not to count minutes of rest, its collector is
 ended then and this process joins what is due, in the same steps. `python -m tests.bench ingest`; INGEST_TURNS=40 sends
 four million.
 """
