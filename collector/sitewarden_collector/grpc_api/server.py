@@ -30,7 +30,7 @@ _ADMISSION = (
     ("grpc.server.max_pending_requests_hard_limit", 200_000),
 )
 # The library measures a line with a ping behind what comes in. Where little comes at a time, as a heartbeat, that is a
-# quarter of its work; a large message is given room by its size all the same.
+# quarter of its work. What it is for, a wider window on a long and fast line, was not tried with a delay.
 _UNMEASURED = (("grpc.http2.bdp_probe", 0),)
 _COMMON = (*_ADMISSION, *_UNMEASURED, ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000))
 
