@@ -76,7 +76,7 @@ class ProbeResult(msgspec.Struct, frozen=True, tag="probe"):
 
 class Change(msgspec.Struct, frozen=True, tag="change"):
     """A change at the site: agent_started, reboot, clock_step, config, version, packages, process_restarted, shedding,
-    redaction_error. `detail` is what takes more than a line: a redacted diff."""
+    redaction_error, log_gone. `detail` is what takes more than a line: a redacted diff."""
 
     kind: str
     subject: str = ""
@@ -185,6 +185,10 @@ class FileMark(msgspec.Struct, frozen=True):
     already in the spool. `signature` is a hash over the first `signature_bytes` of the file, `before` one
     over what stands right before `offset`: another file that got the inode, or that was written anew, is told by them.
     `counted` are records before `offset` that were counted in a storm and not told yet: one stands for `count` of them.
+
+    Should the file be gone after a restart, the rest says what is known of it: `unread` bytes were seen and not told
+    yet (-1: some, in an archive), it was last written at `changed_ns`, and it was `left`: its path had led elsewhere
+    already, all of it had been read then and nothing came any more.
     """
 
     source: str
@@ -196,6 +200,9 @@ class FileMark(msgspec.Struct, frozen=True):
     signature_bytes: int = 0
     before: str = ""
     counted: tuple[LogEvent, ...] = ()
+    unread: int = 0
+    changed_ns: int = 0
+    left: bool = False
 
 
 class SiteNotice(msgspec.Struct, frozen=True):

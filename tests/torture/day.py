@@ -24,7 +24,7 @@ from pathlib import Path
 
 from sitewarden_agent.app import SPOOL
 from sitewarden_agent.clock import SystemClock
-from sitewarden_agent.model import Gap, LogEvent, RecordPart
+from sitewarden_agent.model import Change, Gap, LogEvent, RecordPart
 from sitewarden_agent.spool import Spool
 from tests.torture.day_files import DayFile, Written
 
@@ -67,6 +67,8 @@ class Report:
     torn: list[int] = field(default_factory=list)
     stray: list[str] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    """Files that were told as gone, though all that was seen of them had been read."""
     seconds: float = 0.0
 
     @property
@@ -87,7 +89,7 @@ class Report:
         )
         return (
             f"seed {self.seed}, {self.hours} hours: written {self.written}, stored {self.stored}, {wrong}, "
-            f"gaps told {kinds}; {self.kills} kills; {traps}; {self.seconds:.0f} s"
+            f"gaps told {kinds}, gone {len(self.gone)}; {self.kills} kills; {traps}; {self.seconds:.0f} s"
         )
 
 
@@ -227,6 +229,8 @@ class Day:
                     self._parts.setdefault((each.what.file_id, each.what.offset), []).append(each.what)
                 elif isinstance(each.what, Gap):
                     self.report.gaps.append(each.what.detail)
+                elif isinstance(each.what, Change) and each.what.kind == "log_gone":
+                    self.report.gone.append(f"{each.what.subject}: {each.what.before}")
 
     def _numbers(self) -> set[int]:
         return {int(found[1]) for parts in self._parts.values() if (found := _NUMBER.search(parts[-1].message))}

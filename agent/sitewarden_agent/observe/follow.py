@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from sitewarden_agent.clock import Clock
 from sitewarden_agent.config import Log
 from sitewarden_agent.model import FileMark, Gap, GapReason
-from sitewarden_agent.observe import discovery
+from sitewarden_agent.observe import discovery, gone
 from sitewarden_agent.observe.copies import is_copy, may_grow
 from sitewarden_agent.observe.finished import Finished
 from sitewarden_agent.observe.gathered import Gathered
-from sitewarden_agent.observe.logfile import FileCut, LogFile, Turn
+from sitewarden_agent.observe.logfile import LogFile
 from sitewarden_agent.observe.marks import done, is_done, known, marks_of_lives
 from sitewarden_agent.observe.packed import is_packed
 from sitewarden_agent.observe.records import Reader
@@ -34,9 +34,9 @@ from sitewarden_agent.observe.samefile import (
     start_of_last_line,
     where_is,
 )
+from sitewarden_agent.observe.turn import FileCut, Turn
 
-NANOSECONDS = 1_000_000_000
-BROKEN_REST_NS = 60 * NANOSECONDS
+BROKEN_REST_NS = 60_000_000_000
 """A file that something unforeseen happened with is left alone for so long."""
 
 
@@ -50,6 +50,7 @@ class Follower:
         self._clock = clock
         self._redact = redact
         self._reader = Reader.of(log, redact)
+        self._restored: dict[FileKey, list[tuple[int, FileMark]]] = {}
         self._live: dict[FileKey, LogFile] = {}
         self._ending: list[LogFile] = []
         self._named = discovery.Named(log)
@@ -85,7 +86,8 @@ class Follower:
                 self._gathered.forget(self.log.name, mark.file_id)
         allowed = tuple(mark for mark in marks if self._is_allowed(mark))
         empty: list[LogFile] = []
-        for key, lives in marks_of_lives(allowed).items():
+        self._restored = marks_of_lives(allowed)
+        for key, lives in self._restored.items():
             for born_ns, mark in lives[:-1]:  # cut since: the rest of such a life can only be in a copy
                 self._read_rest_in_a_copy(key, born_ns, mark=mark)
             born_ns, mark = lives[-1]
@@ -128,10 +130,9 @@ class Follower:
                     self._count_as_read(found)
                     return
                 file.close()
-        if mark.offset or mark.signature_bytes:
-            self._lost(
-                mark.path, f"it went away or was cut while the agent was not running; read up to byte {mark.offset}"
-            )
+        others = {key for key, lives in self._restored.items() if lives[-1][1] != mark} | {f.key for f in self.files}
+        if what := gone.said_of(mark, self._shown(mark.path), known=others, now_ns=self._clock.wall_ns()):
+            self._gathered.observe(what)
         self._gathered.forget(self.log.name, mark.file_id)
 
     # Looking for files.
@@ -239,6 +240,7 @@ class Follower:
             signature=Signature(mark.signature, mark.signature_bytes) if mark and signed else signature_of(descriptor),
             grown_ns=self._clock.monotonic_ns(),
             due_ns=0,
+            seen_size=os.fstat(descriptor).st_size,
         )
         if file.is_empty:
             file.beside = frozenset(found.key for found in rotations_after(path, changed_ns=0))

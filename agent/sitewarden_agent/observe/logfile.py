@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 
 from sitewarden_agent.model import FileMark, LogEvent, RecordPart
 from sitewarden_agent.observe.decoding import Assembling, Undecided, assembler_for, ends_lines_with_newline_bytes
+from sitewarden_agent.observe.gone import UNKNOWN
 from sitewarden_agent.observe.packed import Packed
-from sitewarden_agent.observe.records import Reader
+from sitewarden_agent.observe.records import Reader, first_line
 from sitewarden_agent.observe.samefile import (
     HEAD_BYTES,
     TAIL_BYTES,
@@ -35,6 +36,7 @@ from sitewarden_agent.observe.samefile import (
 from sitewarden_agent.observe.scanning.buffers import BLOCK_BYTES, block_buffer, read_into
 from sitewarden_agent.observe.scanning.scanner import Scanner
 from sitewarden_agent.observe.scanning.skim import skim
+from sitewarden_agent.observe.turn import FileCut, Head, Turn
 from sitewarden_alerting.reading.lines import Assembler, Record
 
 TURN_BYTES = 128 * 1024
@@ -49,30 +51,6 @@ LINGER_RENAMED_NS = 3_600_000_000_000
 """How long a file that its path no longer leads to is held after its last byte: its writer may still have it open."""
 LINE_SILENCE_NS = 1_000_000_000
 """A last line without its end is told after this long; should more follow, the whole line follows too."""
-
-
-class FileCut(Exception):
-    """The file was cut, or cut and written anew: what was read is no longer in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What one turn gave. `again_ns`: when the next is due without further bytes (0: now; None: no need); `bytes_taken`
-    became records: of a block that was searched that is little."""
-
-    events: tuple[LogEvent, ...]
-    mark: FileMark
-    bytes_read: int
-    again_ns: int | None
-    bytes_taken: int = 0
-
-
-@dataclass(slots=True)
-class _Head:
-    """The HEAD that was sent of the record at `offset`. `text` is None when it was sent before a restart."""
-
-    offset: int
-    text: str | None
 
 
 @dataclass(slots=True)
@@ -110,10 +88,16 @@ class LogFile:
     torn: str = ""
     """Why the rest could not be read of an archive."""
     position: int = field(init=False)
+    left: bool = False
+    """Its path led elsewhere when it was read to its end, and nothing came since."""
+    _late: bool = field(init=False, default=False)
+    """Something came after that: its writer still has it."""
+    _told: int = field(init=False, default=0)
+    """Everything up to here was judged, though its record may still be open."""
     _sure_size: int = field(init=False, default=0)
     """How large the file was when it was last sure to be the one that is read."""
     _assembler: Assembling = field(init=False)
-    _head: _Head | None = field(init=False, default=None)
+    _head: Head | None = field(init=False, default=None)
     _tail: bytes = field(init=False, default=b"")
     _hashed: tuple[int, str] = field(init=False, default=(0, ""))
     _packed: Packed | None = field(init=False, default=None)
@@ -122,7 +106,7 @@ class LogFile:
         self.position = self.offset
         self._assembler = assembler_for(self.encoding, self.offset, joins=self.reader.form.joins)
         if self.head_sent:
-            self._head = _Head(self.offset, None)
+            self._head = Head(self.offset, None)
         self.given = self.mark
 
     @property
@@ -205,6 +189,7 @@ class LogFile:
                 self.encoding, self._assembler = self._assembler.settled
         events = [self._closed(record, wall_ns) for record in records]
         again_ns = 0 if size == most else self._at_the_end(events, now_ns, wall_ns)
+        self.left = self._is_left(size, again_ns)
         taken = sum(record.end - record.offset for record in records) if scanner is not None else size
         return self._done(events, size, again_ns=again_ns, taken=taken)
 
@@ -324,14 +309,22 @@ class LogFile:
             events.append(self._closed(record, wall_ns))
             pending = None
         if pending is not None:
-            events.append(self._heading(_first_line(pending), wall_ns))
+            events.append(self._heading(first_line(pending), wall_ns))
+            if not partial and (self._head is None or self._head.text == pending.text):
+                self._told = self.position
             return self.grown_ns + (LINE_SILENCE_NS if partial else RECORD_SILENCE_NS)
         if partial:
             if silent_ns < LINE_SILENCE_NS:
                 return self.grown_ns + LINE_SILENCE_NS
             if self._head is None or self._head.offset != self._assembler.resume_offset:
                 events.append(self._heading(self._partial_record(), wall_ns))
+                self._told = self.position
         return None
+
+    def _is_left(self, size: int, again_ns: int | None) -> bool:
+        """After a turn that read `size` bytes."""
+        self._late = self.ending and (self._late or (self.left and size > 0))
+        return self.ending and again_ns is None and not self._late
 
     def _partial_record(self) -> Record | None:
         """The unterminated last line as a record of its own, without taking it from the assembler."""
@@ -347,7 +340,7 @@ class LogFile:
             return None
         event = self._event(record, RecordPart.HEAD, wall_ns)
         if event is not None:
-            self._head = _Head(record.offset, record.text)
+            self._head = Head(record.offset, record.text)
         return event
 
     def _closed(self, record: Record, wall_ns: int) -> LogEvent | None:
@@ -381,7 +374,16 @@ class LogFile:
             signature=self.signature.text,
             signature_bytes=self.signature.size,
             before=self._before(offset),
+            unread=self._untold(offset),
+            changed_ns=self.seen_changed_ns,
+            left=self.left,
         )
+
+    def _untold(self, offset: int) -> int:
+        """How many bytes after `offset` were seen and not told yet."""
+        if self._packed is not None:
+            return 0 if self.left else UNKNOWN
+        return max(0, self.seen_size - max(offset, self._told))
 
     def _before(self, offset: int) -> str:
         """The hash of what stands before `offset`, of the very bytes that were read where they are still here."""
@@ -392,9 +394,3 @@ class LogFile:
                 text = "" if self._packed is not None else hash_before(self.descriptor, offset)
             self._hashed = (offset, text)
         return self._hashed[1]
-
-
-def _first_line(record: Record) -> Record:
-    if record.lines == 1:
-        return record
-    return Record(record.offset, record.end, record.text.partition("\n")[0], 1, 0)

@@ -171,3 +171,10 @@ def _memories(redact: Callable[[str], str]) -> Memories:
     if _known is None or _known[0] is not redact:
         _known = (redact, Memories())
     return _known[1]
+
+
+def first_line(record: Record) -> Record:
+    """The record's first line as a record of its own."""
+    if record.lines == 1:
+        return record
+    return Record(record.offset, record.end, record.text.partition("\n")[0], 1, 0)

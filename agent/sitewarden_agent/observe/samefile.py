@@ -27,6 +27,7 @@ _CANDIDATES = 200
 # What rotation puts behind a name or before its ending: .1  -20261123  .2026-11-23-10  .old  .1.gz
 _ROTATED = re.compile(r"[.\-_](?:\d[\d.\-_T:]*|old|bak|prev|save)")
 
+_NUMBER = re.compile(r"\d+")
 _ROTATED_AT_END = re.compile(_ROTATED.pattern + r"\Z")
 
 
@@ -98,6 +99,12 @@ def is_rotation_of(name: str, live: str) -> bool:
     return False
 
 
+def _is_named_after(name: str, other: str) -> bool:
+    """Whether the two differ in numbers alone, or in what rotation adds: 0.log, 1.log, 0.log.20261123-101500."""
+    name, other = (_NUMBER.sub("0", each) for each in (name, other))
+    return name == other or is_rotation_of(name, other)
+
+
 def _base(name: str) -> str:
     """The name that rotation began with, when `name` is one that it made: app.log of app.log.1."""
     stem, ending = os.path.splitext(name)
@@ -130,10 +137,12 @@ class Found:
     size: int
 
 
-def by_inode(directory: str, key: FileKey, *, signature: Signature) -> str | None:
-    """The path in `directory` under which that file lives now."""
+def by_inode(directory: str, key: FileKey, *, signature: Signature, like: str = "") -> str | None:
+    """The path in `directory` under which that file lives now; with `like` only one that is named after that."""
     with contextlib.suppress(OSError), os.scandir(directory) as entries:
         for entry in entries:
+            if like and not _is_named_after(entry.name, like):
+                continue
             if entry.inode() == key.inode and not is_packed(entry.name):
                 with contextlib.suppress(OSError):
                     if FileKey.of(entry.stat()) == key and signature.matches(_head(entry.path)):
@@ -156,12 +165,19 @@ def holds(path: str, *, key: FileKey, signature: Signature, size: int, tail: byt
 
 
 def where_is(mark: FileMark, key: FileKey) -> Iterator[str]:
-    """Where the very file of a mark is now, if it still is: at its path, or under another name beside it."""
+    """Where the very file of a mark is now, if it still is: at its path, or under another name beside it.
+
+    Where its path is a link, also beside what that leads to now. That folder the configuration does not name, so there
+    it must be named after what the link leads to, and the mark must know how it begins.
+    """
     signature = Signature(mark.signature, mark.signature_bytes)
     if holds(mark.path, key=key, signature=signature, size=mark.offset, before=mark.before):
         yield mark.path
         return
     found = by_inode(os.path.dirname(mark.path), key, signature=signature)
+    if found is None and signature.size and os.path.islink(mark.path):
+        folder, name = os.path.split(os.path.realpath(mark.path))
+        found = by_inode(folder, key, signature=signature, like=name)
     if found is not None and holds(found, key=key, signature=signature, size=mark.offset, before=mark.before):
         yield found
 
@@ -224,14 +240,14 @@ def rotations_after(path: str, *, changed_ns: int) -> list[Found]:
 
 
 def _rotations(path: str) -> Iterator[str]:
-    """Files beside `path` that rotation may have made of it, the newest first."""
-    live = Path(path)
+    """Files that rotation may have made of `path`, beside it or beside what it leads to, the newest first."""
     found: list[tuple[int, str]] = []
-    with contextlib.suppress(OSError), os.scandir(live.parent) as entries:
-        for entry in entries:
-            if is_rotation_of(entry.name, live.name):
-                with contextlib.suppress(OSError):
-                    found.append((entry.stat().st_mtime_ns, entry.path))
+    for live in map(Path, dict.fromkeys((path, os.path.realpath(path) if os.path.islink(path) else path))):
+        with contextlib.suppress(OSError), os.scandir(live.parent) as entries:
+            for entry in entries:
+                if is_rotation_of(entry.name, live.name):
+                    with contextlib.suppress(OSError):
+                        found.append((entry.stat().st_mtime_ns, entry.path))
     for _, candidate in sorted(found, reverse=True)[:_CANDIDATES]:
         yield candidate
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sitewarden_agent.config import Log
 from sitewarden_agent.errors import Transient
-from sitewarden_agent.model import FileMark, Gap, LogEvent, Observation, RecordPart
+from sitewarden_agent.model import Change, FileMark, Gap, LogEvent, Observation, RecordPart
 from sitewarden_agent.observe.tail import Tail
 
 
@@ -150,6 +150,10 @@ class Site:
 
     def gaps(self) -> list[Gap]:
         return [seen.what for seen in self.store.observations if isinstance(seen.what, Gap)]
+
+    def softly_told(self) -> list[Change]:
+        """Files that were gone, though all that had been seen of them was read."""
+        return [seen.what for seen in self.store.observations if isinstance(seen.what, Change)]
 
     def parts(self) -> list[tuple[str, str]]:
         return [(event.part.value, event.message) for event in self.events()]
