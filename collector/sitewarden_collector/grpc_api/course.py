@@ -1,67 +1,27 @@
-"""The batches of one upload stream: read ahead, decoded, handed to the writer with those of all streams, acknowledged.
+"""The batches of one upload stream: read ahead, handed to the writer with those of all streams, acknowledged.
 
 Two tasks serve a stream. One listens: it reads as many batches ahead as the agent has credits for and no faster than
 its allowance lets it. The other speaks: what was committed together is acknowledged together. Answers keep the order of
-the batches. Not here: the hello (`intake`), what a batch means (`wire`, `services.intake`).
+the batches. Not here: the hello (`intake`), those of all streams together (`batches`), what a batch means (`wire`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from functools import partial
 
 from sitewarden_collector.errors import Refused
 from sitewarden_collector.grpc_api import replies, wire
+from sitewarden_collector.grpc_api.batches import Batches, Read
 from sitewarden_collector.grpc_api.conversation import Conversation, forget, parse
 from sitewarden_collector.grpc_api.front import Front, Stream
-from sitewarden_collector.services import intake
-from sitewarden_collector.services.intake import FOR_GOOD, Accepted, Decoded, Sent
-from sitewarden_collector.store.gathering import Gathered
-from sitewarden_collector.store.samples import RawBlock, Told
-from sitewarden_collector.telemetry import Telemetry
-from sitewarden_protos.v1.intake_pb2 import Batch, BatchAck, BatchRefused, UploadRequest, UploadResponse
+from sitewarden_collector.services.intake import FOR_GOOD, Accepted
+from sitewarden_protos.v1.intake_pb2 import BatchAck, BatchRefused, UploadRequest, UploadResponse
 
-SMALL_BODY_BYTES = 65_536  # decoded on the event loop; a larger one must not hold up the others
+SMALL_BODY_BYTES = 65_536  # a larger one is decoded by itself: it must not hold up the others
 
 _log = logging.getLogger("sitewarden.intake")
-
-
-class Tally:
-    """What was taken in, counted for all streams; handed to telemetry once a group: each count takes a lock."""
-
-    def __init__(self, telemetry: Telemetry) -> None:
-        self._telemetry = telemetry
-        self.bytes = self.stored = self.repeated = self.observations = self.sample_bytes = 0
-
-    def add(self, decoded: Decoded) -> None:
-        self.stored += 1
-        self.observations += len(decoded.arrived)
-        for item in decoded.arrived:
-            if isinstance(item.what, RawBlock):
-                self.sample_bytes += len(item.what.block)
-
-    def hand_over(self) -> None:
-        to = self._telemetry
-        to.batch_bytes.inc(self.bytes)
-        to.observations.inc(self.observations)
-        to.sample_bytes.inc(self.sample_bytes)
-        to.batches.labels("stored").inc(self.stored)
-        to.batches.labels("repeat").inc(self.repeated)
-        self.bytes = self.stored = self.repeated = self.observations = self.sample_bytes = 0
-
-
-class Batches:
-    """The batches of all streams on their way to the writer."""
-
-    def __init__(self, front: Front) -> None:
-        self.tally = Tally(front.telemetry)
-        together = partial(intake.accept_all, told=Told())
-        self._gathered: Gathered[Sent, Accepted | Refused] = Gathered(front.db, together, after=self.tally.hand_over)
-
-    def give(self, sent: Sent, settle: Callable[[Accepted | Refused | Exception], None]) -> None:
-        self._gathered.give(sent.agent_id + sent.batch.epoch, sent, settle)
 
 
 class Course:
@@ -124,78 +84,56 @@ class Course:
 
     async def _listen(self) -> None:
         front = self._front
-        limits = front.config.limits
+        credits = front.config.limits.credits
         allowance = front.allowance()
         while True:
             raw = await self._talk.read()
             if raw is None or self._is_over():
                 return
-            wait_s = allowance.take(len(raw), now_s=front.clock.monotonic_s())
+            began_s = front.clock.monotonic_s()
+            wait_s = allowance.take(len(raw), now_s=began_s)
             if wait_s > 0:
                 await front.clock.sleep(wait_s)  # what is not read is not sent: only this agent waits
-            await self._take(raw)
+                began_s = front.clock.monotonic_s()
+            read = self._read(raw, began_s)
+            if read.batch.body_bytes > SMALL_BODY_BYTES:
+                await asyncio.to_thread(read.decoded)
+                if self._is_over():
+                    return
+            self._under_way += 1
+            self._batches.give(read, partial(self._settled, read))
             # A large one has the stream for itself, so that nobody makes much out of credits.
-            await self._settle(1 if len(raw) > SMALL_BODY_BYTES else limits.credits)
+            await self._settle(1 if len(raw) > SMALL_BODY_BYTES else credits)
 
-    async def _take(self, raw: bytes) -> None:
+    def _read(self, raw: bytes, began_s: float) -> Read:
         front = self._front
-        began_s = front.clock.monotonic_s()
         self._batches.tally.bytes += len(raw)
         request = parse(UploadRequest, raw)
-        if request.WhichOneof("step") != "batch":
+        if not request.HasField("batch"):
             raise Refused("MALFORMED", "after the hello only batches are expected")
         batch = request.batch
-        now_ns = front.clock.now_ns()
-        try:
-            decoded = await self._decode(batch, len(raw), now_ns=now_ns)
-        except Refused as why:
-            if why.reason not in FOR_GOOD:
-                raise
-            await self._settle(1)
-            if not self._is_over():
-                await self._pass_over(batch, why)
-            return
-        if not self._is_over():
-            self._under_way += 1
-            sent = Sent(self._stream.caller.agent_id, decoded, now_ns)
-            self._batches.give(sent, partial(self._settled, decoded, began_s))
-
-    async def _decode(self, batch: Batch, size: int, *, now_ns: int) -> Decoded:
-        limits = self._front.config.limits
-        if size > limits.max_batch_bytes:
-            raise Refused("TOO_LARGE", f"a batch of {size} bytes; {limits.max_batch_bytes} are allowed, split it")
-        offset_ns = self._front.live.offsets_ns.get(self._stream.caller.agent_id, 0)
-        decode = partial(
-            wire.decode, batch, epoch=self._epoch, limits=limits, received_ns=now_ns, clock_offset_ns=offset_ns
+        agent_id = self._stream.caller.agent_id
+        return Read(
+            agent_id,
+            self._epoch,
+            *wire.key_of(batch),
+            batch,
+            len(raw),
+            front.clock.now_ns(),
+            front.live.offsets_ns.get(agent_id, 0),
+            front.config.limits,
+            began_s,
         )
-        if batch.body_bytes <= SMALL_BODY_BYTES:
-            return decode()
-        return await asyncio.to_thread(decode)
 
-    async def _pass_over(self, batch: Batch, why: Refused) -> None:
-        seq, previous_seq = wire.key_of(batch)
-        await self._front.db.run(
-            intake.pass_over,
-            self._stream.caller.agent_id,
-            epoch=self._epoch,
-            seq=seq,
-            previous_seq=previous_seq,
-            now_ns=self._front.clock.now_ns(),
-        )
-        self._refuse(seq, why)
-
-    def _settled(self, decoded: Decoded, began_s: float, result: Accepted | Refused | Exception) -> None:
+    def _settled(self, read: Read, result: Accepted | Refused | Exception) -> None:
         self._under_way -= 1
         self._room.set()
         if isinstance(result, Accepted):
-            self._front.live.hear(self._stream.caller.agent_id, now_ns=self._front.clock.now_ns())
-            if result.repeat:
-                self._batches.tally.repeated += 1
-            else:
-                self._batches.tally.add(decoded)
-            self._acknowledge(result.through_seq, began_s)
+            self._front.live.hear(read.agent_id, now_ns=self._front.clock.now_ns())
+            self._batches.tally.add(result)
+            self._acknowledge(result.through_seq, read.began_s)
         elif isinstance(result, Refused) and result.reason in FOR_GOOD and self._why is None:
-            self._refuse(decoded.seq, result)
+            self._refuse(read.seq, result)
         else:
             self._why = self._why or result
         self._wake()

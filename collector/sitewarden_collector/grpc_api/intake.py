@@ -6,9 +6,10 @@ import logging
 
 from sitewarden_collector.errors import Refused
 from sitewarden_collector.grpc_api import replies, wire
+from sitewarden_collector.grpc_api.batches import Batches
 from sitewarden_collector.grpc_api.caller import Context, caller_of
 from sitewarden_collector.grpc_api.conversation import Conversation, parse
-from sitewarden_collector.grpc_api.course import Batches, Course
+from sitewarden_collector.grpc_api.course import Course
 from sitewarden_collector.grpc_api.front import Front, Stream
 from sitewarden_collector.grpc_api.greeting import enter
 from sitewarden_collector.pki import Identity

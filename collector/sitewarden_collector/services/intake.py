@@ -7,8 +7,8 @@ follows with a cursor of its own (law 3).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection
 
@@ -18,14 +18,13 @@ from sitewarden_collector.services.inventories import differences
 from sitewarden_collector.store import agents, inventories, observations, samples, spools
 from sitewarden_collector.store.observations import Arrived, Filed
 from sitewarden_collector.store.samples import RawBlock, Schema, Told
-from sitewarden_collector.store.spools import Claim, Head
+from sitewarden_collector.store.spools import Head, Verdict
 
 FOR_GOOD = ("MALFORMED", "TOO_LARGE")
 """Reasons to refuse a batch that will never be stored: the next one follows it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """One batch, decoded and bounded by the edge, its times corrected."""
 
     epoch: str
@@ -34,22 +33,40 @@ class Decoded:
     arrived: tuple[Arrived, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Unreadable(NamedTuple):
+    """One batch that the edge could not decode, and why it is refused for good."""
+
+    epoch: str
+    seq: int
+    previous_seq: int
+    why: Refused
+
+
+class Sent(NamedTuple):
     """One batch, the agent that sent it, and when it was received."""
 
     agent_id: str
-    batch: Decoded
+    batch: Decoded | Unreadable
     received_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Offered(Protocol):
+    """A batch that is decoded where it is stored."""
+
+    agent_id: str
+    received_ns: int
+
+    def decoded(self) -> Decoded | Unreadable:
+        """What it says; the same each time."""
+
+
+class Accepted(NamedTuple):
     """`through_seq` is committed with everything before it; a repeat stored nothing new."""
 
     through_seq: int
     repeat: bool
     observations: int
+    sample_bytes: int
 
 
 def accept(tx: Connection, agent_id: str, *, batch: Decoded, now_ns: int) -> Accepted:
@@ -60,6 +77,11 @@ def accept(tx: Connection, agent_id: str, *, batch: Decoded, now_ns: int) -> Acc
     return answer
 
 
+def accept_offered(tx: Connection, offered: Sequence[Offered], told: Told) -> list[Accepted | Refused]:
+    """`accept_all` of what the edge has not decoded yet."""
+    return accept_all(tx, [Sent(one.agent_id, one.decoded(), one.received_ns) for one in offered], told)
+
+
 def accept_all(tx: Connection, sent: Sequence[Sent], told: Told) -> list[Accepted | Refused]:
     """Store batches exactly once, those of one spool in the order in which they stand here; what came of each.
 
@@ -68,28 +90,27 @@ def accept_all(tx: Connection, sent: Sequence[Sent], told: Told) -> list[Accepte
     stay.
     """
     keys = {(one.agent_id, one.batch.epoch) for one in sent}
-    asked = {(one.agent_id, block.schema_id) for one in sent for block in _blocks(one.batch.arrived)}
+    blocks = [_blocks(one.batch) for one in sent]
+    asked = {(one.agent_id, block.schema_id) for one, its in zip(sent, blocks, strict=True) for block in its}
     now_ns = max(one.received_ns for one in sent)
     while True:
         heads = spools.hold(tx, keys)
         fresh = told.read(tx, asked)
         new: dict[tuple[str, str], Schema] = {}
         filed: list[Filed] = []
-        answers = [_judge(one, heads.get((one.agent_id, one.batch.epoch)), told, new, filed) for one in sent]
+        answers = [
+            _judge(one, its, heads.get((one.agent_id, one.batch.epoch)), told, new, filed)
+            for one, its in zip(sent, blocks, strict=True)
+        ]
         if spools.begin(tx, heads.values(), now_ns=now_ns):
             break
     spools.move(tx, heads.values())
     observations.add_all(tx, filed, fresh=fresh)
-    for one, answer in zip(sent, answers, strict=True):
-        if isinstance(answer, Accepted) and not answer.repeat:
-            _keep(tx, one)
+    for one, its, answer in zip(sent, blocks, answers, strict=True):
+        stored = isinstance(answer, Accepted) and not answer.repeat
+        if stored and isinstance(one.batch, Decoded) and len(its) < len(one.batch.arrived):
+            _keep(tx, one.agent_id, one.batch, now_ns=one.received_ns)
     return answers
-
-
-def pass_over(tx: Connection, agent_id: str, *, epoch: str, seq: int, previous_seq: int, now_ns: int) -> None:
-    """Let the next batch follow one that is refused for good; raises Refused (OUT_OF_ORDER)."""
-    claim = spools.pass_over(tx, agent_id, epoch, seq=seq, previous_seq=previous_seq, now_ns=now_ns)
-    _check_order(claim, seq=seq, previous_seq=previous_seq)
 
 
 def note(tx: Connection, agent_id: str, what: What, *, now_ns: int) -> None:
@@ -97,14 +118,19 @@ def note(tx: Connection, agent_id: str, what: What, *, now_ns: int) -> None:
     agent = agents.by_id(tx, agent_id)
     epoch = spools.COLLECTOR_EPOCH
     before = spools.last_seq(tx, agent_id, epoch)
-    claim = spools.claim(tx, agent_id, epoch, seq=before + 1, previous_seq=before, now_ns=now_ns)
-    _check_order(claim, seq=before + 1, previous_seq=before)
-    arrived = [Arrived(0, now_ns, what)]
-    observations.add(tx, agent, epoch=epoch, seq=before + 1, arrived=arrived, received_ns=now_ns)
+    noted = Decoded(epoch, before + 1, before, (Arrived(0, now_ns, what),))
+    claim = spools.claim(tx, agent_id, epoch, seq=noted.seq, previous_seq=before, now_ns=now_ns)
+    _check_order(claim.verdict, noted, claim.last_seq)
+    observations.add(tx, agent, epoch=epoch, seq=noted.seq, arrived=noted.arrived, received_ns=now_ns)
 
 
 def _judge(
-    one: Sent, head: Head | None, told: Told, new: dict[tuple[str, str], Schema], filed: list[Filed]
+    one: Sent,
+    blocks: Sequence[RawBlock],
+    head: Head | None,
+    told: Told,
+    new: dict[tuple[str, str], Schema],
+    filed: list[Filed],
 ) -> Accepted | Refused:
     """What is to become of a batch: its spool moves; what is to be written goes into `filed`, schemas into `new`."""
     batch = one.batch
@@ -112,46 +138,49 @@ def _judge(
     if head is None:
         return Refused("UNKNOWN_AGENT", f"agent {one.agent_id} is not known here; enrol it again with a new token")
     try:
-        if head.follows(seq, previous_seq=previous_seq):
-            new |= _check_schemas(one.agent_id, batch.arrived, told, new)
+        if isinstance(batch, Unreadable):
+            _check_order(head.pass_over(seq, previous_seq=previous_seq), batch, head.last_seq)
+            return batch.why
+        if blocks and head.follows(seq, previous_seq=previous_seq):
+            _check_schemas(one.agent_id, blocks, told, new)
         verdict = head.claim(seq, previous_seq=previous_seq, now_ns=one.received_ns)
-        _check_order(Claim(verdict, head.last_seq), seq=seq, previous_seq=previous_seq)
+        _check_order(verdict, batch, head.last_seq)
     except Refused as why:
         if why.reason in FOR_GOOD:
             head.pass_over(seq, previous_seq=previous_seq)
         return why
     if verdict == "repeat":
-        return Accepted(head.last_seq, repeat=True, observations=0)
-    seen = [item for item in batch.arrived if not isinstance(item.what, Inventory)]
+        return Accepted(head.last_seq, repeat=True, observations=0, sample_bytes=0)
+    seen = batch.arrived
+    if len(blocks) < len(seen):
+        seen = tuple([item for item in seen if not isinstance(item.what, Inventory)])
     filed.append(Filed(head.customer_id, head.site_id, head.agent_id, head.epoch, seq, one.received_ns, seen))
-    return Accepted(seq, repeat=False, observations=len(batch.arrived))
+    return Accepted(seq, False, len(batch.arrived), sum([len(block.block) for block in blocks]))
 
 
-def _keep(tx: Connection, one: Sent) -> None:
+def _keep(tx: Connection, agent_id: str, batch: Decoded, *, now_ns: int) -> None:
     """An inventory is no event: it is kept for itself, and what differs from the one before is noted as changes."""
-    for item in one.batch.arrived:
+    for item in batch.arrived:
         if isinstance(item.what, Inventory):
-            agent = agents.by_id(tx, one.agent_id)
+            agent = agents.by_id(tx, agent_id)
             before = inventories.tell(tx, agent, item.what, at_ns=item.wall_ns)
             for change in differences(before, item.what) if before is not None else ():
-                note(tx, agent.id, change, now_ns=one.received_ns)
+                note(tx, agent.id, change, now_ns=now_ns)
 
 
-def _check_order(claim: Claim, *, seq: int, previous_seq: int) -> None:
-    if claim.verdict == "ahead":
+def _check_order(verdict: Verdict, batch: Decoded | Unreadable, last_seq: int) -> None:
+    if verdict == "ahead":
         raise Refused(
             "OUT_OF_ORDER",
-            f"batch {seq} says that it follows {previous_seq}, but the last one stored is {claim.last_seq}: "
-            f"send the one that follows {claim.last_seq}",
+            f"batch {batch.seq} says that it follows {batch.previous_seq}, but the last one stored is {last_seq}: "
+            f"send the one that follows {last_seq}",
         )
 
 
-def _check_schemas(
-    agent_id: str, arrived: Iterable[Arrived], told: Told, new: Mapping[tuple[str, str], Schema]
-) -> dict[tuple[str, str], Schema]:
+def _check_schemas(agent_id: str, blocks: Sequence[RawBlock], told: Told, new: dict[tuple[str, str], Schema]) -> None:
     """A schema is told once and its blocks hold that for ever: a stored one that does not could never be read again.
-    Returns those that this batch tells; raises Refused (MALFORMED)."""
-    sent = [(block, samples.schema(block.series) if block.series else None) for block in _blocks(arrived)]
+    Puts those that a batch tells into `new`; raises Refused (MALFORMED)."""
+    sent = [(block, samples.schema(block.series) if block.series else None) for block in blocks]
     telling = {(agent_id, block.schema_id): schema for block, schema in sent if schema is not None}
     for block, its_own in sent:
         key = (agent_id, block.schema_id)
@@ -165,8 +194,10 @@ def _check_schemas(
                 "MALFORMED",
                 f"schema {block.schema_id} has {schema.width} series, its block has {len(block.last)} columns",
             )
-    return telling
+    new |= telling
 
 
-def _blocks(arrived: Iterable[Arrived]) -> list[RawBlock]:
-    return [item.what for item in arrived if isinstance(item.what, RawBlock)]
+def _blocks(batch: Decoded | Unreadable) -> list[RawBlock]:
+    return (
+        [item.what for item in batch.arrived if isinstance(item.what, RawBlock)] if isinstance(batch, Decoded) else []
+    )

@@ -39,6 +39,7 @@ from sitewarden_collector.store import bulk, forgetting, zipped
 from sitewarden_collector.store.agents import Agent
 from sitewarden_collector.store.base import Id, Ns, metadata
 from sitewarden_collector.store.kept_samples import Around, needed
+from sitewarden_collector.store.newest import looked_up
 from sitewarden_protos import blocks as codec
 
 SERIES_BYTES_MAX = 1 << 26  # of a schema, far more than any batch holds
@@ -207,7 +208,9 @@ def add_all(tx: Connection, placed: Sequence[Placed], *, fresh: Collection[str])
     bulk.insert_new(tx, schemas, _TOLD, [(*key, data) for key, data in sorted(told.items())])
     bulk.insert(tx, blocks, _PLACED, rows)
     # What is sent again after a restore is not the newest.
-    newest = [(*key, site_id, at_ns, _numbers(numbers)) for key, (site_id, at_ns, numbers) in sorted(last.items())]
+    ordered = sorted(last)
+    numbers = looked_up([last[key][2] for key in ordered])
+    newest = [(*key, *last[key][:2], _numbers(its)) for key, its in zip(ordered, numbers, strict=True)]
     bulk.upsert(tx, last_values, _LAST, newest, newest_by="at_ns")
     for agent_id in _talkative(tx, fresh):
         _keep_newest(tx, agent_id)
@@ -341,9 +344,9 @@ def _text(series: Sequence[Series]) -> bytes:
     return msgspec.json.encode(series)
 
 
-def _numbers(numbers: Sequence[float]) -> str:
+def _numbers(numbers: list[float]) -> str:
     """What is no number, infinite ones included, becomes null."""
-    return msgspec.json.encode(tuple(numbers)).decode()
+    return msgspec.json.encode(numbers).decode()
 
 
 def _digest(text: bytes) -> bytes:

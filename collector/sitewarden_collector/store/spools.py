@@ -8,7 +8,7 @@ writers commit never matters.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -147,14 +147,12 @@ def move(tx: Connection, heads: Iterable[Head]) -> None:
 
 def claim(tx: Connection, agent_id: str, epoch: str, *, seq: int, previous_seq: int, now_ns: int) -> Claim:
     """Take the batch `seq`, which follows `previous_seq`, for this transaction alone."""
-    return _alone(
-        tx, agent_id, epoch, lambda head: head.claim(seq, previous_seq=previous_seq, now_ns=now_ns), now_ns=now_ns
-    )
-
-
-def pass_over(tx: Connection, agent_id: str, epoch: str, *, seq: int, previous_seq: int, now_ns: int) -> Claim:
-    """`Head.pass_over` of one spool."""
-    return _alone(tx, agent_id, epoch, lambda head: head.pass_over(seq, previous_seq=previous_seq), now_ns=now_ns)
+    while True:
+        head = hold(tx, [(agent_id, epoch)])[agent_id, epoch]
+        verdict = head.claim(seq, previous_seq=previous_seq, now_ns=now_ns)
+        if begin(tx, [head], now_ns=now_ns):
+            move(tx, [head])
+            return Claim(verdict, head.last_seq)
 
 
 def last_seq(tx: Connection, agent_id: str, epoch: str) -> int:
@@ -201,15 +199,6 @@ def lag(tx: Connection) -> tuple[int, int]:
     """How many spools wait for evaluation, and since when the longest does (ns; 0: none waits)."""
     row = tx.execute(select(func.count(), func.min(spools.c.last_ns)).select_from(spools).where(_UNEVALUATED)).one()
     return int(row[0]), int(row[1] or 0)
-
-
-def _alone(tx: Connection, agent_id: str, epoch: str, claim: Callable[[Head], Verdict], *, now_ns: int) -> Claim:
-    while True:
-        head = hold(tx, [(agent_id, epoch)])[agent_id, epoch]
-        verdict = claim(head)
-        if begin(tx, [head], now_ns=now_ns):
-            move(tx, [head])
-            return Claim(verdict, head.last_seq)
 
 
 def _held(tx: Connection, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Head]:

@@ -17,9 +17,11 @@ from sitewarden_collector.config import Retention
 from sitewarden_collector.errors import DatabaseBusy, Refused
 from sitewarden_collector.services import actions as asking
 from sitewarden_collector.services import intake, retention
+from sitewarden_collector.services.intake import Sent, Unreadable
 from sitewarden_collector.store import actions, observations, samples, spools, tracks
 from sitewarden_collector.store.base import tables
 from sitewarden_collector.store.engine import Database
+from sitewarden_collector.store.samples import Told
 from tests import cast
 from tests.cast import EPOCH, NOON, SECOND
 
@@ -72,7 +74,11 @@ def test_a_new_spool_may_begin_only_at_its_beginning(db: Database) -> None:
 
 
 def _pass(db: Database, agent_id: str, seq: int, previous_seq: int) -> None:
-    db.write_now(intake.pass_over, agent_id, epoch=EPOCH, seq=seq, previous_seq=previous_seq, now_ns=NOON)
+    unreadable = Unreadable(EPOCH, seq, previous_seq, Refused("MALFORMED", "cannot be read"))
+    (answer,) = db.write_now(intake.accept_all, [Sent(agent_id, unreadable, NOON)], Told())
+    assert isinstance(answer, Refused)
+    if answer is not unreadable.why:
+        raise answer
 
 
 def test_what_was_under_way_behind_a_batch_refused_for_good_can_follow_it(db: Database) -> None:
