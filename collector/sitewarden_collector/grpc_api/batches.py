@@ -1,8 +1,7 @@
 """The batches of all streams on their way to the writer: gathered as they were read, decoded where they are stored.
 
-Decoding on the writer's thread keeps the event loop for what has to be there at once, and what is done to hundreds of
-batches one after the other costs a third less than between other work. Not here: the stream that a batch came on
-(`course`), what a batch means (`wire`, `services.intake`).
+Decoding on the writer's thread keeps the event loop for what has to be there at once: half of what a batch took of it
+was decoding. Not here: the stream that a batch came on (`course`), what a batch means (`wire`, `services.intake`).
 """
 
 from __future__ import annotations
